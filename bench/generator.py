@@ -40,7 +40,7 @@ class LoadGenerator:
         )
         self._orders = cast("asyncio.StreamWriter", self._child.stdin)
         self._answers = cast("asyncio.StreamReader", self._child.stdout)
-        await self._tell(self._stage.to_json())
+        await self._report(self._stage.to_json())
         return self
 
     async def __aexit__(
@@ -52,7 +52,7 @@ class LoadGenerator:
 
     async def run(self, kind: str, in_flight: int, seconds: float) -> CellResult:
         """Measure one cell."""
-        await self._tell({"kind": kind, "in_flight": in_flight, "seconds": seconds})
+        await self._report({"kind": kind, "in_flight": in_flight, "seconds": seconds})
         line = await self._answers.readline()
         if not line:
             raise RuntimeError("The load generator has died.")
@@ -60,6 +60,6 @@ class LoadGenerator:
         answer["posted"] = [(author, id) for author, id in answer["posted"]]
         return CellResult(**answer)
 
-    async def _tell(self, what: dict[str, Any]) -> None:
+    async def _report(self, what: dict[str, Any]) -> None:
         self._orders.write(orjson.dumps(what) + b"\n")
         await self._orders.drain()

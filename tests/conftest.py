@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-# A world of fakes is a hundred thousand objects that live until it ends: to look through them again
+# A fake cluster is a hundred thousand objects that live until it ends: to look through them again
 # and again takes a quarter of a test's time.
 gc.set_threshold(20_000, 10, 10)
 
@@ -41,7 +41,7 @@ def _adapter(kind: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]
 
 setattr(v2, "TypeAdapter", _adapter)  # noqa: B010 (mypy knows of no such name in there)
 
-REPORTS = "told"
+REPORTS = "reports"
 """A property of a test whose text appears in the summary."""
 
 SETS = ("embedded", "rabbitmq-redis")

@@ -7,7 +7,7 @@ stance:OWNER             whom an owner hides, and who blocks them
 blocked:OWNER:ACCOUNT    whether an account blocks an owner who is blocked by very many
 markers:OWNER            how far an owner has read their timelines
 subscribers:AUTHOR       who is notified of every post of an author
-digest:OWNER             whether an owner wants digests by mail, and what the last one told
+digest:OWNER             whether an owner wants digests by mail, and what the last one contained
 digests-due:all          [time, owner], when the next digest of each is due
 gone:post:ID, gone:account:ID    deleted posts, deleted or suspended accounts
 

@@ -88,7 +88,7 @@ class Repository:
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.carts = service.collection("cart", CartRecord)
-        # The same documents, for the one change that the service must be told of.
+        # The same documents, for the one change that the service must know of.
         self.claims = service.collection(
             "cart", CartRecord, publishes=CART_CLAIMED, to_event=_claim_event
         )

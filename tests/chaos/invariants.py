@@ -150,8 +150,8 @@ class InvariantCheck:
         return causes
 
     def _check_notifications(self, person: LoggedInUser, causes: list[str]) -> None:
-        told = map(_notification_facts, read_all_pages(person, "/api/v1/notifications"))
-        _same(f"{person.name}'s notifications", sorted(told), sorted(causes))
+        notified = map(_notification_facts, read_all_pages(person, "/api/v1/notifications"))
+        _same(f"{person.name}'s notifications", sorted(notified), sorted(causes))
 
 
 def _notification_facts(notification: dict[str, Any]) -> str:

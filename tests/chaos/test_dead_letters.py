@@ -20,7 +20,7 @@ def publish(system: System, topic: str, event: Any) -> None:
     assert answer.ok, answer.text
 
 
-def list_letters(system: System, service: str) -> list[dict[str, Any]]:
+def list_dead_letters(system: System, service: str) -> list[dict[str, Any]]:
     """Return all dead letters of a service."""
     row, token = system.ps()[service], system.tokens(service).sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/invoke/{service}/method/deadletters"
@@ -30,9 +30,11 @@ def list_letters(system: System, service: str) -> list[dict[str, Any]]:
     return found
 
 
-def find_letter(system: System, service: str, word: str) -> str:
+def find_dead_letter(system: System, service: str, word: str) -> str:
     """Return the id of the first dead letter that contains a word, or an empty text."""
-    return next((each["id"] for each in list_letters(system, service) if word in str(each)), "")
+    return next(
+        (each["id"] for each in list_dead_letters(system, service) if word in str(each)), ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,17 +52,17 @@ def test_garbage_on_a_topic_ends_in_the_dead_letters_and_holds_nobody_up(
     post = author.client.status_post("after the garbage")
     await_page(author.client.timeline_home, [post])
     word = mark if isinstance(garbage, dict) else str(garbage)
-    letter = wait_until(lambda: find_letter(system, "feed", word), what="buried")
+    letter = wait_until(lambda: find_dead_letter(system, "feed", word), what="buried")
     assert letter in system.command("deadletters", "feed")
 
 
-def test_a_letter_is_handled_again_on_demand(chaos: ChaosSystem) -> None:
+def test_a_dead_letter_is_handled_again_on_demand(chaos: ChaosSystem) -> None:
     system = chaos.system
     author = system.register("author")
     system.command("deadletters", "feed", "--replay")
     with chaos.fault_points.failing("feed", "posts"):
         post = author.client.status_post("hard to swallow")
-        letter = wait_until(lambda: find_letter(system, "feed", str(post.id)), what="buried")
+        letter = wait_until(lambda: find_dead_letter(system, "feed", str(post.id)), what="buried")
         assert letter in system.command("deadletters", "feed")
     assert '"replayed": ' in system.command("deadletters", "feed", "--replay")
     assert letter not in system.command("deadletters", "feed")

@@ -139,8 +139,8 @@ class ScenarioWorkload:
         """Boost a post, in part of the cases remove the boost, or boost it again."""
         ways = [f"{POSTS}/{id}/reblog", f"{POSTS}/{id}/unreblog"]
         steps = 1 + len(self.boosted) % 3
-        told = _toggle(self.critic, ways, steps)
-        self.boosted[id] = told["id"] if told["reblog"] else ""
+        response_body = _toggle(self.critic, ways, steps)
+        self.boosted[id] = response_body["id"] if response_body["reblog"] else ""
 
     def _toggle_follow(self, author: LoggedInUser, _: str) -> None:
         """Toggle a follow one to three times."""
@@ -182,8 +182,8 @@ def _toggle(person: LoggedInUser, ways: list[str], steps: int) -> dict[str, Any]
             break
     answer = answer if answer is not None else request_until_answered(person, "POST", path)
     assert answer.status_code == 200, f"{path}: {answer.text}"
-    told: dict[str, Any] = answer.json()
-    return told
+    response_body: dict[str, Any] = answer.json()
+    return response_body
 
 
 def _finish(running: list[Future[None]]) -> None:

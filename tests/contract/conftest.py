@@ -10,7 +10,7 @@ import pytest
 from services.chassis.dapr.client import DaprClient
 from tests.conftest import SETS
 from tests.contract.systems import FakeSystem, RealSystem, SystemUnderTest
-from tests.fakes import World
+from tests.fakes import FakeCluster
 
 
 class SystemCache:
@@ -39,8 +39,8 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemCache]:
 @pytest.fixture(params=["fakes", *SETS])
 async def system(request: pytest.FixtureRequest) -> AsyncIterator[SystemUnderTest]:
     if request.param == "fakes":
-        async with World(like="redis") as world:
-            fake = FakeSystem(world)
+        async with FakeCluster(like="redis") as cluster:
+            fake = FakeSystem(cluster)
             await fake.start()
             yield fake
     else:

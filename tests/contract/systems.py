@@ -25,7 +25,7 @@ import yaml
 
 from services.chassis.dapr.client import DaprClient
 from tests.contract.echo_app import WORKER, create_echo_app
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 from tests.system.waiting import DEADLINE
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class SystemUnderTest(Protocol):
 
 
 class FakeReplica:
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: RunningReplica) -> None:
         self._running = running
 
     async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse:
@@ -83,26 +83,26 @@ class FakeReplica:
 class FakeSystem:
     is_real = False
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
 
     async def start(self) -> None:
-        self._world.secrets["nats-url"] = "nats://somewhere"
-        self._world.history(WORKER).pace = 1.0
+        self._cluster.secrets["nats-url"] = "nats://somewhere"
+        self._cluster.history(WORKER).pace = 1.0
         for app in ("alpha", "beta", "beta", KILLABLE, WORKER):
-            await self._world.start(create_echo_app, app)
+            await self._cluster.start(create_echo_app, app)
 
     def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
-        return self._world.sidecar(app)
+        return self._cluster.sidecar(app)
 
     def replicas(self, app: str) -> list[ReplicaUnderTest]:
-        return [FakeReplica(running) for running in self._world.running if running.name == app]
+        return [FakeReplica(running) for running in self._cluster.running if running.name == app]
 
     async def kill(self, process: str) -> None:
         app = process.removesuffix(".daprd")
-        for running in [each for each in self._world.running if each.name == app]:
+        for running in [each for each in self._cluster.running if each.name == app]:
             await running.kill()
-            await self._world.start(create_echo_app, app)
+            await self._cluster.start(create_echo_app, app)
 
 
 # ── the real thing ──────────────────────────────────────────────────────────────────────────────

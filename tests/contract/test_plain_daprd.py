@@ -18,7 +18,7 @@ import pytest
 
 from tests.contract.echo_app import WORKER, create_echo_app
 from tests.contract.systems import REPO, await_value
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.http_client import http_probe, request, tcp_probe
@@ -50,18 +50,18 @@ class Lonely(Protocol):
 
 
 class LonelyFake:
-    def __init__(self, world: World) -> None:
-        self._world = world
-        world.history(WORKER).missing_service = "placement service"
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+        cluster.history(WORKER).missing_service = "placement service"
 
     async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
         content: dict[str, Any] = {"json": body} if body else {}
-        (running,) = self._world.running
+        (running,) = self._cluster.running
         answer = await running.call(method, path, deadline=PATIENCE, **content)
         return answer.status, answer.json()
 
     async def provide(self, name: str) -> None:
-        self._world.history(WORKER).missing_service = {"placement": "scheduler", "scheduler": ""}[
+        self._cluster.history(WORKER).missing_service = {"placement": "scheduler", "scheduler": ""}[
             name
         ]
 
@@ -156,9 +156,9 @@ async def lonely(
         async with lonely_daprd(tmp_path) as daprd:
             yield daprd
     else:
-        async with World() as world:
-            await world.start(create_echo_app, WORKER)
-            yield LonelyFake(world)
+        async with FakeCluster() as cluster:
+            await cluster.start(create_echo_app, WORKER)
+            yield LonelyFake(cluster)
 
 
 async def test_an_engine_says_what_it_lacks_and_runs_workflows_once_that_is_there(

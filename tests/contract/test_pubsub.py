@@ -100,7 +100,7 @@ async def test_a_bulk_publish_brings_every_event_to_every_app_once(stream: Strea
         }
 
 
-async def test_replicas_share_what_their_app_hears(stream: Stream) -> None:
+async def test_replicas_share_the_events_of_their_app(stream: Stream) -> None:
     for start in range(0, 200, 20):
         await stream.publish(*(stream.event(n=start + n) for n in range(20)))
     await stream.await_received("beta", 200)
@@ -161,7 +161,7 @@ async def test_a_large_event_arrives_whole(stream: Stream) -> None:
 
 
 @pytest.mark.parametrize("topic", sorted({event.topic for event in EVENTS}))
-async def test_our_topics_take_events_also_where_nobody_hears_them(
+async def test_our_topics_take_events_without_a_subscriber(
     sidecar: DaprClient, stream: Stream, topic: str
 ) -> None:
     await sidecar.publish(topic, [stream.event()])

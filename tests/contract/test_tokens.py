@@ -12,7 +12,7 @@ from tests.contract.systems import RealSystem, SystemUnderTest
 @pytest.mark.parametrize("token", ["", "wrong"])
 async def test_a_sidecar_serves_nobody_but_its_own_app(system: SystemUnderTest, token: str) -> None:
     if not isinstance(system, RealSystem):
-        pytest.skip("the fakes have no port to knock at")
+        pytest.skip("the fakes have no port to connect to")
     async with DaprClient(system.processes[0].sidecar_port, token) as stranger:
         # Not `Unauthenticated`: that would tell a user to log in, for a fault of ours.
         with pytest.raises(Unavailable):

@@ -135,7 +135,9 @@ def _asked(router: APIRouter, workflows: Workflows) -> None:
         return OrjsonResponse(asdict(run) if run else None)
 
     @router.put("/{id}/{event}")
-    async def tell(id: str, event: str, data: Annotated[Any, Body()] = None) -> None:
+    async def raise_workflow_event(
+        id: str, event: str, data: Annotated[Any, Body()] = None
+    ) -> None:
         await workflows.raise_event(id, event, data)
 
     @router.delete("/{id}")

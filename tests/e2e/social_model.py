@@ -258,8 +258,8 @@ class SocialModel:
         """How many answer a post directly, of what everybody may know."""
         return sum(p.visibility in ("public", "unlisted") for p in self._below(post))
 
-    def told(self, who: int) -> set[Cause]:
-        """Of what somebody is told, (type, by whom, post), but by those they ever fell out with."""
+    def notifications_of(self, who: int) -> set[Cause]:
+        """(type, by whom, post) of what somebody is notified of, but by those they ever blocked."""
         causes: set[Cause] = {("follow", by, None) for by, whom in self.follows if whom == who}
         causes |= {("follow_request", by, None) for by, whom in self.requests if whom == who}
         causes |= {

@@ -165,7 +165,9 @@ def test_blocking_ends_every_follow_and_every_reaction_in_both_directions(
     wait_until(lambda: anna.client.blocks() == [])
 
 
-def test_muting_hides_somebody_without_telling_them(anna: LoggedInUser, ben: LoggedInUser) -> None:
+def test_muting_hides_an_account_without_notifying_it(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("too loud")
     await_page(lambda: ben.client.timeline_home(), [post])

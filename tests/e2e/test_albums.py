@@ -136,7 +136,7 @@ def test_the_limits_of_the_instance_are_those_that_hold(anna: LoggedInUser, pict
     assert too_long.status_code == 422
 
 
-def test_sensitive_spoiler_and_language_are_kept_changed_and_told(
+def test_sensitive_spoiler_and_language_are_kept_changed_and_returned(
     anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     post = anna.client.status_post("boo", spoiler_text="scary", language="de")
@@ -152,8 +152,8 @@ def test_sensitive_spoiler_and_language_are_kept_changed_and_told(
         json={"status": "boo!", "spoiler_text": "", "sensitive": False, "language": "en"},
     ).json()
     assert (calm["sensitive"], calm["spoiler_text"], calm["language"]) == (False, "", "en")
-    told = [(v.spoiler_text, v.sensitive) for v in ben.client.status_history(post.id)]
-    assert told == [("scary", True), ("very scary", True), ("", False)]
+    versions = [(v.spoiler_text, v.sensitive) for v in ben.client.status_history(post.id)]
+    assert versions == [("scary", True), ("very scary", True), ("", False)]
     own = anna.client.preferences()["posting:default:language"]
     for written, kept in (("de-AT-u-mu-celsius", "de"), ("!!", own)):
         made = anna.call("POST", "/api/v1/statuses", json={"status": "x", "language": written})

@@ -128,7 +128,7 @@ def test_it_is_refused_and_changes_nothing(victim: LoggedInUser, bad: InvalidReq
 
 
 @pytest.mark.parametrize("path", [POSTS, f"{POSTS}/{NOWHERE}/favourite", "/api/v2/media"])
-def test_who_is_not_signed_in_is_told_so(system: System, path: str) -> None:
+def test_a_request_without_a_login_is_refused(system: System, path: str) -> None:
     import requests
 
     answer = requests.post(f"{system.base}{path}", json={"status": "x"}, timeout=60)

@@ -56,20 +56,22 @@ def test_after_all_those_a_good_picture_is_still_taken(victim: LoggedInUser, pic
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize("told", [True, False], ids=["with-its-length", "chunked"])
+@pytest.mark.parametrize("with_length", [True, False], ids=["with-its-length", "chunked"])
 def test_an_upload_of_a_hundred_megabytes_is_cut_short(
-    system: System, victim: LoggedInUser, *, told: bool
+    system: System, victim: LoggedInUser, *, with_length: bool
 ) -> None:
     gateway = psutil.Process(system.ps()["gateway"].pid)
     before = gateway.memory_info().rss
-    status, body, sent = pour(system, victim, 100 * MIB, told=told)
+    status, body, sent = pour(system, victim, 100 * MIB, with_length=with_length)
     assert status == 413
     assert json.loads(body)["error"]
     assert sent < 64 * MIB, f"{sent / MIB:.0f} MiB were read before the answer"
     assert gateway.memory_info().rss - before < 64 * MIB
 
 
-def pour(system: System, person: LoggedInUser, size: int, *, told: bool) -> tuple[int, bytes, int]:
+def pour(
+    system: System, person: LoggedInUser, size: int, *, with_length: bool
+) -> tuple[int, bytes, int]:
     """Upload until a response arrives; return status, response, and the bytes sent."""
     url = urlsplit(system.base)
     head = (
@@ -81,14 +83,14 @@ def pour(system: System, person: LoggedInUser, size: int, *, told: bool) -> tupl
         f"Host: {url.netloc}",
         f"Authorization: Bearer {person.token}",
         "Content-Type: multipart/form-data; boundary=x",
-        f"Content-Length: {size}" if told else "Transfer-Encoding: chunked",
+        f"Content-Length: {size}" if with_length else "Transfer-Encoding: chunked",
     ]
     sent, block = 0, b"\xff" * 65_536
     with socket.create_connection((url.hostname or "", url.port or 80), timeout=60) as connection:
         connection.sendall("\r\n".join(headers).encode() + b"\r\n\r\n")
         while sent < size and not select.select([connection], [], [], 0)[0]:
             part = head if sent == 0 else block
-            framed = part if told else b"%x\r\n%b\r\n" % (len(part), part)
+            framed = part if with_length else b"%x\r\n%b\r\n" % (len(part), part)
             try:
                 connection.sendall(framed)
             except (BrokenPipeError, ConnectionResetError):

@@ -129,8 +129,8 @@ def test_a_post_for_followers_is_boosted_by_its_author_for_the_same_followers(
     with mastodon_listener(ben) as ear:
         boost = anna.client.status_reblog(private.id, visibility="public")
         assert boost.visibility == "private"
-        heard = ear.received("update", lambda status: status.id == boost.id)
-        assert heard.reblog.id == private.id
+        streamed = ear.received("update", lambda status: status.id == boost.id)
+        assert streamed.reblog.id == private.id
     assert ben.client.status(boost.id).reblog.id == private.id
     for path in (f"/api/v1/statuses/{boost.id}", f"/api/v1/statuses/{private.id}/reblogged_by"):
         assert stranger.call("GET", path).status_code == 404
@@ -152,8 +152,8 @@ def test_a_boost_is_for_whom_its_maker_says(
     seen = system.get(f"/api/v1/statuses/{boost.id}").status_code
     assert seen == (404 if visibility == "private" else 200)
     wait_until(lambda: anna.client.status(post.id).reblogs_count == 1)
-    told = [] if visibility == "private" else [ben.name]
-    wait_until(lambda: names(anna.client.status_reblogged_by(post.id)) == told)
+    boosters = [] if visibility == "private" else [ben.name]
+    wait_until(lambda: names(anna.client.status_reblogged_by(post.id)) == boosters)
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────

@@ -127,8 +127,8 @@ def test_the_description_of_a_picture_is_changed_with_its_post(
     media = anna.upload(picture)
     assert len(client.decode_blurhash(media)) > 1
     post = client.status_post("look", media_ids=[media])
-    told = client.generate_media_edit_attributes(media.id, description="a boat")
-    edited = client.status_update(post, "look", media_attributes=[told])
+    attributes = client.generate_media_edit_attributes(media.id, description="a boat")
+    edited = client.status_update(post, "look", media_attributes=[attributes])
     assert edited.media_attachments[0].description == "a boat"
 
 
@@ -172,7 +172,7 @@ def test_toot_changes_between_two_accounts(anna: LoggedInUser, ben: LoggedInUser
     assert anna.toot.json("whoami")["username"] == anna.name
 
 
-def test_toot_is_told_what_is_not_offered(anna: LoggedInUser) -> None:
+def test_toot_gets_an_error_for_what_is_not_offered(anna: LoggedInUser) -> None:
     with pytest.raises(TootError, match="not supported"):
         anna.toot("tags", "feature", "sea")
     with pytest.raises(TootError, match="not supported"):

@@ -54,13 +54,13 @@ def await_gone(person: LoggedInUser, posts: Sequence[Any]) -> None:
     wait_until(lambda: found() == [404] * len(posts), what="gone")
 
 
-def test_a_thread_is_told_with_toot(anna: LoggedInUser, ben: LoggedInUser) -> None:
+def test_toot_shows_a_thread(anna: LoggedInUser, ben: LoggedInUser) -> None:
     root = anna.toot.json("post", "what a day")
     first = ben.toot.json("post", "indeed", "--reply-to", root["id"])
     second = anna.toot.json("post", "and warm", "--reply-to", first["id"])
     third = ben.toot.json("post", "is it", "--reply-to", root["id"])
 
-    def told() -> bool:
+    def notified() -> bool:
         thread = ben.toot.json("thread", first["id"])
         assert ids(thread["ancestors"]) == [root["id"]]
         assert ids(thread["descendants"]) == [second["id"]]
@@ -68,7 +68,7 @@ def test_a_thread_is_told_with_toot(anna: LoggedInUser, ben: LoggedInUser) -> No
         assert ids(whole["descendants"]) == ids([first, second, third])
         return True
 
-    wait_until(told)
+    wait_until(notified)
     printed = ben.toot("thread", root["id"])
     places = [printed.index(text) for text in ("what a day", "indeed", "and warm", "is it")]
     assert places == sorted(places)

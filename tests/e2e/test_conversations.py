@@ -25,7 +25,7 @@ def await_last(person: LoggedInUser, posts: list[Any]) -> list[Any]:
     return found
 
 
-def test_a_conversation_is_found_read_and_told_of(
+def test_a_conversation_is_found_read_and_streamed(
     anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     cora = someone("cora")
@@ -35,9 +35,9 @@ def test_a_conversation_is_found_read_and_told_of(
         second = ben.client.status_post(
             f"@{anna.name} hi", in_reply_to_id=first, visibility="direct"
         )
-        told = ear.received("conversation", lambda each: each.last_status.id == second.id)
+        streamed = ear.received("conversation", lambda each: each.last_status.id == second.id)
     (mine,) = await_last(anna, [second])
-    assert (told.id, told.unread) == (mine.id, True)
+    assert (streamed.id, streamed.unread) == (mine.id, True)
     assert [account.id for account in mine.accounts] == [ben.client.me().id]
     assert mine.unread
     anna.client.conversations_read(mine.id)

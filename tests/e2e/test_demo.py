@@ -36,8 +36,8 @@ def seen(system: System) -> Counter[str]:
 
 def test_a_demo_fills_the_place_once_however_often_it_is_asked_for(system: System) -> None:
     cast = DemoDataset(PEOPLE)
-    told = system.command("demo", "--people", str(PEOPLE))
-    assert PASSWORD in told
+    output = system.command("demo", "--people", str(PEOPLE))
+    assert PASSWORD in output
     follows, likes = len(list(cast.follows())), len(list(cast.likes()))
 
     def all_there() -> Counter[str]:

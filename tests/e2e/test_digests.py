@@ -60,7 +60,7 @@ class DigestSystem:
 
 
 @pytest.fixture(params=SETS)
-def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DigestSystem]:
+def digest_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DigestSystem]:
     mailbox, port = FakeMailServer(), next(free_ports())
     server = Controller(mailbox, hostname="127.0.0.1", port=port)
     env = {"MICROGRAM_DIGEST_HOURS": str(HOURS)}
@@ -82,7 +82,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DigestSys
             server.stop(no_assert=True)
 
 
-def _told(person: LoggedInUser) -> int:
+def _notification_count(person: LoggedInUser) -> int:
     return len(person.client.notifications())
 
 
@@ -96,22 +96,22 @@ def _wants(person: LoggedInUser) -> None:
     assert answer.json() == {"enabled": True, "available": True, "interval_hours": HOURS}
 
 
-def test_people_who_want_it_get_what_is_new_by_mail(office: DigestSystem) -> None:
-    anna, ben, cleo = [office.system.register(name) for name in ("anna", "ben", "cleo")]
+def test_people_who_want_it_get_what_is_new_by_mail(digest_system: DigestSystem) -> None:
+    anna, ben, cleo = [digest_system.system.register(name) for name in ("anna", "ben", "cleo")]
     ben.client.account_update_credentials(display_name="Ben «B» Ö <b>")
     for person in (anna, cleo):
         _wants(person)
     post = anna.client.status_post("nothing of this is told")
     ben.client.status_favourite(post)
-    wait_until(lambda: _told(anna) == 1)
+    wait_until(lambda: _notification_count(anna) == 1)
     ben.client.account_follow(anna.id)
-    wait_until(lambda: _told(anna) == 2)
-    wait_until(lambda: "cannot send a digest yet" in _log(office.system))  # nobody listens
-    assert office.mailbox.got == []
+    wait_until(lambda: _notification_count(anna) == 2)
+    wait_until(lambda: "cannot send a digest yet" in _log(digest_system.system))  # nobody listens
+    assert digest_system.mailbox.got == []
 
-    office.server.start()
-    wait_until(lambda: office.mailbox.to(anna))
-    (mail,) = office.mailbox.to(anna)
+    digest_system.server.start()
+    wait_until(lambda: digest_system.mailbox.to(anna))
+    (mail,) = digest_system.mailbox.to(anna)
     assert mail["subject"] == "2 new notifications at Microgram"
     assert mail.get_content_type() == "text/html"
     assert "nothing of this is told" not in mail.get_content()
@@ -120,24 +120,24 @@ def test_people_who_want_it_get_what_is_new_by_mail(office: DigestSystem) -> Non
         "Ben «B» Ö &lt;b&gt; likes your post",
     ]
 
-    office.mailbox.refused.add(cleo.email)
+    digest_system.mailbox.refused.add(cleo.email)
     theirs = cleo.client.status_post("cleo's")
     ben.client.status_favourite(theirs)
     anna.client.status_favourite(theirs)
-    wait_until(lambda: office.mailbox.refusals)
-    office.mailbox.refused.clear()
-    wait_until(lambda: office.mailbox.to(cleo))
-    assert len(_lines(office.mailbox.to(cleo)[0])) == 2
-    assert len(office.mailbox.to(anna)) == 1  # nothing was new
+    wait_until(lambda: digest_system.mailbox.refusals)
+    digest_system.mailbox.refused.clear()
+    wait_until(lambda: digest_system.mailbox.to(cleo))
+    assert len(_lines(digest_system.mailbox.to(cleo)[0])) == 2
+    assert len(digest_system.mailbox.to(anna)) == 1  # nothing was new
 
     link = re.search(r'href="([^"]+/digests/stop[^"]+)"', mail.get_content())
     assert link
-    with WebBrowser(office.system.base) as browser:
+    with WebBrowser(digest_system.system.base) as browser:
         page = browser.open(link[1].replace("&amp;", "&"))
         assert "No more digests" in browser.submit(page, page.forms[0], {}).text
     answer = anna.call("GET", "/api/v1/notifications/digest").json()
     assert answer["enabled"] is False
-    assert anna.email not in _log(office.system)
+    assert anna.email not in _log(digest_system.system)
 
 
 def _log(system: System) -> str:

@@ -49,7 +49,7 @@ def ask(person: LoggedInUser, query: str, **variables: Any) -> Any:
     return said["data"]
 
 
-def test_the_tour_is_as_the_page_tells_it(system: System) -> None:
+def test_the_tour_gives_what_the_page_shows(system: System) -> None:
     people = {name: system.register(name) for name in ("gina", "hugo")}
     newest = ""
     for who, query, expected in steps():
@@ -63,17 +63,17 @@ def test_the_tour_is_as_the_page_tells_it(system: System) -> None:
 
 def _comes(people: dict[str, LoggedInUser], who: str, query: str, expected: Any) -> Any:
     found = ask(people[who], query)
-    told = plain(json.dumps(found))
+    normalized = plain(json.dumps(found))
     for name, person in people.items():
-        told = told.replace(person.name, name)
-    assert json.loads(told) == expected
+        normalized = normalized.replace(person.name, name)
+    assert json.loads(normalized) == expected
     return found
 
 
 def _id_in(found: Any) -> str:
     """Return the id in a response, for later steps."""
-    told: Any = next(iter(found.values()))
-    return str(told.get("id", ""))
+    normalized: Any = next(iter(found.values()))
+    return str(normalized.get("id", ""))
 
 
 def test_it_is_refused_clearly(system: System, anna: LoggedInUser) -> None:
@@ -125,7 +125,7 @@ def wire(base: str, token: str = "") -> ClientConnection:
 
 
 @pytest.mark.parametrize("way", ["header", "message"])
-def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> None:
+def test_events_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> None:
     fan = someone("fan")
     fan.client.account_follow(anna.id)
     first = anna.client.status_post("the first")
@@ -139,9 +139,9 @@ def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> 
         socket.say(type="subscribe", id="1", payload={"query": query})
         socket.settle()
         socket.settle()  # the operation runs in a task of its own
-        post = anna.client.status_post("heard")
-        told = socket.next()
-        assert told == {
+        post = anna.client.status_post("published")
+        normalized = socket.next()
+        assert normalized == {
             "type": "next",
             "id": "1",
             "payload": {
@@ -149,7 +149,7 @@ def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> 
                     "home": {
                         "event": "NEW",
                         "id": str(post.id),
-                        "post": {"text": "heard", "author": {"username": anna.name}},
+                        "post": {"text": "published", "author": {"username": anna.name}},
                     }
                 }
             },
@@ -158,7 +158,7 @@ def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> 
         socket.settle()
 
 
-def test_who_does_not_say_who_they_are_hears_nothing(system: System) -> None:
+def test_an_anonymous_socket_gets_nothing(system: System) -> None:
     with wire(system.base) as connection:
         socket = GraphQLSocket(connection)
         socket.say(type="connection_init")

@@ -222,10 +222,12 @@ def test_nobody_sees_or_changes_what_others_sell_and_buy(
             assert ask(person, lists)["orders"]["nodes"] == []
         lists = "query ($shop: ID) { orders(role: SELLER, shopId: $shop) { nodes { id } } }"
         assert ask(person, lists, shop=shop)["orders"]["nodes"] == []
-    told = "{ notifications(types: [ORDER]) { nodes { type orderId what person { username } } } }"
+    order_notifications = (
+        "{ notifications(types: [ORDER]) { nodes { type orderId what person { username } } } }"
+    )
 
     def about() -> set[str]:
-        return {node["orderId"] for node in ask(ben, told)["notifications"]["nodes"]}
+        return {node["orderId"] for node in ask(ben, order_notifications)["notifications"]["nodes"]}
 
     wait_until(lambda: about() == {order})
 

@@ -60,7 +60,7 @@ def test_other_formats_are_taken(anna: LoggedInUser, kind: str) -> None:
     assert wrong < SAME
 
 
-def test_an_upload_tells_its_sizes_and_a_blurhash_and_can_be_described_later(
+def test_an_upload_returns_its_sizes_and_a_blurhash_and_can_be_described_later(
     anna: LoggedInUser, picture: Path
 ) -> None:
     made = anna.upload(picture, focus=(0.5, -0.25))

@@ -157,9 +157,9 @@ class Life(RuleBasedStateMachine):
 
     def _rest(self) -> None:
         """Wait until every view of every person is what the model says."""
-        told = (self._posts, self._lists, self._told)
+        others = (self._posts, self._lists, self._notifications)
         for who in range(len(self.persons)):
-            for view in (self._people, self._timelines, self._boosts, *told):
+            for view in (self._people, self._timelines, self._boosts, *others):
                 wait_until(partial(self._agrees, view, who), _PATIENCE)
 
     def _agrees(self, view: Callable[[int], tuple[Any, Any]], who: int) -> bool:
@@ -257,7 +257,7 @@ class Life(RuleBasedStateMachine):
         ]
         return seen, [model.marked(model.favourites, who), model.marked(model.bookmarks, who)]
 
-    def _told(self, who: int) -> tuple[Any, Any]:
+    def _notifications(self, who: int) -> tuple[Any, Any]:
         rows = self._get(who, "/api/v1/notifications", params={"limit": 80})
         causes = [
             (
@@ -280,7 +280,7 @@ class Life(RuleBasedStateMachine):
                 and who not in self.model.posts[post].mentions
             )
         }
-        return seen, self.model.told(who)
+        return seen, self.model.notifications_of(who)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 

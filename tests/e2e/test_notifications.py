@@ -16,17 +16,17 @@ def await_types(person: LoggedInUser, expected: list[str], **wanted: Any) -> lis
     """Wait until a user has notifications of these types, in any order."""
     found: list[Any] = []
 
-    def told() -> bool:
+    def matches() -> bool:
         found[:] = person.client.notifications(**wanted)
         assert sorted(each.type for each in found) == sorted(expected)
         return True
 
-    wait_until(told)
+    wait_until(matches)
     return found
 
 
 @pytest.fixture
-def told(anna: LoggedInUser, ben: LoggedInUser) -> tuple[Any, Any]:
+def liked_and_commented(anna: LoggedInUser, ben: LoggedInUser) -> tuple[Any, Any]:
     """A post by Anna that Ben liked and commented on; he follows her, too."""
     post = anna.client.status_post("look")
     ben.client.status_favourite(post.id)
@@ -36,10 +36,10 @@ def told(anna: LoggedInUser, ben: LoggedInUser) -> tuple[Any, Any]:
     return post, comment
 
 
-def test_a_like_a_follow_and_a_comment_are_told_of_once(
-    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
+def test_a_like_a_follow_and_a_comment_are_notified_once(
+    anna: LoggedInUser, ben: LoggedInUser, liked_and_commented: tuple[Any, Any]
 ) -> None:
-    post, comment = told
+    post, comment = liked_and_commented
     found = {each.type: each for each in anna.client.notifications()}
     assert {each.account.username for each in found.values()} == {ben.name}
     assert str(found["favourite"].status.id) == str(post.id)
@@ -54,7 +54,7 @@ def test_a_like_a_follow_and_a_comment_are_told_of_once(
 
 
 def test_pages_of_notifications_follow_one_another(
-    anna: LoggedInUser, told: tuple[Any, Any]
+    anna: LoggedInUser, liked_and_commented: tuple[Any, Any]
 ) -> None:
     everything = ids(anna.client.notifications())
     first = anna.client.notifications(limit=2)
@@ -63,10 +63,10 @@ def test_pages_of_notifications_follow_one_another(
     assert ids(anna.client.fetch_previous(second)) == ids(first)
 
 
-def test_what_is_taken_back_is_told_no_more(
-    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
+def test_the_notification_of_an_undone_action_disappears(
+    anna: LoggedInUser, ben: LoggedInUser, liked_and_commented: tuple[Any, Any]
 ) -> None:
-    post, comment = told
+    post, comment = liked_and_commented
     ben.client.status_unfavourite(post.id)
     await_types(anna, ["follow", "mention"])
     ben.client.account_unfollow(anna.id)
@@ -75,17 +75,19 @@ def test_what_is_taken_back_is_told_no_more(
     await_types(anna, [])
 
 
-def test_a_boost_is_told_of_until_it_is_taken_back(anna: LoggedInUser, ben: LoggedInUser) -> None:
+def test_a_boost_has_a_notification_until_it_is_undone(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     post = anna.client.status_post("pass it on")
     ben.client.status_reblog(post.id)
-    (told,) = await_types(anna, ["reblog"])
-    assert str(told.status.id) == str(post.id)
-    assert told.account.username == ben.name
+    (boost,) = await_types(anna, ["reblog"])
+    assert str(boost.status.id) == str(post.id)
+    assert boost.account.username == ben.name
     ben.client.status_unreblog(post.id)
     await_types(anna, [])
 
 
-def test_a_follow_request_is_told_of_and_becomes_a_follow(
+def test_a_follow_request_is_notified_and_becomes_a_follow(
     anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     anna.client.account_update_credentials(locked=True)
@@ -95,7 +97,7 @@ def test_a_follow_request_is_told_of_and_becomes_a_follow(
     await_types(anna, ["follow"])
 
 
-def test_those_in_a_thread_hear_of_comments(
+def test_participants_of_a_thread_are_notified_of_comments(
     anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     carl = someone("carl")
@@ -107,8 +109,8 @@ def test_those_in_a_thread_hear_of_comments(
     await_types(anna, ["mention", "mention"])
 
 
-def test_who_is_muted_is_not_heard_of(
-    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
+def test_a_muted_account_causes_no_notifications(
+    anna: LoggedInUser, ben: LoggedInUser, liked_and_commented: tuple[Any, Any]
 ) -> None:
     anna.client.account_mute(ben.id)
     await_types(anna, [])
@@ -119,7 +121,7 @@ def test_who_is_muted_is_not_heard_of(
 
 
 def test_one_is_dismissed_all_are_cleared_and_none_comes_back(
-    anna: LoggedInUser, told: tuple[Any, Any]
+    anna: LoggedInUser, liked_and_commented: tuple[Any, Any]
 ) -> None:
     first = anna.client.notifications()[0]
     anna.client.notifications_dismiss(first.id)
@@ -131,14 +133,18 @@ def test_one_is_dismissed_all_are_cleared_and_none_comes_back(
     assert anna.client.notifications_unread_count().count == 0
 
 
-def test_markers_say_what_is_unread(anna: LoggedInUser, told: tuple[Any, Any]) -> None:
+def test_markers_say_what_is_unread(
+    anna: LoggedInUser, liked_and_commented: tuple[Any, Any]
+) -> None:
     newest, *_ = anna.client.notifications()
     assert anna.client.notifications_unread_count().count == 3
-    moved = anna.client.markers_set(["notifications", "home"], [newest.id, told[0].id])
+    moved = anna.client.markers_set(
+        ["notifications", "home"], [newest.id, liked_and_commented[0].id]
+    )
     assert str(moved["notifications"].last_read_id) == str(newest.id)
     assert anna.client.notifications_unread_count().count == 0
     markers = anna.client.markers_get(["home", "notifications"])
-    assert str(markers["home"].last_read_id) == str(told[0].id)
+    assert str(markers["home"].last_read_id) == str(liked_and_commented[0].id)
     assert markers["notifications"].version == moved["notifications"].version
 
 
@@ -146,16 +152,16 @@ def test_likes_of_a_post_are_one_group(
     anna: LoggedInUser,
     ben: LoggedInUser,
     someone: Callable[[str], LoggedInUser],
-    told: tuple[Any, Any],
+    liked_and_commented: tuple[Any, Any],
 ) -> None:
     carl = someone("carl")
-    carl.client.status_favourite(told[0].id)
+    carl.client.status_favourite(liked_and_commented[0].id)
     await_types(anna, ["favourite", "favourite", "follow", "mention"])
     found = anna.client.grouped_notifications()
     likes = next(group for group in found.notification_groups if group.type == "favourite")
     assert likes.notifications_count == 2
     assert [str(id) for id in likes.sample_account_ids] == [carl.id, ben.id]
-    assert str(likes.status_id) == str(told[0].id)
+    assert str(likes.status_id) == str(liked_and_commented[0].id)
     assert set(names(found.accounts)) == {ben.name, carl.name}
     again = anna.client.grouped_notification(likes.group_key)
     assert again.notification_groups[0].group_key == likes.group_key
@@ -181,7 +187,7 @@ def test_nothing_is_held_back(anna: LoggedInUser) -> None:
 
 
 def test_toot_shows_and_clears_them(
-    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
+    anna: LoggedInUser, ben: LoggedInUser, liked_and_commented: tuple[Any, Any]
 ) -> None:
     shown = anna.toot("notifications")
     assert ben.name in shown

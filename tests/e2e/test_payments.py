@@ -92,20 +92,20 @@ def test_what_dies_in_the_middle_is_settled_afterwards(
     wait_until(settled, what="settled by the process that came after")
 
 
-def test_a_seller_hears_of_money_and_clients_that_do_not_know_it_show_nothing(
+def test_a_seller_is_notified_of_payments_and_unaware_clients_show_nothing(
     ask: Callable[..., Any], anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     order = _ids.next()
     with mastodon_listener(anna) as ear:
         ask("POST", f"{order}/authorize", terms("tok_ok") | {"buyer": ben.id, "seller": anna.id})
         ask("POST", f"{order}/capture")
-        heard = ear.received("notification", lambda told: told.type == "payment")
+        streamed = ear.received("notification", lambda each: each.type == "payment")
         ben.client.account_follow(anna.id)
-        ear.received("notification", lambda told: told.type == "follow")
-    assert heard["order"] == {"id": order, "event": "captured"}
-    assert heard.account.username == ben.name
+        ear.received("notification", lambda each: each.type == "follow")
+    assert streamed["order"] == {"id": order, "event": "captured"}
+    assert streamed.account.username == ben.name
     (listed,) = anna.client.notifications(types=["payment", "order"])
-    assert (listed.id, listed["order"]) == (heard.id, heard["order"])
+    assert (listed.id, listed["order"]) == (streamed.id, streamed["order"])
     assert [each.type for each in anna.client.notifications()] == ["follow"]
     assert anna.client.notifications_unread_count().count == 1
     shown = anna.toot("notifications")

@@ -100,7 +100,7 @@ def test_the_same_idempotency_key_at_the_same_time_makes_one_post(
     assert ids(anna.client.account_statuses(anna.id)) == [id]
 
 
-def test_an_edit_is_seen_everywhere_and_told_as_history(
+def test_an_edit_is_seen_everywhere_and_listed_in_the_history(
     anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     ben.client.account_follow(anna.id)
@@ -196,7 +196,7 @@ def test_the_list_of_bookmarks_can_be_paged(anna: LoggedInUser) -> None:
     assert ids(anna.client.fetch_previous(second)) == ids(first)
 
 
-def test_a_conversation_is_told_from_its_beginning_to_its_ends(
+def test_a_thread_is_listed_from_its_root_to_its_leaves(
     anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     root = anna.client.status_post("a question")

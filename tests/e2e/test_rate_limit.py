@@ -82,8 +82,8 @@ def test_replicas_share_what_they_count_and_a_restart_lifts_nothing(
     limits = {"MICROGRAM_LIMIT_USER": "10000", "MICROGRAM_LIMIT_WINDOW": "80000"}
     with a_gateway(system, **limits) as other:
         with a_gateway(system, **limits) as one:
-            told = max(used(one, anna) for _ in range(300))
-            wait_until(lambda: used(other, anna) > told)
+            highest = max(used(one, anna) for _ in range(300))
+            wait_until(lambda: used(other, anna) > highest)
         last = used(other, anna)
     with a_gateway(system, **limits) as restarted:
         wait_until(lambda: used(restarted, anna) > last)
@@ -126,7 +126,7 @@ def test_the_replicas_of_a_system_share_what_they_count(system: System, anna: Lo
     wait_until(knows_of_the_others)
 
 
-def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
+def test_a_burst_is_refused_beyond_the_limit_with_a_time_to_retry(
     strict: str, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     answers = [anna.http.get(f"{strict}/api/v1/timelines/home", timeout=60) for _ in range(12)]

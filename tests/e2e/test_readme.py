@@ -38,7 +38,9 @@ def plain(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def test_the_tour_is_as_the_readme_tells_it(system: System, picture: Path, tmp_path: Path) -> None:
+def test_the_tour_gives_what_the_readme_shows(
+    system: System, picture: Path, tmp_path: Path
+) -> None:
     host = system.base.removeprefix("http://")
     toot = Toot(system.base, tmp_path / "tour")
     for name in ("ada", "ben"):

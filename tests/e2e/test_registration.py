@@ -14,7 +14,7 @@ from tests.system.users import OOB, PASSWORD
 
 
 def test_registration_by_api_gives_a_token_that_works(system: System) -> None:
-    name = system.unique_name("newcomer")
+    name = system.unique_name("registered")
     client = system.app.client()
     client.create_account(name, PASSWORD, f"{name}@example.org", agreement=True)
     assert client.me().username == name
@@ -76,9 +76,9 @@ def test_a_name_belongs_to_one_person_however_it_is_written(
     system: System, anna: LoggedInUser
 ) -> None:
     for name in (anna.name, anna.name.upper()):
-        newcomer = system.app.client()
+        new_client = system.app.client()
         with pytest.raises(MastodonIllegalArgumentError, match="taken"):
-            newcomer.create_account(name, PASSWORD, f"other.{name}@example.org", agreement=True)
+            new_client.create_account(name, PASSWORD, f"other.{name}@example.org", agreement=True)
 
 
 def test_a_name_that_many_want_at_once_goes_to_one(system: System) -> None:

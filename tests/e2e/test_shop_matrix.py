@@ -151,7 +151,7 @@ class ShopActors:
         ]
 
     def leaks(self, actor: str, text: str) -> list[str]:
-        """Which words an actor was told that are not for them."""
+        """Which words shown to an actor that are not for them."""
         return [
             word
             for word, knowing in self.secret_words.items()
@@ -193,8 +193,8 @@ def street(system: System) -> ShopActors:
         "spare": spare["id"],
         "order": order["id"],
     }
-    told = {word: (SELLER,), archived["id"]: (SELLER,), order["id"]: (BUYER, SELLER)}
-    return ShopActors(people, sessions, things, told)
+    readers = {word: (SELLER,), archived["id"]: (SELLER,), order["id"]: (BUYER, SELLER)}
+    return ShopActors(people, sessions, things, readers)
 
 
 def _session(token: str) -> requests.Session:
@@ -233,7 +233,7 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(street: ShopActors, row:
         if answer.status_code != wanted[actor]:
             faults.append(f"{actor}: {answer.status_code} instead of {wanted[actor]}")
         if answer.ok:
-            faults.extend(f"{actor} is told {word}" for word in street.leaks(actor, answer.text))
+            faults.extend(f"{actor} reads {word}" for word in street.leaks(actor, answer.text))
 
     for actor in wanted.keys() - {BUYER, SELLER}:
         ask(actor)

@@ -27,7 +27,7 @@ def helpers() -> str:
     return PAGE.read_text().partition("```bash\n")[2].partition("```")[0]
 
 
-def test_the_tour_is_as_the_page_tells_it(system: System, tmp_path: Path) -> None:
+def test_the_tour_gives_what_the_page_shows(system: System, tmp_path: Path) -> None:
     before = [f"{name.upper()}={system.register(name).token}" for name in ("gina", "hugo")]
     before.append(helpers().replace("http://127.0.0.1:8080", system.base))
     for command, expected in steps():
@@ -44,8 +44,8 @@ def _prints(folder: Path, before: list[str], command: str, expected: str) -> boo
         ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=True
     )
     pattern = ".*".join(re.escape(part) for part in _ID.sub("ID", expected).split("…"))
-    told = _ID.sub("ID", done.stdout.strip())
-    assert re.fullmatch(pattern, told), f"{command}\n{told}"
+    normalized = _ID.sub("ID", done.stdout.strip())
+    assert re.fullmatch(pattern, normalized), f"{command}\n{normalized}"
     for name in _GIVEN.findall(command):
         (line,) = re.findall(rf'^declare -- {name}="(.*)"$', done.stderr, re.MULTILINE)
         before.append(f"{name}={line}")

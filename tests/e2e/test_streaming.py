@@ -37,18 +37,18 @@ def pair(anna: LoggedInUser, ben: LoggedInUser) -> tuple[LoggedInUser, LoggedInU
     return anna, ben
 
 
-def test_a_follower_hears_of_a_post_its_edit_and_its_end(
+def test_a_follower_gets_a_post_its_edit_and_its_deletion(
     pair: tuple[LoggedInUser, LoggedInUser],
 ) -> None:
     anna, ben = pair
     with mastodon_listener(ben) as ear:
-        post = anna.client.status_post("heard by Ben")
+        post = anna.client.status_post("a post of Anna")
         shown = ear.received("update", lambda status: status.id == post.id)
         assert shown.account.id == post.account.id
         assert shown.content == post.content
-        anna.client.status_update(post.id, "heard better by Ben")
+        anna.client.status_update(post.id, "an edited post of Anna")
         edited = ear.received("status.update", lambda status: status.id == post.id)
-        assert "better" in edited.content
+        assert "edited" in edited.content
         assert edited.edited_at
         anna.client.status_delete(post.id)
         ear.received("delete", lambda id: str(id) == str(post.id))
@@ -75,32 +75,32 @@ def test_a_post_comes_home_by_a_followed_hashtag(
         deaf.settle()
         for visibility in ("unlisted", "private"):
             anna.client.status_post(f"quietly, #{tag}", visibility=visibility)
-        post = anna.client.status_post(f"heard of by #{tag}")
-        shown = home.received("update", "heard of")
+        post = anna.client.status_post(f"found by #{tag}")
+        shown = home.received("update", "found by")
         assert (shown["id"], shown["account"]["id"]) == (str(post.id), anna.id)
         anna.client.status_delete(post.id)
         assert home.received("delete", "") == int(post.id)
         deaf.received("update", str(muting.client.status_post("mine").id))
         for ear in (home, deaf):
             assert "quietly" not in json.dumps(ear.frames)
-        assert "heard of" not in json.dumps(deaf.frames)
+        assert "found by" not in json.dumps(deaf.frames)
 
 
-def test_an_author_hears_of_their_own_post(anna: LoggedInUser) -> None:
+def test_an_author_gets_their_own_post(anna: LoggedInUser) -> None:
     with mastodon_listener(anna) as ear:
         post = anna.client.status_post("to myself")
         ear.received("update", lambda status: status.id == post.id)
 
 
-def test_notifications_are_heard_by_their_owner(pair: tuple[LoggedInUser, LoggedInUser]) -> None:
+def test_notifications_are_streamed_to_their_owner(pair: tuple[LoggedInUser, LoggedInUser]) -> None:
     anna, ben = pair
     post = anna.client.status_post("like me")
     with mastodon_listener(anna) as home, mastodon_listener(anna, "user_notifications") as only:
         ben.client.status_favourite(post.id)
         for ear in (home, only):
-            told = ear.received("notification", lambda told: told.type == "favourite")
-            assert told.status.id == post.id
-            assert str(told.account.id) == ben.id
+            streamed = ear.received("notification", lambda each: each.type == "favourite")
+            assert streamed.status.id == post.id
+            assert str(streamed.account.id) == ben.id
 
 
 def test_what_is_not_for_somebody_does_not_reach_them(
@@ -268,7 +268,7 @@ def test_the_streams_of_a_revoked_token_end_within_five_seconds(anna: LoggedInUs
         assert socket.closed(20) == 1001
         assert b":)" in b"".join(stream.iter_content(None))  # which returns at the end alone
         assert time.monotonic() - began < 5.0
-        post = anna.client.status_post("my other phone hears this")
+        post = anna.client.status_post("my other phone shows this")
         other.received("update", str(post.id))
 
 
@@ -281,7 +281,7 @@ def second(system: System) -> str:
     return row.address
 
 
-def test_every_gateway_tells_those_it_has(
+def test_every_gateway_streams_to_its_own_connections(
     pair: tuple[LoggedInUser, LoggedInUser], second: str
 ) -> None:
     anna, ben = pair

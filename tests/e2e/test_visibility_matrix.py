@@ -304,7 +304,7 @@ def test_notifications(town: VisibilityMatrix) -> None:
             for other in (role for role in STREAMING if role != actor and version == "v1"):
                 for key in keys[:1]:
                     if town.ask(other, "GET", f"{path}/{key}").status_code != 404:
-                        yield f"{other} reads what {actor} is told of"
+                        yield f"{other} reads what {actor} is notified of"
 
     assert town.each(probe) == []
 
@@ -342,8 +342,8 @@ def test_archives(town: VisibilityMatrix) -> None:
         archive = town.ask(actor, "GET", f"{path}/archive")
         with zipfile.ZipFile(io.BytesIO(archive.content)) as files:
             for name in files.namelist():
-                told = files.read(name).decode(errors="replace")
-                town.look(actor, f"{name} of an archive", f"{name} {told}")
+                content = files.read(name).decode(errors="replace")
+                town.look(actor, f"{name} of an archive", f"{name} {content}")
 
     assert town.each(probe) == []
 
@@ -440,16 +440,16 @@ def test_reports_are_for_admins(town: VisibilityMatrix) -> None:
 def test_streams(town: VisibilityMatrix, actor: str) -> None:
     """Events over a WebSocket with all streams."""
     come: dict[str, set[str]] = {stream: set() for stream in STREAMS}
-    told: set[str] = set()
+    streamed: set[str] = set()
     for frame in town.frames[actor]:
         if "event" in frame:
             town.look(actor, f"the stream {frame['stream']}", frame["payload"])
         if frame.get("event") == "update":
             come[frame["stream"][0]].add(json.loads(frame["payload"])["id"])
         if frame.get("event") == "conversation":
-            told.add(json.loads(frame["payload"])["last_status"]["id"])
+            streamed.add(json.loads(frame["payload"])["last_status"]["id"])
     assert town.each(lambda _: iter(()), [actor]) == []
-    assert town.named(told) == {p.name for p in town.posts if actor in in_conversations(p)}
+    assert town.named(streamed) == {p.name for p in town.posts if actor in in_conversations(p)}
     for stream, holds_it in STREAMS.items():
         right = {post.name for post in town.posts if actor in holds_it(post)}
         assert town.named(come[stream]) == right, stream

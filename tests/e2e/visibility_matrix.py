@@ -163,10 +163,10 @@ class VisibilityMatrix:
     def look(self, actor: str, where: str, text: str) -> None:
         """Record posts in a response that the actor must not see."""
         for post in self.posts:
-            told = [word for word in (post.word, *post.pictures) if word and word in text]
-            if told and not post.shown.seen_by(actor):
+            leaked = [word for word in (post.word, *post.pictures) if word and word in text]
+            if leaked and not post.shown.seen_by(actor):
                 with self._lock:
-                    self.leaks.append(f"{where} told {actor} of the {post.name}")
+                    self.leaks.append(f"{where} shows {actor} the {post.name}")
 
     def each(self, do: Any, actors: Iterable[str] = ACTORS) -> list[str]:
         """Run a check as every actor concurrently; return all faults."""
@@ -190,7 +190,7 @@ class VisibilityMatrix:
         """Create users, relationships and posts, with all streams open."""
         self._settle_in()
         with self._listening() as (lines, taps):
-            self._tell()
+            self._report()
             self._hear(lines, taps)
 
     def _settle_in(self) -> None:
@@ -260,7 +260,7 @@ class VisibilityMatrix:
         me = "/api/v1/accounts/verify_credentials"
         wait_until(lambda: person.call("GET", me).status_code == 401)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         author, mentioned = self.people["author"], self.people["mentioned"]
         named = f"@{mentioned.name} @{self.people['blocked'].name}"
         for visibility in ("public", "unlisted", "private", "direct"):
@@ -275,12 +275,12 @@ class VisibilityMatrix:
                 "comment", visibility, "mentioned", word=f"said{visibility}{self.tag}"
             )
             comment.of = post
-            told = mentioned.client.status_post(
+            reply = mentioned.client.status_post(
                 f"@{author.name} {comment.word} #{self.tag}",
                 visibility=visibility,
                 in_reply_to_id=made.id,
             )
-            comment.id = str(told.id)
+            comment.id = str(reply.id)
             self.posts += [post, comment]
             if visibility != "direct":
                 booster = "author" if visibility == "private" else "booster"
@@ -316,7 +316,7 @@ class VisibilityMatrix:
         def due(role: str, stream: str) -> set[str]:
             return {post.id for post in self.posts if role in STREAMS[stream](post)}
 
-        def hear(role: str) -> None:
+        def listen(role: str) -> None:
             missing = {(stream, id) for stream in STREAMS for id in due(role, stream)}
             missing |= {
                 ("direct", post.id) for post in self.posts if role in in_conversations(post)
@@ -336,7 +336,7 @@ class VisibilityMatrix:
                 self.events[role, stream] = taps[role, stream].collect(due(role, stream))
 
         with ThreadPoolExecutor(len(lines)) as pool:
-            list(pool.map(hear, lines))
+            list(pool.map(listen, lines))
             list(pool.map(hear_the_rest, lines))
 
 
@@ -365,7 +365,7 @@ def followed(post: MatrixPost) -> frozenset[str]:
     return frozenset(near & WHO_SEES[post.kind, post.visibility])
 
 
-def told_at_home(post: MatrixPost) -> frozenset[str]:
+def streamed_at_home(post: MatrixPost) -> frozenset[str]:
     """To whose home a post comes, from people or by its hashtag."""
     return followed(post) | (under_its_tag(post) & {"stranger"})
 
@@ -373,7 +373,7 @@ def told_at_home(post: MatrixPost) -> frozenset[str]:
 def at_home(post: MatrixPost) -> frozenset[str]:
     """In whose home a post is when that is read: a boost is left out above what it shows."""
     hidden = at_home(post.shown) if post.kind == "boost" else NOBODY
-    return told_at_home(post) - hidden
+    return streamed_at_home(post) - hidden
 
 
 def wanted(post: MatrixPost) -> frozenset[str]:
@@ -413,7 +413,7 @@ def nowhere(_: MatrixPost) -> frozenset[str]:
 
 
 STREAMS = {
-    "user": told_at_home,
+    "user": streamed_at_home,
     "user:notification": nowhere,
     "public": in_public,
     "public:local": in_public,
@@ -434,9 +434,9 @@ def in_conversations(post: MatrixPost) -> frozenset[str]:
 
 
 def notified(post: MatrixPost) -> frozenset[str]:
-    """Who is told of a post: whoever is named, and who asked to be told of every post."""
+    """Who is notified of a post: the mentioned, and who enabled notifications of its author."""
     named = {"post": {"mentioned", "follower"}, "comment": {"author"}, "boost": set()}[post.kind]
-    told = named & wanted(post)
+    actors = named & wanted(post)
     if post.name in ("public post", "unlisted post"):  # the booster boosted them
-        told |= {"author"}
-    return frozenset(told)
+        actors |= {"author"}
+    return frozenset(actors)

@@ -2,27 +2,27 @@
 
     from services.posts.app import create_app as posts_app
     from services.users.app import create_app as users_app
-    from tests.fakes import World
+    from tests.fakes import FakeCluster
 
     async def test_a_post_can_be_read() -> None:
-        async with World() as world:
-            posts = await world.start(posts_app)      # create_app(settings) or create_service
-            users = await world.start(users_app)      # they invoke and hear one another
-            alice = world.token("1", "read write")    # accepted without an auth service
+        async with FakeCluster() as cluster:
+            posts = await cluster.start(posts_app)      # create_app(settings) or create_service
+            users = await cluster.start(users_app)      # they get each other's events
+            alice = cluster.token("1", "read write")    # accepted without an auth service
             made = await posts.call("POST", "/posts", json={"text": "hi"}, token=alice)
             assert made.status == 200
-            await world.settle()                      # all events published, handled, caught up
+            await cluster.settle()                      # all events published, handled, caught up
 
 `running.call(...)` asks as another service does (`caller="gateway"` unless said otherwise);
 `running.public(...)` asks as the public does. Both return a `Response` with `status`, `headers`,
 `body`, `text` and `json()`, also for errors, and take `json=`, `data=`, `form=`, `params=`,
-`headers=`, `token=`. `world.start(create, **settings)` twice gives two replicas on one database.
+`headers=`, `token=`. `cluster.start(create, **settings)` twice gives two replicas on one database.
 
 What can go wrong:
-    world.broker.down = True                           publishing fails
-    world.broker.loses = lambda event: True            taken, and never delivered
-    world.broker.copies = 2                            delivered twice
-    world.broker.hold(); world.broker.release(seed=1)      late, and in another order
+    cluster.broker.down = True                           publishing fails
+    cluster.broker.loses = lambda event: True            taken, and never delivered
+    cluster.broker.copies = 2                            delivered twice
+    cluster.broker.hold(); cluster.broker.release(seed=1)      late, and in another order
     posts.sidecar.state.faults.fail("compare_and_set", about="post:", nth=2)    a call that does
     nothing posts.sidecar.state.faults.fail("compare_and_set", after=True)              done, but
     the answer is lost posts.sidecar.state.faults.fail("get", error=Conflict("…"))      any error
@@ -30,11 +30,11 @@ What can go wrong:
     posts.sidecar.faults.fail("invoke", about="users/")              a call to another service
     orders.sidecar.faults.fail("start")                              a call to the workflow engine
     await posts.kill(); await posts.stop()             the process dies, or ends well
-    world.auth.revoke(token), world.auth.rotate()
+    cluster.auth.revoke(token), cluster.auth.rotate()
 
-What is kept: `world.state("posts").peek("post:1")`, `.keys("post:")`; `world.secrets`,
-`world.blobs`; `world.history("orders").instances`, its workflows; what was said:
-`world.broker.events("posts")`; what was asked: `posts.sidecar.state.faults.count("get")`.
+What is kept: `cluster.state("posts").peek("post:1")`, `.keys("post:")`; `cluster.secrets`,
+`cluster.blobs`; `cluster.history("orders").instances`, its workflows; what was said:
+`cluster.broker.events("posts")`; what was asked: `posts.sidecar.state.faults.count("get")`.
 
 The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `FakeBroker`
 (a `Publisher`), `FakeSidecar` (a `DaprClient`), `FakeAuth` (keys, tokens). The contract suites of
@@ -44,7 +44,7 @@ The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `Fa
 from tests.fakes.asgi import Response, call
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
-from tests.fakes.cluster import Running, World
+from tests.fakes.cluster import FakeCluster, RunningReplica
 from tests.fakes.faults import Call, Faults
 from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar
 from tests.fakes.state import FakeState
@@ -55,13 +55,13 @@ __all__ = [
     "Call",
     "FakeAuth",
     "FakeBroker",
+    "FakeCluster",
     "FakeNetwork",
     "FakeSidecar",
     "FakeState",
     "Faults",
     "Response",
-    "Running",
-    "World",
+    "RunningReplica",
     "call",
     "until",
 ]

@@ -48,7 +48,7 @@ class FakeAuth:
     ) -> str:
         """Return an access token of a user, or of an app without a `user_id`."""
         now = int(time.time())
-        told = {
+        payload = {
             "iss": ISSUER,
             "iat": now,
             "exp": now + lasts,
@@ -57,9 +57,9 @@ class FakeAuth:
             "scope": scopes,
         }
         if user_id:
-            told |= {"sub": user_id, "username": username or f"user{user_id}"}
+            payload |= {"sub": user_id, "username": username or f"user{user_id}"}
         key = self._keys[self._kid]
-        return jwt.encode({**told, **claims}, key, "EdDSA", headers={"kid": self._kid})
+        return jwt.encode({**payload, **claims}, key, "EdDSA", headers={"kid": self._kid})
 
     def revoke(self, token: str) -> None:
         """Revoke a token."""

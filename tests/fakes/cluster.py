@@ -28,11 +28,13 @@ Create = Callable[[Any], Any]
 """A service's `create_app(settings)`, or `create_service(settings)` if it needs no routers."""
 
 
-class Running:
-    """One replica of a service in a `World`: call, inspect, stop or kill it."""
+class RunningReplica:
+    """One replica of a service in a `FakeCluster`: call, inspect, stop or kill it."""
 
-    def __init__(self, world: World, app: FastAPI, service: Service, sidecar: FakeSidecar) -> None:
-        self._world = world
+    def __init__(
+        self, cluster: FakeCluster, app: FastAPI, service: Service, sidecar: FakeSidecar
+    ) -> None:
+        self._cluster = cluster
         self.app = app
         self.service = service
         self.sidecar = sidecar
@@ -69,14 +71,14 @@ class Running:
 
     async def stop(self) -> None:
         """Stop the replica as a signal would."""
-        await self._world.forget(self)
+        await self._cluster.forget(self)
         await self._life.aclose()
 
     async def kill(self) -> None:
         """Stop the replica as `kill -9` would: it sends no further call, and finishes nothing."""
         self.sidecar.kill()
-        self._world.killed.append(self)
-        await self._world.forget(self)
+        self._cluster.killed.append(self)
+        await self._cluster.forget(self)
 
     async def release(self) -> None:
         """End the waiting tasks of a killed replica."""
@@ -85,14 +87,14 @@ class Running:
             await self._life.aclose()
 
     async def _live(self) -> None:
-        self._world.network.add(self.name, self.app)
+        self._cluster.network.add(self.name, self.app)
         before = IN_BACKGROUND.set(True)  # what the tasks that begin here inherit
         await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
         IN_BACKGROUND.reset(before)
         listing = await self.call("GET", "/dapr/subscribe", caller="")
         for subscription in listing.json():
             shared = subscription["pubsubname"] == "pubsub"
-            self._world.broker.subscribe(
+            self._cluster.broker.subscribe(
                 subscription["topic"],
                 self.name if shared else self.alone,
                 _Delivery(self, subscription["route"]),
@@ -103,7 +105,7 @@ class Running:
 class _Delivery:
     """Delivers the events of a topic to one replica."""
 
-    def __init__(self, running: Running, route: str) -> None:
+    def __init__(self, running: RunningReplica, route: str) -> None:
         self._running = running
         self._route = route
 
@@ -134,7 +136,7 @@ class _Delivery:
         return hash(self._running)
 
 
-class World:
+class FakeCluster:
     """A network, a broker, a database per service, and a fake auth service.
 
     Start the real auth service, and it takes the fake one's place.
@@ -148,12 +150,12 @@ class World:
         self.blobs: dict[str, bytes] = {}
         self.mails: list[SentMail] = []
         self.states: dict[str, FakeState] = {}
-        self.running: list[Running] = []
-        self.killed: list[Running] = []
+        self.running: list[RunningReplica] = []
+        self.killed: list[RunningReplica] = []
         self.histories: dict[str, WorkflowHistory] = {}
         self._like = like
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> FakeCluster:
         self.network.add("auth", self.auth)
         return self
 
@@ -195,7 +197,7 @@ class World:
             mails=self.mails,
         )
 
-    async def start(self, create: Create, app_id: str = "", **settings: Any) -> Running:
+    async def start(self, create: Create, app_id: str = "", **settings: Any) -> RunningReplica:
         """Start a replica of a service. The default app-id is the name of its package.
 
         `create` gets `Settings`, or what its parameter's annotation says, made of `settings`.
@@ -211,14 +213,14 @@ class World:
             made = create(_settings(create, app_id, settings))
         app: FastAPI = made.create_app() if isinstance(made, Service) else made
         IN_BACKGROUND.reset(before)
-        running = Running(self, app, app.state.service, sidecar)
+        running = RunningReplica(self, app, app.state.service, sidecar)
         if app_id == "auth" and self.auth in self.network:
             self.network.remove("auth", self.auth)
         self.running.append(running)
         await running._live()
         return running
 
-    async def forget(self, running: Running) -> None:
+    async def forget(self, running: RunningReplica) -> None:
         """Remove a replica from the network and the broker."""
         if running in self.running:
             self.running.remove(running)

@@ -14,14 +14,14 @@ from typing import Any, Generic, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 from tests.fakes.interleaving import Interleaving
 
 P = TypeVar("P")
 
 Said = Any
-Command = Callable[[P, Running], Awaitable[Said]]
-Opened = tuple[Sequence[Running], Callable[[], Awaitable[P]]]
+Command = Callable[[P, RunningReplica], Awaitable[Said]]
+Opened = tuple[Sequence[RunningReplica], Callable[[], Awaitable[P]]]
 
 CHOICES = st.lists(st.integers(0, 3), max_size=40)
 APART = st.integers(0, 1)
@@ -90,20 +90,22 @@ class AtOnce(Generic[P]):
 
 
 @contextmanager
-def running(open_: Callable[[World], Awaitable[Opened[P]]]) -> Iterator[tuple[Any, Opened[P]]]:
+def running(
+    open_: Callable[[FakeCluster], Awaitable[Opened[P]]],
+) -> Iterator[tuple[Any, Opened[P]]]:
     """A loop for one test of many examples, with what is opened in it."""
-    world = World()
+    cluster = FakeCluster()
 
     async def begin() -> Opened[P]:
-        return await open_(await world.__aenter__())
+        return await open_(await cluster.__aenter__())
 
     with asyncio.Runner() as runner:
         yield runner, runner.run(begin())
-        runner.run(world.__aexit__(None, None, None))
+        runner.run(cluster.__aexit__(None, None, None))
 
 
 def refusal(answer: Response) -> dict[str, Any] | None:
-    """What somebody is told who is refused; nothing where they are not."""
+    """The error that a refused person gets; empty where none is refused."""
     if answer.status == 200:
         return None
     return {"status": answer.status, "code": answer.json()["code"]}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes import Running
+from tests.fakes import RunningReplica
 
 
-async def belongings(running: Running, user: str, kind: str) -> list[dict[str, Any]]:
+async def belongings(running: RunningReplica, user: str, kind: str) -> list[dict[str, Any]]:
     """All records of a kind, as the archivist reads them: portion by portion."""
     records: list[dict[str, Any]] = []
     after = ""
@@ -27,7 +27,9 @@ async def belongings(running: Running, user: str, kind: str) -> list[dict[str, A
             return records
 
 
-async def is_for_the_archivist_alone(running: Running, user: str, kind: str, token: str) -> bool:
+async def is_for_the_archivist_alone(
+    running: RunningReplica, user: str, kind: str, token: str
+) -> bool:
     """Whether nobody else gets any of it, be it its owner."""
     path = f"/belongings/{user}/{kind}"
     callers = ("gateway", "feed", "catalog", "")

@@ -28,7 +28,7 @@ Event = tuple[str, Any]
 
 
 class MastodonListener(StreamListener):
-    """Keeps what Mastodon.py hears, and holds the entities to their schemas."""
+    """Keeps what Mastodon.py receives, and holds the entities to their schemas."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

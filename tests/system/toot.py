@@ -87,14 +87,14 @@ class Toot:
             text=True,
         ) as process:
             assert process.stdout is not None
-            heard, url = [], ""
+            output_lines, url = [], ""
             for line in process.stdout:
-                heard.append(line)
+                output_lines.append(line)
                 if line.startswith("http"):
                     url = line.strip()
                     break
             if not url:
-                raise TootError(f"toot login: {''.join(heard)}")
+                raise TootError(f"toot login: {''.join(output_lines)}")
             said, _ = process.communicate(f"n\n{browse(url)}\n", timeout=_TIMEOUT)
         self._look()
         if process.returncode:

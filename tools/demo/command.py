@@ -53,10 +53,10 @@ async def _fill(
             task = progress.add_task(label, total=total)
             return lambda: progress.advance(task)
 
-        async with DemoApiClient(base, key, say=progress.console.print) as door:
+        async with DemoApiClient(base, key, say=progress.console.print) as client:
             cast = DemoDataset(people)
-            play = DemoSeeder(door, cast, shown)
-            market = ShopSeeder(door, cast, play)
+            play = DemoSeeder(client, cast, shown)
+            market = ShopSeeder(client, cast, play)
             try:
                 await play.run()
                 await market.run()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-PASSWORD = "harbour-lantern-7"  # noqa: S105 (told to whoever asks: these people are made up)
+PASSWORD = "harbour-lantern-7"  # noqa: S105 (public: these accounts are fictitious)
 POSTS = 4
 """Posts of each person."""
 

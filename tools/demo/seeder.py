@@ -37,8 +37,8 @@ class SignedInPerson:
 class DemoSeeder:
     """Seeds one system."""
 
-    def __init__(self, door: DemoApiClient, cast: DemoDataset, shown: Shown) -> None:
-        self._door = door
+    def __init__(self, client: DemoApiClient, cast: DemoDataset, shown: Shown) -> None:
+        self._client = client
         self._cast = cast
         self._shown = shown
         self._slots = asyncio.Semaphore(_CONCURRENCY)
@@ -50,7 +50,7 @@ class DemoSeeder:
     async def run(self) -> None:
         """Seed everything."""
         cast = self._cast
-        await self._door.sign_in()
+        await self._client.sign_in()
         await self.each("people", cast.people, self._sign_in)
         await self.each("follows", list(cast.follows()), self._follow)
         for number in range(len(cast.people[0].posts)):
@@ -78,10 +78,10 @@ class DemoSeeder:
     # ── people ──────────────────────────────────────────────────────────────────────────────
 
     async def _sign_in(self, person: DemoPerson) -> None:
-        door = self._door
-        is_known = await door.is_known(person)
-        token = await (door.log_in(person) if is_known else door.register(person))
-        account = await door.request("GET", "/api/v1/accounts/verify_credentials", token)
+        client = self._client
+        is_known = await client.is_known(person)
+        token = await (client.log_in(person) if is_known else client.register(person))
+        account = await client.request("GET", "/api/v1/accounts/verify_credentials", token)
         if not account["display_name"] or account["display_name"] == person.username:
             account = await self._set_profile(person, token)
         known = SignedInPerson(person, token, account)
@@ -102,7 +102,7 @@ class DemoSeeder:
             return form
 
         path = "/api/v1/accounts/update_credentials"
-        dressed: dict[str, Any] = await self._door.request("PATCH", path, token, form=form)
+        dressed: dict[str, Any] = await self._client.request("PATCH", path, token, form=form)
         return dressed
 
     async def _load_statuses(self, known: SignedInPerson) -> None:
@@ -110,7 +110,7 @@ class DemoSeeder:
         path, max_id = f"/api/v1/accounts/{known.account['id']}/statuses", ""
         while True:
             params = {"limit": str(_PAGE_SIZE), **({"max_id": max_id} if max_id else {})}
-            page = await self._door.request("GET", path, known.token, params=params)
+            page = await self._client.request("GET", path, known.token, params=params)
             for status in page:
                 if not status["reblog"]:
                     key = (_plain(status["content"]), status["in_reply_to_id"] or "")
@@ -121,7 +121,7 @@ class DemoSeeder:
 
     async def _follow(self, pair: tuple[DemoPerson, DemoPerson]) -> None:
         one, other = (self.known[person.number] for person in pair)
-        await self._door.request(
+        await self._client.request(
             "POST", f"/api/v1/accounts/{other.account['id']}/follow", one.token
         )
 
@@ -133,7 +133,7 @@ class DemoSeeder:
         if id is None:
             drawn = await asyncio.to_thread(image_generator.draw, post.motif, post.seed)
             form = picture(drawn, description=post.description)
-            shown = await self._door.request("POST", "/api/v2/media", author.token, form=form)
+            shown = await self._client.request("POST", "/api/v2/media", author.token, form=form)
             said = {"status": post.caption, "media_ids": [shown["id"]], "language": "en"}
             id = await self.publish(author, post.key, said)
         self.posts[post.key] = id
@@ -148,7 +148,7 @@ class DemoSeeder:
     async def publish(self, known: SignedInPerson, key: str, said: dict[str, Any]) -> str:
         """Publish a post exactly once, also if the response is lost."""
         headers = {"idempotency-key": f"demo-{key}"}
-        made = await self._door.request(
+        made = await self._client.request(
             "POST", "/api/v1/statuses", known.token, json=said, headers=headers
         )
         self.made += 1
@@ -163,7 +163,7 @@ class DemoSeeder:
     async def _react(self, pair: tuple[DemoPerson, DemoPost], how: str) -> None:
         person, post = pair
         path = f"/api/v1/statuses/{self.posts[post.key]}/{how}"
-        await self._door.request("POST", path, self.known[person.number].token)
+        await self._client.request("POST", path, self.known[person.number].token)
 
 
 def _plain(html: str) -> str:

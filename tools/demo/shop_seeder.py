@@ -71,8 +71,8 @@ def _purchases_of(buyer: DemoPerson, product: DemoProduct) -> bool:
 class ShopSeeder:
     """Opens shops for the people that a `DemoSeeder` has created, and places their orders."""
 
-    def __init__(self, door: DemoApiClient, cast: DemoDataset, play: DemoSeeder) -> None:
-        self._door = door
+    def __init__(self, client: DemoApiClient, cast: DemoDataset, play: DemoSeeder) -> None:
+        self._client = client
         self._cast = cast
         self._play = play
         self.products: dict[DemoProduct, dict[str, Any]] = {}
@@ -143,7 +143,7 @@ class ShopSeeder:
     async def _picture(self, seller: SignedInPerson, product: DemoProduct) -> str:
         drawn = await asyncio.to_thread(image_generator.draw, "still life", product.seed)
         form = picture(drawn, description=product.title)
-        shown = await self._door.request("POST", "/api/v2/media", seller.token, form=form)
+        shown = await self._client.request("POST", "/api/v2/media", seller.token, form=form)
         return str(shown["id"])
 
     # ── buying ──────────────────────────────────────────────────────────────────────────────
@@ -168,7 +168,7 @@ class ShopSeeder:
         )
         item = {"product": there["id"], "variant": there["variants"][size]["id"], "quantity": 1}
         path = f"{SHOP}/cart"
-        cart = await self._door.request("PUT", path, buyer.token, json={"items": [item]})
+        cart = await self._client.request("PUT", path, buyer.token, json={"items": [item]})
         total = cart["total"]
         order = {
             "card": "tok_pending" if product.number == 0 else "tok_ok",
@@ -186,7 +186,7 @@ class ShopSeeder:
         self, known: SignedInPerson, what: str, key: str, about: Any
     ) -> dict[str, Any]:
         headers = {"idempotency-key": f"demo-{key}"}
-        made: dict[str, Any] = await self._door.request(
+        made: dict[str, Any] = await self._client.request(
             "POST", f"{SHOP}/{what}", known.token, json=about, headers=headers
         )
         return made
@@ -197,7 +197,7 @@ class ShopSeeder:
         """Yield all items of a list, page by page."""
         asked = {**params, "limit": str(_PAGE)}
         while True:
-            page = await self._door.request("GET", f"{SHOP}/{what}", known.token, params=asked)
+            page = await self._client.request("GET", f"{SHOP}/{what}", known.token, params=asked)
             for item in page["items"]:
                 yield item
             if not page["next_cursor"]:

@@ -122,7 +122,7 @@ def sell(stock: StockRecord | None, order: str, now: float) -> StockRecord:
 def put_back(stock: StockRecord | None, order: str, quantity: int, now: float) -> StockRecord:
     """Put back what was sold to an order, once. A repeat extends the allocation's lifetime.
 
-    Pieces that this stock still holds, because it was not told of the sale, never left `on_hand`.
+    Pieces that this stock still holds, because it got no sale of them, never left `on_hand`.
     """
     stock = stock or StockRecord()
     part = stock.parts.get(order)

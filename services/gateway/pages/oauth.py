@@ -86,9 +86,9 @@ class AuthorizationRequest:
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """The routes of both pages."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
-    door = _AuthorizePage(gateway, pages)
-    router.add_api_route(_AUTHORIZE, door.get, methods=["GET"], response_model=None)
-    router.add_api_route(_AUTHORIZE, door.post, methods=["POST"], response_model=None)
+    authorize_page = _AuthorizePage(gateway, pages)
+    router.add_api_route(_AUTHORIZE, authorize_page.get, methods=["GET"], response_model=None)
+    router.add_api_route(_AUTHORIZE, authorize_page.post, methods=["POST"], response_model=None)
     registry = _SignUpPage(gateway, pages)
     router.add_api_route(_SIGN_UP, registry.get, methods=["GET"], response_model=None)
     router.add_api_route(_SIGN_UP, registry.post, methods=["POST"], response_model=None)

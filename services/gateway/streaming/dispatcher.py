@@ -165,9 +165,9 @@ class StreamDispatcher:
         if not authors.keys() >= {*people}:  # the feed does not know all of them yet
             authors |= await self._gateway.services.users.accounts(people)
         cards = await self._gateway.posts.product_cards([view])
-        told_of = [user for user in listening if user not in audience["hidden"]]
-        marks = await interactions_of(self._gateway, view, told_of)
-        for user in told_of:
+        notified = [user for user in listening if user not in audience["hidden"]]
+        marks = await interactions_of(self._gateway, view, notified)
+        for user in notified:
             row = ConversationViewJson(
                 id=audience["conversation"],
                 place=post.id,

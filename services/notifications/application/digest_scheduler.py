@@ -93,7 +93,7 @@ class DigestScheduler:
         if kept.holder != self._holder:
             return True
         try:
-            told = await self._send(owner, kept)
+            sent = await self._send(owner, kept)
         except Unavailable as failure:
             log.warning("cannot send a digest yet", extra={"user": owner, "why": failure.message})
             wait = rules.retry_delay(kept.troubles, self._interval)
@@ -103,19 +103,19 @@ class DigestScheduler:
             log.warning(
                 "unknown whether a digest was sent", extra={"user": owner, "why": failure.message}
             )
-            told = ""
-        await self._reschedule(place, owner, self._interval, told=told)
+            sent = ""
+        await self._reschedule(place, owner, self._interval, sent=sent)
         return True
 
     async def _reschedule(
-        self, place: str, owner: str, wait: float, *, told: str = "", failed: bool = False
+        self, place: str, owner: str, wait: float, *, sent: str = "", failed: bool = False
     ) -> None:
         after = due_position(self._now() + wait)
         await self._repository.due_digests.insert(DUE_LIST_ID, [[after, owner]])
         kept = await self._repository.digests.update(
             owner,
             lambda kept: (
-                rules.reschedule(kept, self._holder, after, told=told, failed=failed)
+                rules.reschedule(kept, self._holder, after, told=sent, failed=failed)
                 if kept
                 else None
             ),
@@ -124,7 +124,7 @@ class DigestScheduler:
         await self._repository.due_digests.remove(DUE_LIST_ID, [place if is_ours else after])
 
     async def _send(self, owner: str, kept: DigestRecord) -> str:
-        """Send a digest if there is news. Return the newest notification that it told.
+        """Send a digest if there is news. Return the newest notification in it.
 
         Raises `Unavailable` if it certainly was not sent, `OutcomeUnknown` if that is unknown.
         """

@@ -1,8 +1,8 @@
-"""E-mail digests: who wants them, when the next one is due, and what the last one told.
+"""E-mail digests: who wants them, when the next one is due, and what the last one contained.
 
-`told` is the newest notification that a digest certainly told. `tried` is the newest one of a
+`told` is the newest notification that was certainly in a digest. `tried` is the newest one of a
 digest with an unknown outcome, because the process crashed or the mail server did not answer. Such
-a digest is never sent again: its notifications are told again together with a newer one, if they
+a digest is never sent again: its notifications are sent again together with a newer one, if they
 are still unread. `place` is the row in the list of due digests, which determines the time.
 """
 
@@ -31,7 +31,7 @@ class DigestRecord:
     troubles: int = 0
 
     def since(self, read: str) -> str:
-        """Return the id after which notifications are told, given the newest read one."""
+        """Return the id after which notifications are sent, given the newest read one."""
         return max(self.told, read)
 
     def has_news(self, newest: str) -> bool:

@@ -17,7 +17,7 @@ def order_view(order: OrderRecord) -> dict[str, Any]:
     """Return the `contracts.orders.Order`, without its version."""
     refusals = [event for event in order.log if event.what == REFUND_REFUSED]
     refusal = refusals[-1] if refusals and order.state == COMPLETED else None
-    told = order.reversal or refusal
+    outcome = order.reversal or refusal
     return {
         "id": order.id,
         "buyer": order.terms.buyer,
@@ -27,7 +27,7 @@ def order_view(order: OrderRecord) -> dict[str, Any]:
         "total": order.terms.total,
         "currency": order.terms.currency,
         "state": order.state,
-        "reason": (told.why or told.what) if told else "",
+        "reason": (outcome.why or outcome.what) if outcome else "",
         "paid": order.has(COMPLETED),
         "history": [{"what": event.what, "at": event.at, "why": event.why} for event in order.log],
         "created_at": order.log[0].at,

@@ -32,12 +32,12 @@ class NameIndex:
         """
         repository = self._repository
         name_key = repository.names.key(query.handle)
-        keys = [repository.buckets.key(letters) for letters in query.buckets]
+        keys = [repository.buckets.key(prefix) for prefix in query.buckets]
         rows = await repository.state.get_many([name_key, *keys] if query.handle else keys)
         owner: UsernameOwner | None = decode_document(rows, repository.names, query.handle)
         buckets = {
-            letters: decode_document(rows, repository.buckets, letters) or NameBucket()
-            for letters in query.buckets
+            prefix: decode_document(rows, repository.buckets, prefix) or NameBucket()
+            for prefix in query.buckets
         }
         exact = owner.id if owner else ""
         return exact, rank_matches(query, buckets, exact)
@@ -77,15 +77,15 @@ class NameIndex:
             await (self._add(entry) if entry in wanted else self._remove(entry))
 
     async def _add(self, entry: NameEntry) -> None:
-        for letters in bucket_keys(entry.term):
+        for prefix in bucket_keys(entry.term):
             bucket = await self._repository.buckets.update(
-                letters, lambda kept: (kept or NameBucket()).with_entry(entry)
+                prefix, lambda kept: (kept or NameBucket()).with_entry(entry)
             )
             if bucket is not None and entry in bucket.entries:
                 return
 
     async def _remove(self, entry: NameEntry) -> None:
-        for letters in bucket_keys(entry.term):
+        for prefix in bucket_keys(entry.term):
             await self._repository.buckets.update(
-                letters, lambda kept: kept.without(entry) if kept else None
+                prefix, lambda kept: kept.without(entry) if kept else None
             )

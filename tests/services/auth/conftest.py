@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.services.auth.world import Auth, auth_world
+from tests.services.auth.harness import Auth, auth_harness
 
 
 @pytest.fixture
 async def auth() -> AsyncIterator[Auth]:
-    async with auth_world() as auth:
+    async with auth_harness() as auth:
         yield auth

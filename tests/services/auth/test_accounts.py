@@ -11,7 +11,7 @@ import pytest
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
 from tests.fakes import Response
-from tests.services.auth.world import PASSWORD, Auth
+from tests.services.auth.harness import PASSWORD, Auth
 
 SCOPES = "read write admin:read admin:write"
 
@@ -69,7 +69,7 @@ async def test_roles_are_set_through_the_own_sidecar_only(auth: Auth) -> None:
 
 async def test_removing_a_role_revokes_all_tokens(auth: Auth) -> None:
     token = await admin_token(auth)
-    identity = TokenVerifier(auth.world.sidecar("posts"))
+    identity = TokenVerifier(auth.cluster.sidecar("posts"))
     assert (await identity.verify(token)).may("admin:write:reports")
     await give_role(auth, "judge", "")
     await identity._read_revocations()
@@ -90,7 +90,7 @@ async def test_a_suspended_user_has_no_access_until_unsuspended(auth: Auth) -> N
     refused = await auth.authorize(app)
     assert (refused.status, refused.json()["code"]) == (403, "suspended")
     assert (await auth.redeem(app, code)).json()["code"] == "invalid_grant"
-    identity = TokenVerifier(auth.world.sidecar("posts"))
+    identity = TokenVerifier(auth.cluster.sidecar("posts"))
     with pytest.raises(Unauthenticated):
         await identity.verify(before)
     assert (await auth.ask(f"/people/{ada}/unsuspend", token)).json()["suspended"] is False
@@ -105,7 +105,7 @@ async def test_tokens_are_revoked_even_after_a_crash_right_after_the_commit(auth
     token, app = await admin_token(auth), await auth.app()
     ada = await register_user(auth, "ada")
     before = await auth.token(app)
-    await auth.world.settle()
+    await auth.cluster.settle()
     faults = auth.running.sidecar.state.faults
     faults.crash("compare_and_set", about=f"person:{ada}", after=True)
     pending = asyncio.create_task(auth.ask(f"/people/{ada}/suspend", token))
@@ -116,8 +116,8 @@ async def test_tokens_are_revoked_even_after_a_crash_right_after_the_commit(auth
     other = await auth.replica()
     for outbox in other.running.service.outboxes.values():
         await outbox.recover()
-    await auth.world.settle()
-    identity = TokenVerifier(auth.world.sidecar("posts"))
+    await auth.cluster.settle()
+    identity = TokenVerifier(auth.cluster.sidecar("posts"))
     with pytest.raises(Unauthenticated):
         await identity.verify(before)
 

@@ -9,7 +9,7 @@ import pytest
 from services.auth.domain.login_throttle import MAX_DELAY, MAX_FREE_ATTEMPTS
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
-from tests.services.auth.world import Auth, cheap, proof
+from tests.services.auth.harness import Auth, cheap, proof
 from tests.services.openapi import has_example
 
 
@@ -18,7 +18,7 @@ async def test_the_secret_of_an_app_is_returned_once_and_not_stored(auth: Auth) 
     assert len(app["client_secret"]) >= 43
     known = await auth.running.call("GET", f"/apps/{app['client_id']}")
     assert known.json() == {**app, "client_secret": ""}
-    kept = auth.world.state("auth").peek(f"app:{app['client_id']}")
+    kept = auth.cluster.state("auth").peek(f"app:{app['client_id']}")
     assert app["client_secret"] not in str(kept)
     for unknown in ("x" * 43, "a||b", "short", "x" * 101):
         assert (await auth.running.call("GET", f"/apps/{unknown}")).status in (404, 422)
@@ -30,7 +30,7 @@ async def test_an_invalid_app_is_rejected_field_by_field(auth: Auth) -> None:
     )
     assert made.status == 422
     assert made.json()["details"].keys() == {"redirect_uris", "scopes"}
-    assert not auth.world.state("auth").keys("app:")
+    assert not auth.cluster.state("auth").keys("app:")
 
 
 async def test_a_user_authorizes_an_app_and_the_app_gets_a_token(auth: Auth) -> None:
@@ -41,17 +41,19 @@ async def test_a_user_authorizes_an_app_and_the_app_gets_a_token(auth: Auth) -> 
     assert token["token_type"] == "Bearer"
     assert token["scope"] == "read write:media"
     assert token["created_at"] == int(auth.clock().timestamp())
-    caller = await TokenVerifier(auth.world.sidecar("posts")).verify(token["access_token"])
+    caller = await TokenVerifier(auth.cluster.sidecar("posts")).verify(token["access_token"])
     assert (caller.user_id, caller.username) == (user_id, "Ada")
     assert caller.scopes == {"read", "write:media"}
-    assert code not in str(auth.world.state("auth").keys())
+    assert code not in str(auth.cluster.state("auth").keys())
     claims = jwt.decode(token["access_token"], options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 365 * 24 * 3600
 
 
 async def test_an_app_gets_a_token_for_itself(auth: Auth) -> None:
     app = await auth.app()
-    caller = await TokenVerifier(auth.world.sidecar("posts")).verify(await auth.app_token(app, ""))
+    caller = await TokenVerifier(auth.cluster.sidecar("posts")).verify(
+        await auth.app_token(app, "")
+    )
     assert caller.user_id == ""
     assert caller.scopes == {"read"}
 
@@ -94,7 +96,7 @@ async def test_invalid_authorization_requests_are_rejected(auth: Auth) -> None:
     for changed, status, code in MAY_NOT_ASK:
         refused = await auth.authorize(app, **changed)
         assert (refused.status, refused.json()["code"]) == (status, code), changed
-    assert not auth.world.state("auth").keys("code:")
+    assert not auth.cluster.state("auth").keys("code:")
 
 
 GET_NO_TOKEN: list[tuple[dict[str, str], int, str]] = [
@@ -148,7 +150,7 @@ async def test_reuse_of_a_code_revokes_its_token(auth: Auth) -> None:
     token = (await auth.redeem(app, code)).json()["access_token"]
     again = await auth.redeem(app, code)
     assert (again.status, again.json()["code"]) == (400, "invalid_grant")
-    identity = TokenVerifier(auth.world.sidecar("posts"))
+    identity = TokenVerifier(auth.cluster.sidecar("posts"))
     await identity._read_revocations()
     with pytest.raises(Unauthenticated):
         await identity.verify(token)
@@ -242,7 +244,7 @@ async def test_a_login_renews_a_hash_with_old_parameters(auth: Auth) -> None:
     app = await auth.app()
 
     def kept() -> Any:
-        return auth.world.state("auth").peek(f"person:{user_id}")["data"]
+        return auth.cluster.state("auth").peek(f"person:{user_id}")["data"]
 
     before = kept()
     assert (await newer.authorize(app, "ada", password="guess number")).status == 401

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.chassis.security.token_verifier import TokenVerifier
-from tests.services.auth.world import PASSWORD, Auth
+from tests.services.auth.harness import PASSWORD, Auth
 
 
 def taken(body: dict[str, object]) -> object:
@@ -18,13 +18,13 @@ async def test_a_registration_is_published_without_secrets(auth: Auth) -> None:
     assert made.status == 200
     assert made.json()["username"] == "Ada"
     assert made.json()["token"] is None
-    await auth.world.settle()
-    (event,) = auth.world.broker.events("logins")
+    await auth.cluster.settle()
+    (event,) = auth.cluster.broker.events("logins")
     assert event["type"] == "login.registered"
     assert event["subject"] == made.json()["user_id"]
     public = {"user_id", "username", "created_at", "deleted", "role", "suspended", "locale"}
     assert event["data"].keys() == public
-    user = auth.world.state("auth").peek(f"person:{event['subject']}")["data"]
+    user = auth.cluster.state("auth").peek(f"person:{event['subject']}")["data"]
     assert user["password_hash"].startswith("$argon2id$")
     assert PASSWORD not in str(user)
 
@@ -68,8 +68,8 @@ async def test_concurrent_registrations_on_two_replicas_create_one_user(
     ]
     answers = await asyncio.gather(*tries)
     assert sorted(answer.status for answer in answers) == [200] + [422] * 9
-    await auth.world.settle()
-    assert len(auth.world.broker.events("logins")) == 1
+    await auth.cluster.settle()
+    assert len(auth.cluster.broker.events("logins")) == 1
     app = await auth.app()
     assert (await auth.authorize(app, "ada")).status == 200
 
@@ -94,7 +94,7 @@ async def test_a_crash_at_any_step_blocks_no_name(auth: Auth, key: str, *, after
     again = await other.register("ada")
     assert again.status == (422 if registered else 200)
     assert (await other.authorize(app, "ada@example.org")).status == 200
-    await auth.world.settle()
+    await auth.cluster.settle()
 
 
 @pytest.mark.parametrize("key", ["login:", "person:"])
@@ -114,7 +114,7 @@ async def test_a_lost_response_of_the_store_creates_no_second_user(auth: Auth) -
     for key in ("email:", "login:", "person:"):
         auth.running.sidecar.state.faults.fail("compare_and_set", about=key, after=True)
     assert (await auth.register("ada")).status == 200
-    assert len(auth.world.state("auth").keys("person:")) == 1
+    assert len(auth.cluster.state("auth").keys("person:")) == 1
 
 
 async def test_a_registration_that_times_out_creates_no_user(auth: Auth) -> None:
@@ -124,7 +124,7 @@ async def test_a_registration_that_times_out_creates_no_user(auth: Auth) -> None
 
     auth.running.sidecar.state.faults.after.append(dawdle)
     assert (await auth.register("ada")).status == 503
-    assert not auth.world.state("auth").keys("person:")
+    assert not auth.cluster.state("auth").keys("person:")
 
 
 async def test_an_app_gets_a_token_for_a_user_who_registers_through_it(auth: Auth) -> None:
@@ -132,7 +132,9 @@ async def test_an_app_gets_a_token_for_a_user_who_registers_through_it(auth: Aut
     token = await auth.app_token(app, "write:accounts")
     made = (await auth.register("ada", token)).json()
     assert made["token"]["scope"] == "read write:accounts"
-    caller = await TokenVerifier(auth.world.sidecar("posts")).verify(made["token"]["access_token"])
+    caller = await TokenVerifier(auth.cluster.sidecar("posts")).verify(
+        made["token"]["access_token"]
+    )
     assert (caller.user_id, caller.username) == (made["user_id"], "ada")
     assert caller.client_id == app["client_id"]
 
@@ -141,7 +143,7 @@ async def test_registration_needs_an_app_token_with_the_scope(auth: Auth) -> Non
     app = await auth.app("read write")
     assert (await auth.register("ada", await auth.app_token(app, "read"))).status == 403
     assert (await auth.register("ada", "nonsense")).status == 401
-    assert not auth.world.state("auth").keys("person:")
+    assert not auth.cluster.state("auth").keys("person:")
     await auth.register("ada")
     assert (await auth.register("bob", await auth.token(app))).status == 403
 
@@ -152,8 +154,8 @@ async def test_invalid_registrations_change_nothing(auth: Auth) -> None:
     forms += [{"username": "admin"}, {"username": 7}]
     for form in forms:
         assert await bad(auth, form) == 422
-    assert not auth.world.state("auth").keys("person:")
-    assert not auth.world.state("auth").keys("email:")
+    assert not auth.cluster.state("auth").keys("person:")
+    assert not auth.cluster.state("auth").keys("email:")
 
 
 async def test_an_unknown_locale_does_not_prevent_registration(auth: Auth) -> None:

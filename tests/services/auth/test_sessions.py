@@ -7,8 +7,8 @@ import pytest
 
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
+from tests.services.auth.harness import PASSWORD, Auth
 from tests.services.auth.test_accounts import admin_token
-from tests.services.auth.world import PASSWORD, Auth
 
 
 async def session(auth: Auth, login: str = "ada") -> str:
@@ -24,7 +24,7 @@ async def test_a_session_lasts_six_hours_and_covers_archives_only(auth: Auth) ->
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 6 * 3600
     assert (claims["scope"], claims["client_id"], claims["username"]) == ("read:exports", "", "ada")
-    caller = await TokenVerifier(auth.world.sidecar("media")).verify(token)
+    caller = await TokenVerifier(auth.cluster.sidecar("media")).verify(token)
     assert caller.may("read:exports")
     assert not any(map(caller.may, ("read", "read:statuses", "write", "write:exports")))
 
@@ -61,7 +61,7 @@ async def test_an_ended_session_is_revoked(auth: Auth) -> None:
     await auth.register("ada")
     token, other = await session(auth), await session(auth)
     assert (await auth.ask("/sessions/end", token)).status == 200
-    identity = TokenVerifier(auth.world.sidecar("media"))
+    identity = TokenVerifier(auth.cluster.sidecar("media"))
     await identity._read_revocations()
     with pytest.raises(Unauthenticated):
         await identity.verify(token)

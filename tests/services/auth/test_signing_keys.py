@@ -15,7 +15,7 @@ from services.auth.adapters.signing_keys import (
 )
 from services.auth.domain.tokens import AccessToken
 from services.chassis.errors import Unavailable
-from tests.services.auth.world import Auth, signing_keys
+from tests.services.auth.harness import Auth, signing_keys
 
 
 @dataclass
@@ -120,8 +120,8 @@ async def test_without_signing_keys_no_code_is_used_up(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     code = (await auth.authorize(app)).json()["code"]
-    secrets, auth.world.secrets["jwt-signing-keys"] = dict(auth.world.secrets), "broken"
+    secrets, auth.cluster.secrets["jwt-signing-keys"] = dict(auth.cluster.secrets), "broken"
     replica = await auth.replica()
     assert (await replica.redeem(app, code)).status == 500
-    auth.world.secrets.update(secrets)
+    auth.cluster.secrets.update(secrets)
     assert (await auth.redeem(app, code)).status == 200

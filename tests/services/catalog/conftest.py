@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.catalog.harness import CatalogHarness
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[CatalogHarness]:
-    async with World() as world:
-        yield await CatalogHarness.start(world)
+    async with FakeCluster() as cluster:
+        yield await CatalogHarness.start(cluster)
 
 
 @pytest.fixture
 async def busy() -> AsyncIterator[CatalogHarness]:
     """A harness with three replicas."""
-    async with World() as world:
-        yield await CatalogHarness.start(world, replicas=3)
+    async with FakeCluster() as cluster:
+        yield await CatalogHarness.start(cluster, replicas=3)

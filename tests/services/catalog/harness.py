@@ -13,7 +13,7 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 from tests.services.posts.harness import FakeNeighbours
 
 _ids = SnowflakeGenerator()
@@ -32,30 +32,30 @@ class CatalogClock:
 class CatalogHarness:
     """Running replicas of catalog, and clients of them."""
 
-    def __init__(self, world: World, others: FakeNeighbours) -> None:
-        self.world = world
+    def __init__(self, cluster: FakeCluster, others: FakeNeighbours) -> None:
+        self.cluster = cluster
         self.others = others
         self.clock = CatalogClock()
-        self.replicas: list[Running] = []
+        self.replicas: list[RunningReplica] = []
 
     @classmethod
-    async def start(cls, world: World, replicas: int = 1) -> CatalogHarness:
-        harness = cls(world, FakeNeighbours())
-        await world.start(harness.others.users_app, "users")
-        await world.start(harness.others.media_app, "media")
+    async def start(cls, cluster: FakeCluster, replicas: int = 1) -> CatalogHarness:
+        harness = cls(cluster, FakeNeighbours())
+        await cluster.start(harness.others.users_app, "users")
+        await cluster.start(harness.others.media_app, "media")
         for _ in range(replicas):
             await harness.add_replica()
         return harness
 
-    async def add_replica(self) -> Running:
+    async def add_replica(self) -> RunningReplica:
         def app(settings: Settings) -> FastAPI:
             return create_app(Service(settings), self.clock)
 
-        self.replicas.append(await self.world.start(app, "catalog"))
+        self.replicas.append(await self.cluster.start(app, "catalog"))
         return self.replicas[-1]
 
     @property
-    def catalog(self) -> Running:
+    def catalog(self) -> RunningReplica:
         return self.replicas[0]
 
     def person(self, scopes: str = "read write") -> SellerClient:
@@ -93,7 +93,7 @@ class CatalogHarness:
         return len(self.catalog.sidecar.state.faults.calls)
 
     async def list_ids(self, kind: str, id: str) -> list[str]:
-        return [row[0] for row in await SegmentedLists(self.world.state("catalog"), kind).all(id)]
+        return [row[0] for row in await SegmentedLists(self.cluster.state("catalog"), kind).all(id)]
 
 
 class SellerClient:
@@ -102,7 +102,7 @@ class SellerClient:
     def __init__(self, harness: CatalogHarness, scopes: str) -> None:
         self.id = _ids.next()
         self.harness = harness
-        self.token = harness.world.token(self.id, scopes, username=f"u{self.id}")
+        self.token = harness.cluster.token(self.id, scopes, username=f"u{self.id}")
 
     async def request(
         self, method: str, path: str, *, version: int = 0, **content: Any
@@ -144,7 +144,7 @@ class SellerClient:
         }
         profile |= {"suspended": False, "deleted": False, **standing}
         await self.harness.others.profiles.update(self.id, lambda _: profile)
-        await self.harness.world.settle()
+        await self.harness.cluster.settle()
 
 
 def codes(responses: list[Response]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from services.contracts import limits
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 from tests.services.at_once import (
     APART,
     CHOICES,
@@ -47,7 +47,7 @@ class Anna:
 
     async def end(self, _: list[Said]) -> Any:
         """The shops, the product and its stock at the end."""
-        await self.harness.world.settle()
+        await self.harness.cluster.settle()
         shops = (await self.me.request_ok("GET", f"/shops?owner={self.me.id}&limit=40"))["shops"]
         product = (await self.me.request_ok("GET", f"/products/{self.product}"))["product"]
         (stock,) = await self.me.request_ok("GET", f"/products/{self.product}/stock")
@@ -65,7 +65,7 @@ def asks(
 ) -> Command[Anna]:
     headers = {"if-match": f'"{version}"'} if version else {}
 
-    async def ask(anna: Anna, replica: Running) -> Said:
+    async def ask(anna: Anna, replica: RunningReplica) -> Said:
         here = path.format(shop=anna.shop, product=anna.product, variant=anna.variant)
         body = json(anna) if callable(json) else json
         return refusal(
@@ -95,8 +95,8 @@ COMMANDS: dict[str, Command[Anna]] = {
 }
 
 
-async def open_market(world: World) -> Opened[Anna]:
-    harness = await CatalogHarness.start(world, replicas=2)
+async def open_market(cluster: FakeCluster) -> Opened[Anna]:
+    harness = await CatalogHarness.start(cluster, replicas=2)
 
     async def come() -> Anna:
         return await Anna.comes(harness)
@@ -119,8 +119,8 @@ def test_two_concurrent_commands_have_the_result_of_one_of_their_orders(
 
 
 async def test_a_list_entry_without_a_shop_is_removed_when_the_list_is_full() -> None:
-    async with World() as world:
-        town = await CatalogHarness.start(world)
+    async with FakeCluster() as cluster:
+        town = await CatalogHarness.start(cluster)
         anna = town.person()
         for number in range(limits.SHOPS - 1):
             await anna.create_shop(f"Shop {number}")
@@ -132,6 +132,6 @@ async def test_a_list_entry_without_a_shop_is_removed_when_the_list_is_full() ->
         assert full.json()["code"] == "too_many_shops"
         with mock.patch("services.catalog.application.shops._CREATION_TIMEOUT", timedelta(0)):
             await anna.create_shop("x")
-        await town.world.settle()
+        await town.cluster.settle()
         shops = (await anna.request_ok("GET", f"/shops?owner={anna.id}&limit=40"))["shops"]
         assert len(shops) == limits.SHOPS

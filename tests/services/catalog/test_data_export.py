@@ -20,7 +20,7 @@ async def test_a_seller_exports_all_products_with_their_stock(
     await anna.request_ok("PATCH", f"/products/{jug}", version=1, json={"archived": True})
     await anna.request_ok("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
     await harness.reserve("116548273934401537", (blue, 3))
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     (given,) = await belongings(harness.catalog, anna.id, "shops")
     assert (given["id"], given["name"], given["description"]) == (shop, "Pottery", "by hand")
@@ -41,7 +41,7 @@ async def test_products_of_several_shops_are_exported_newest_first(
     anna = harness.person()
     shops = [await anna.create_shop(name) for name in ("one", "two", "three", "empty")]
     made = [(await anna.create_product(f"{n}", shop=shops[n % 3]))[0] for n in range(10)]
-    await harness.world.settle()
+    await harness.cluster.settle()
     for page in (1, 3, 5, 40):
         monkeypatch.setattr(data_export, "PAGE_SIZE", page)
         products = await belongings(harness.catalog, anna.id, "products")
@@ -64,7 +64,7 @@ async def test_the_cost_of_an_export_page_does_not_depend_on_the_number_of_produ
         shop = await anna.create_shop()
         for n in range(4):
             await anna.create_product(f"{n}", shop=shop)
-    await harness.world.settle()
+    await harness.cluster.settle()
     before = harness.state_call_count()
     assert len(await belongings(harness.catalog, anna.id, "products")) == 8
     assert harness.state_call_count() - before == 4

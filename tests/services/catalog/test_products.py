@@ -37,7 +37,7 @@ async def test_an_offered_product_is_visible_to_everybody(harness: CatalogHarnes
     assert product["variants"] == [{"id": variant, "name": "blue", "price": 2400}]
     assert harness.others.claims == {"7": id, "8": id}
     assert (await harness.read_anonymously(f"/shops/{shop}"))["shop"]["description"] == "by hand"
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert [s["shop"]["id"] for s in (await harness.read_anonymously("/shops"))["shops"]] == [shop]
     assert await page(harness) == await page(harness, shop=shop) == ["Mug"]
 
@@ -89,7 +89,7 @@ async def test_an_archived_product_is_visible_to_its_seller_only(harness: Catalo
     shop = await anna.create_shop()
     id, _ = await anna.create_product(shop=shop)
     await anna.request_ok("PATCH", f"/products/{id}", version=1, json={"archived": True})
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await ben.request("GET", f"/products/{id}")).status == 404
     assert (await anna.request_ok("GET", f"/products/{id}"))["product"]["archived"]
     assert (
@@ -99,7 +99,7 @@ async def test_an_archived_product_is_visible_to_its_seller_only(harness: Catalo
     params = {"shop": shop, "archived": "true"}
     assert (await ben.request("GET", "/products", params=params)).status == 403
     await anna.request_ok("PATCH", f"/products/{id}", version=2, json={"archived": False})
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await page(harness, shop=shop) == await page(harness, q="mug") == ["Mug"]
 
 
@@ -108,7 +108,7 @@ async def test_a_closed_shop_hides_its_products(harness: CatalogHarness) -> None
     shop = await anna.create_shop()
     id, variant = await anna.create_product(shop=shop)
     await anna.request_ok("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await harness.catalog.call("GET", f"/shops/{shop}")).status == 404
     assert (await harness.catalog.call("GET", f"/products/{id}")).status == 404
     assert await page(harness) == await page(harness, shop=shop) == []
@@ -167,7 +167,7 @@ async def test_the_number_of_shops_is_limited(harness: CatalogHarness) -> None:
     anna = harness.person()
     for number in range(limits.SHOPS):
         await anna.create_shop(f"Shop {number}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     refused = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
     assert (refused.status, refused.json()["code"]) == (409, "too_many_shops")
     assert (
@@ -180,7 +180,7 @@ async def test_pages_continue_at_the_cursor(harness: CatalogHarness) -> None:
     shop = await anna.create_shop()
     for number in range(7):
         await anna.create_product(f"Mug {number}", shop=shop)
-    await harness.world.settle()
+    await harness.cluster.settle()
     found: list[str] = []
     last = ""
     while True:
@@ -198,7 +198,7 @@ async def test_a_search_finds_products_with_all_words(harness: CatalogHarness) -
     shop, other = await anna.create_shop(), await anna.create_shop("Other")
     blue, _ = await anna.create_product("Green Mug", shop=shop, description="für Kaffee")
     await anna.create_product("Red mug", shop=other)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await page(harness, q="mug") == ["Red mug", "Green Mug"]
     assert await page(harness, q="MUG grEEn") == ["Green Mug"]
     assert await page(harness, q="fur kaffee") == ["Green Mug"]
@@ -206,7 +206,7 @@ async def test_a_search_finds_products_with_all_words(harness: CatalogHarness) -
     assert await page(harness, q="mug tea") == await page(harness, q="?!") == []
     await anna.request_ok("PATCH", f"/products/{blue}", version=1, json={"title": "Bowl"})
     assert await page(harness, q="mug") == ["Red mug"]  # at once, whatever lists say
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await page(harness, q="bowl") == ["Bowl"]
     assert await harness.list_ids("word", "mug") != []
     assert blue not in await harness.list_ids("word", "mug")
@@ -233,7 +233,7 @@ async def test_a_search_finds_parts_of_titles_in_scripts_without_blanks(
     await anna.create_product(title, shop=shop)
     await anna.create_product("Mug", shop=shop)
     await anna.create_product(other, shop=shop)
-    await harness.world.settle()
+    await harness.cluster.settle()
     for part in typed:
         assert title in await page(harness, q=part), part
         assert "Mug" not in await page(harness, q=part)
@@ -244,7 +244,7 @@ async def test_a_search_finds_parts_of_titles_in_scripts_without_blanks(
 async def test_products_with_an_old_index_are_reindexed(harness: CatalogHarness) -> None:
     anna = harness.person()
     product, _ = await anna.create_product("青いマグカップ", shop=await anna.create_shop())
-    await harness.world.settle()
+    await harness.cluster.settle()
     store = Repository(Service(harness.catalog.service.settings, harness.catalog.sidecar))
     for term in (await store.indexed_terms.get(product) or IndexedTerms()).words:
         await store.products_by_term.remove(term, [product])
@@ -269,7 +269,7 @@ async def test_the_cost_of_a_page_does_not_depend_on_the_number_of_products(
     for total in (5, 25):
         for number in range(total):
             await anna.create_product(f"Mug {number}", shop=shop)
-        await harness.world.settle()
+        await harness.cluster.settle()
         cost = []
         for params in ({"shop": shop}, {"q": "mug"}, {}, {"ids": ",".join("12345")}):
             before = harness.state_call_count()
@@ -298,8 +298,8 @@ async def test_the_shops_and_products_of_a_deleted_user_are_erased(harness: Cata
     late = asyncio.create_task(anna.create_product("Late", shop=shops[0]))
     await anna.set_status(deleted=True)
     made.append(await late)
-    await harness.world.settle()
-    state = harness.world.state("catalog")
+    await harness.cluster.settle()
+    state = harness.cluster.state("catalog")
     for id, _ in made:
         data = state.peek(f"product:{id}")["data"]
         assert data["deleted"]
@@ -309,7 +309,7 @@ async def test_the_shops_and_products_of_a_deleted_user_are_erased(harness: Cata
         assert await harness.list_ids("made", shop) == await harness.list_ids("offered", shop) == []
     for kind, id in (("harness", "all"), ("word", "mug"), ("owned", anna.id), ("shops", "all")):
         assert await harness.list_ids(kind, id) == []
-    assert harness.world.broker.events("products")[-1]["data"]["deleted"]
+    assert harness.cluster.broker.events("products")[-1]["data"]["deleted"]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -318,13 +318,13 @@ async def test_lists_match_the_products_whatever_the_order_of_events(
 ) -> None:
     anna = harness.person()
     shop = await anna.create_shop()
-    harness.world.broker.copies = 2
-    harness.world.broker.hold()
+    harness.cluster.broker.copies = 2
+    harness.cluster.broker.hold()
     id, _ = await anna.create_product("first", shop=shop)
     for version, title in enumerate(("second", "first", "third", "first"), 1):
         await anna.request_ok("PATCH", f"/products/{id}", version=version, json={"title": title})
-    harness.world.broker.release(seed=seed)
-    await harness.world.settle()
+    harness.cluster.broker.release(seed=seed)
+    await harness.cluster.settle()
     assert await page(harness, q="first") == ["first"]
     assert await harness.list_ids("word", "first") == [id]
     assert await harness.list_ids("word", "second") == await harness.list_ids("word", "third") == []

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.ids import SnowflakeGenerator
-from tests.fakes import Call, Response, World
+from tests.fakes import Call, FakeCluster, Response
 from tests.services.catalog.harness import CatalogHarness, SellerClient
 
 ORDERS = 5
@@ -33,7 +33,7 @@ class Stock(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.world = World()
+        self.cluster = FakeCluster()
         self.added = [STOCK] * VARIANTS
         self.wanted: dict[str, list[int]] = {}
         self.broken, self.lost = 0.0, False
@@ -43,7 +43,7 @@ class Stock(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.run(self.finish())
-        self.run(self.world.__aexit__(None, None, None))
+        self.run(self.cluster.__aexit__(None, None, None))
         self.loop.close()
 
     @initialize(seed=st.integers(0, 1_000))
@@ -53,8 +53,8 @@ class Stock(RuleBasedStateMachine):
         self.run(self.open())
 
     async def open(self) -> None:
-        await self.world.__aenter__()
-        self.harness = await CatalogHarness.start(self.world, replicas=2)
+        await self.cluster.__aenter__()
+        self.harness = await CatalogHarness.start(self.cluster, replicas=2)
         self.anna: SellerClient = self.harness.person()
         shop = await self.anna.create_shop()
         self.products, self.variants = zip(
@@ -119,7 +119,7 @@ class Stock(RuleBasedStateMachine):
             assert 0 <= held <= on_hand
 
     def stock(self, variant: str) -> tuple[int, int]:
-        data = self.world.state("catalog").peek(f"stock:{variant}")["data"]
+        data = self.cluster.state("catalog").peek(f"stock:{variant}")["data"]
         held = sum(p["quantity"] for p in data["parts"].values() if p["state"] == "held")
         return data["on_hand"], held
 
@@ -128,7 +128,7 @@ class Stock(RuleBasedStateMachine):
         for order in self.orders:
             await self.harness.change_reservation(order, "confirm")
             await self.harness.change_reservation(order, "release")
-        kept = self.world.state("catalog")
+        kept = self.cluster.state("catalog")
         for order in self.orders:
             if kept.peek(f"reservation:{order}")["data"]["state"] == "restocking":
                 await self.harness.change_reservation(order, "restock")

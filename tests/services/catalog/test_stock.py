@@ -16,7 +16,7 @@ _ids = SnowflakeGenerator()
 
 
 def stock(harness: CatalogHarness, variant: str) -> Any:
-    return harness.world.state("catalog").peek(f"stock:{variant}")["data"]
+    return harness.cluster.state("catalog").peek(f"stock:{variant}")["data"]
 
 
 async def available(harness: CatalogHarness, product: str) -> int:
@@ -126,7 +126,7 @@ async def test_a_reservation_confirmed_in_time_is_sold_even_if_its_stocks_are_up
     state = harness.catalog.sidecar.state
     state.faults.fail("compare_and_set", about="stock:", times=100)
     before = asyncio.create_task(harness.change_reservation(order, "confirm"))
-    kept = harness.world.state("catalog")
+    kept = harness.cluster.state("catalog")
     await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirmed")
     await harness.catalog.kill()
     before.cancel()
@@ -175,7 +175,7 @@ async def test_a_reservation_with_an_older_schema_is_upgraded(
     anna, order = harness.person(), _ids.next()
     _, variant = await anna.create_product()
     await harness.reserve(order, (variant, 3))
-    state = harness.world.state("catalog")
+    state = harness.cluster.state("catalog")
     old = state.peek(f"reservation:{order}")
     old["schema"], old["data"]["state"] = 1, "confirming"
     await state.set(f"reservation:{order}", old)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.comments.harness import CommentsHarness
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[CommentsHarness]:
-    async with World() as world:
-        yield await CommentsHarness.start(world)
+    async with FakeCluster() as cluster:
+        yield await CommentsHarness.start(cluster)

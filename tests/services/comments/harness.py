@@ -10,7 +10,7 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments.app import create_app
-from tests.fakes import FakeState, Running, World
+from tests.fakes import FakeCluster, FakeState, RunningReplica
 from tests.services.posts.harness import FakeNeighbours, PostsUser
 from tests.services.posts.harness import PostsHarness as PostsTown
 
@@ -23,16 +23,23 @@ class CommentsHarness(PostsTown):
     """Running posts and comments services."""
 
     def __init__(
-        self, world: World, posts: Running, others: FakeNeighbours, comments: Running
+        self,
+        cluster: FakeCluster,
+        posts: RunningReplica,
+        others: FakeNeighbours,
+        comments: RunningReplica,
     ) -> None:
-        super().__init__(world, posts, others)
+        super().__init__(cluster, posts, others)
         self.comments = comments
 
     @classmethod
-    async def start(cls, world: World) -> CommentsHarness:
-        harness = await PostsTown.start(world)
+    async def start(cls, cluster: FakeCluster) -> CommentsHarness:
+        harness = await PostsTown.start(cluster)
         return cls(
-            world, harness.posts, harness.neighbours, await world.start(comments_app, "comments")
+            cluster,
+            harness.posts,
+            harness.neighbours,
+            await cluster.start(comments_app, "comments"),
         )
 
     async def thread(self, id: str, person: PostsUser | None = None, **params: str) -> Any:
@@ -48,12 +55,12 @@ class CommentsHarness(PostsTown):
 
     def stored_post(self, id: str) -> dict[str, Any]:
         """Return the stored document of a post."""
-        data: dict[str, Any] = self.world.state("posts").peek(f"post:{id}")["data"]
+        data: dict[str, Any] = self.cluster.state("posts").peek(f"post:{id}")["data"]
         return data
 
     async def check_consistency(self) -> None:
         """Check that lists, counts and tombstones agree with the existing posts."""
-        posts, comments = self.world.state("posts"), self.world.state("comments")
+        posts, comments = self.cluster.state("posts"), self.cluster.state("comments")
         docs = {key[5:]: posts.peek(key)["data"] for key in posts.keys("post:")}
         there = {id: doc for id, doc in docs.items() if not doc["deleted"]}
         replies = {id: doc for id, doc in there.items() if doc["in_reply_to_id"]}

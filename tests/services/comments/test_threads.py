@@ -20,7 +20,7 @@ async def test_a_thread_is_above_and_below_in_reading_order(harness: CommentsHar
     aaa = await bob.create_post("aaa", in_reply_to_id=aa)
     bb = await bob.create_post("bb", in_reply_to_id=b)
     ab = await bob.create_post("ab", in_reply_to_id=a, visibility="direct")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.thread(aa, ann) == {"ancestors": [root, a], "descendants": [aaa]}
     assert await harness.thread(root, ann) == {
         "ancestors": [],
@@ -38,7 +38,7 @@ async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(
     ids = [await ann.create_post("0")]
     for n in range(1, 3 * PATH):
         ids.append(await ann.create_post(str(n), in_reply_to_id=ids[-1]))
-    await harness.world.settle()
+    await harness.cluster.settle()
     middle = 2 * PATH
     assert await harness.thread(ids[middle], ann) == {
         "ancestors": ids[:middle],
@@ -59,7 +59,7 @@ async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(
         ids = [await ann.create_post("0")]
         for n in range(size):
             ids.append(await ann.create_post(str(n), in_reply_to_id=ids[n // 2]))
-        await harness.world.settle()
+        await harness.cluster.settle()
         for id in (ids[0], ids[1]):
             before = harness.comments.sidecar.state.faults.count()
             thread = await harness.thread(id, ann)
@@ -72,7 +72,7 @@ async def test_anonymous_readers_see_the_first_sixty_comments(harness: CommentsH
     ann = harness.add_user("ann")
     root = await ann.create_post("root")
     ids = [await ann.create_post(str(n), in_reply_to_id=root) for n in range(70)]
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await harness.thread(root))["descendants"] == ids[:60]
     assert await harness.descendants(root, ann) == ids
 
@@ -80,7 +80,7 @@ async def test_anonymous_readers_see_the_first_sixty_comments(harness: CommentsH
 async def test_a_post_without_comments_has_an_empty_thread(harness: CommentsHarness) -> None:
     ann = harness.add_user("ann")
     post = await ann.create_post("alone")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.thread(post, ann) == await harness.thread("1", ann) == NOTHING
 
 
@@ -100,13 +100,13 @@ async def test_comments_and_their_counts_are_published(harness: CommentsHarness)
     root = await ann.create_post("root")
     comment = await bob.create_post("a", in_reply_to_id=root)
     await ann.create_post("only you, @bob", in_reply_to_id=comment, visibility="direct")
-    await harness.world.settle()
-    first, second = harness.world.broker.events("comments")
-    heard = Comment.model_validate(first["data"])
-    assert (heard.id, heard.root, heard.parent) == (comment, root, root)
-    assert (heard.author, heard.audience, heard.deleted) == (bob.id, [ann.id], False)
+    await harness.cluster.settle()
+    first, second = harness.cluster.broker.events("comments")
+    published = Comment.model_validate(first["data"])
+    assert (published.id, published.root, published.parent) == (comment, root, root)
+    assert (published.author, published.audience, published.deleted) == (bob.id, [ann.id], False)
     assert Comment.model_validate(second["data"]).audience == [bob.id]
-    (count,) = harness.world.broker.events("comment-counts")
+    (count,) = harness.cluster.broker.events("comment-counts")
     assert ReplyCount.model_validate(count["data"]) == ReplyCount(post=root, total=1)
     assert (await bob.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 1
     assert (await bob.request_ok("GET", f"/posts/{comment}"))["counts"]["replies"] == 0

@@ -23,7 +23,7 @@ async def test_a_boost_comes_home_to_followers_with_what_it_shows(harness: FeedH
     await harness.follow(cid, ben)
     post = await harness.post(ann, "look #sea")
     made = await boost(harness, ben, post)
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     page = await harness.page("home", cid)
     assert [view["post"]["id"] for view in page["views"]] == [made]
@@ -49,7 +49,7 @@ async def test_a_page_shows_a_post_once_however_many_boost_it(harness: FeedHarne
         await boost(harness, who, post)
     first = await boost(harness, ben, strange)
     await boost(harness, cid, strange)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(dan) == [first, post]
 
 
@@ -59,10 +59,10 @@ async def test_who_wants_no_boosts_of_somebody_sees_their_posts_alone(harness: F
     await harness._ok(harness.users, "POST", path, cid, json={"reblogs": False})
     post, own = await harness.post(ann), await harness.post(ben)
     made = await boost(harness, ben, post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(cid) == [own]
     await harness._ok(harness.users, "POST", path, cid, json={"reblogs": True})
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(cid) == [made, own]
 
 
@@ -76,7 +76,7 @@ async def test_a_boost_is_hidden_from_who_shall_not_or_will_not_see_its_author(
     await harness.follow(muting, ann, "mute")
     await harness.follow(blocking, ann, "block")
     await harness.follow(ann, blocked, "block")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(other) == [made]
     for reader in (muting, blocking, blocked):
         assert await harness.home(reader) == []
@@ -91,7 +91,7 @@ async def test_an_author_passes_on_followers_only_posts_to_followers_alone(
     await harness.follow(ben, ann)
     post = await harness.post(ann, visibility="private")
     made = await boost(harness, ann, post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.timeline(f"accounts/{ann}", ben) == [made, post]
     assert await harness.home(ben) == [post]
     assert await harness.timeline(f"accounts/{ann}", cid) == await harness.timeline(
@@ -108,7 +108,7 @@ async def test_boosts_go_with_their_post_and_with_a_change_of_mind(harness: Feed
         await boost(harness, ben, post)
     await harness.delete(ann, gone)
     await boost(harness, ben, kept, "unreblog")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(cid) == await harness.timeline(f"accounts/{ben}") == []
     seen = (await harness.page(f"accounts/{ann}", ben))["views"][0]
     assert (seen["reblogged"], seen["counts"]["reblogs"]) == (False, 0)
@@ -121,7 +121,7 @@ async def test_a_page_with_boosts_costs_as_many_state_calls_as_one_without(
     await harness.follow(cid, ben)
     for n in range(5):
         await boost(harness, ben, await harness.post(ann, f"number {n}"))
-    await harness.world.settle()
+    await harness.cluster.settle()
     calls = harness.feed.sidecar.state.faults.count()
     harness.feed.sidecar.state.faults.calls.clear()
     assert calls
@@ -133,14 +133,14 @@ async def test_authors_see_what_they_pinned(harness: FeedHarness) -> None:
     ann, ben = await people(harness, 2)
     post, other = await harness.post(ann), await harness.post(ann)
     await boost(harness, ann, post, "pin")
-    await harness.world.settle()
+    await harness.cluster.settle()
     seen = {
         view["post"]["id"]: view["pinned"] for view in (await harness.page("home", ann))["views"]
     }
     assert seen == {post: True, other: False}
     assert not any(v["pinned"] for v in (await harness.page(f"accounts/{ann}", ben))["views"])
     await boost(harness, ann, post, "unpin")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert not any(v["pinned"] for v in (await harness.page("home", ann))["views"])
 
 
@@ -150,9 +150,9 @@ async def test_a_boost_that_was_taken_back_hides_no_later_one(harness: FeedHarne
     post = await harness.post(ann)
     for _ in range(2):
         await boost(harness, ben, post)
-        await harness.world.settle()
+        await harness.cluster.settle()
         await boost(harness, ben, post, "unreblog")
-        await harness.world.settle()
+        await harness.cluster.settle()
     last = await boost(harness, ben, post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(cid) == [last]

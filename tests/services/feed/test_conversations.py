@@ -18,7 +18,7 @@ from services.feed.app import create_app as feed_app
 from services.feed.domain import conversations as rules
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
-from tests.fakes import Call, World
+from tests.fakes import Call, FakeCluster
 from tests.services.belongings import belongings, is_for_the_archivist_alone
 from tests.services.feed.test_timelines import FeedHarness, harness, start
 
@@ -63,19 +63,19 @@ async def test_what_two_write_to_one_another_is_one_conversation_of_both(
 ) -> None:
     (ann, to_ann), (ben, to_ben), (cid, _) = await names(harness, 3)
     first = await write(harness, ann, f"{to_ben} hi")
-    await harness.world.settle()
+    await harness.cluster.settle()
     (mine,), (theirs,) = await pages(harness, ann), await pages(harness, ben)
     assert (mine["people"], mine["unread"]) == ([ben], False)
     assert (theirs["people"], theirs["unread"]) == ([ann], True)
     assert mine["id"] == theirs["id"]
     second = await write(harness, ben, f"{to_ann} hi", first)
-    await harness.world.settle()
+    await harness.cluster.settle()
     (mine,), (theirs,) = await pages(harness, ann), await pages(harness, ben)
     assert [mine["last"]["post"]["id"], theirs["last"]["post"]["id"]] == [second, second]
     assert [mine["unread"], theirs["unread"]] == [True, False]
     assert await pages(harness, cid) == []
     other = await write(harness, ann, f"{to_ben} something else")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ben) == [other, second]
 
 
@@ -85,7 +85,7 @@ async def test_who_is_named_in_an_answer_too_is_in_another_conversation(
     (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(harness, 3)
     first = await write(harness, ann, f"{to_ben} hi")
     wider = await write(harness, ben, f"{to_ann} {to_cid} look", first)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ann) == await last(harness, ben) == [wider, first]
     assert await last(harness, cid) == [wider]
     assert {*(await pages(harness, cid))[0]["people"]} == {ann, ben}
@@ -96,27 +96,27 @@ async def test_who_writes_to_nobody_has_a_conversation_with_themselves(
 ) -> None:
     ((ann, _),) = await names(harness, 1)
     note = await write(harness, ann, "to do")
-    await harness.world.settle()
+    await harness.cluster.settle()
     (mine,) = await pages(harness, ann)
     assert (mine["people"], mine["unread"], mine["last"]["post"]["id"]) == ([ann], False, note)
 
 
 async def test_the_one_before_is_the_last_when_the_last_is_deleted(harness: FeedHarness) -> None:
-    await start(harness.world, "comments", comments_app)
+    await start(harness.cluster, "comments", comments_app)
     (ann, to_ann), (ben, to_ben) = await names(harness, 2)
     first = await write(harness, ann, f"{to_ben} hi")
     second = await write(harness, ben, f"{to_ann} hi", first)
     third = await write(harness, ann, f"{to_ben} bye", second)
-    await harness.world.settle()
+    await harness.cluster.settle()
     await harness.delete(ann, third)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ann) == await last(harness, ben) == [second]
     assert not (await pages(harness, ann))[0]["unread"]  # who answered had read it
     await harness.delete(ann, first)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ann) == [second]
     await harness.delete(ben, second)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ann) == await last(harness, ben) == []
 
 
@@ -125,9 +125,9 @@ async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(
 ) -> None:
     (ann, _), (ben, to_ben), (cid, to_cid) = await names(harness, 3)
     post = await write(harness, ann, f"{to_ben} hi")
-    await harness.world.settle()
+    await harness.cluster.settle()
     await harness._ok(harness.posts, "PUT", f"/posts/{post}", ann, json={"text": f"{to_cid} hi"})
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ben) == []
     assert await last(harness, cid) == await last(harness, ann) == [post]
     assert (await pages(harness, ann))[0]["last"]["post"]["text"] == f"{to_cid} hi"
@@ -136,14 +136,14 @@ async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(
 async def test_read_unread_and_removed_are_per_participant(harness: FeedHarness) -> None:
     (ann, _), (ben, to_ben), (cid, _) = await names(harness, 3)
     first = await write(harness, ann, f"{to_ben} hi")
-    await harness.world.settle()
+    await harness.cluster.settle()
     (id,) = [view["id"] for view in await pages(harness, ben)]
     assert not (await mark(harness, ben, id, read=True))["unread"]
     assert not (await pages(harness, ben))[0]["unread"]
     assert (await mark(harness, ben, id, read=False))["unread"]
     assert (await pages(harness, ben))[0]["unread"]
     assert not (await pages(harness, ann))[0]["unread"]
-    token = harness.world.token(cid, "read write")
+    token = harness.cluster.token(cid, "read write")
     for method, path in (("POST", f"/{id}/mark"), ("DELETE", f"/{id}"), ("DELETE", "/x")):
         answer = await harness.feed.call(
             method, f"/conversations{path}", token=token, json={"read": True}
@@ -153,7 +153,7 @@ async def test_read_unread_and_removed_are_per_participant(harness: FeedHarness)
     assert await last(harness, ben) == []
     assert await last(harness, ann) == [first]
     second = await write(harness, ann, f"{to_ben} again", first)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ben) == [second]
     assert (await pages(harness, ben))[0]["unread"]
 
@@ -164,7 +164,7 @@ async def test_conversations_with_hidden_users_only_are_hidden(harness: FeedHarn
     mine = await write(harness, ann, f"{to_ben} hi", two)
     three = await write(harness, cid, f"{to_ann} {to_ben} hi")
     later = await write(harness, ben, f"{to_ann} {to_cid} hi", three)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await last(harness, ann) == [later, mine]
     for what, back, who, whom in (
         ("mute", "unmute", ann, ben),
@@ -172,20 +172,20 @@ async def test_conversations_with_hidden_users_only_are_hidden(harness: FeedHarn
         ("block", "unblock", ben, ann),
     ):
         await harness.follow(who, whom, what)
-        await harness.world.settle()
+        await harness.cluster.settle()
         assert await last(harness, ann) == [three], what
         await harness.follow(who, whom, back)
-        await harness.world.settle()
+        await harness.cluster.settle()
         assert await last(harness, ann) == [later, mine]
 
 
 async def test_the_data_export_has_conversations(harness: FeedHarness) -> None:
     (ann, _), (ben, to_ben) = await names(harness, 2)
     post = await write(harness, ann, f"{to_ben} hi")
-    await harness.world.settle()
+    await harness.cluster.settle()
     (one,) = await belongings(harness.feed, ben, "conversations")
     assert (one["with"], one["account"], one["post"], one["unread"]) == ([ann], ann, post, True)
-    token = harness.world.token(ben, "read write")
+    token = harness.cluster.token(ben, "read write")
     assert await is_for_the_archivist_alone(harness.feed, ben, "conversations", token)
 
 
@@ -194,7 +194,7 @@ async def test_pages_go_through_all_conversations_at_the_same_price(harness: Fee
     made = [await write(harness, others[n % 3][0], f"{to_ann} {n}") for n in range(30)]
     for n in range(10):
         made.append(await write(harness, ann, f"{others[n % 3][1]} re", made[n]))
-    await harness.world.settle()
+    await harness.cluster.settle()
     right = sorted([*made[10:30], *made[30:]], reverse=True)
     found: list[str] = []
     costs = []
@@ -225,19 +225,19 @@ def test_conversations_agree_with_posts_under_loss_repeats_and_any_order(
 
 
 async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]) -> None:
-    async with World() as world:
+    async with FakeCluster() as cluster:
         harness = FeedHarness(
-            world,
-            await start(world, "users", users_app),
-            await start(world, "posts", posts_app),
-            await start(world, "feed", feed_app),
+            cluster,
+            await start(cluster, "users", users_app),
+            await start(cluster, "posts", posts_app),
+            await start(cluster, "feed", feed_app),
         )
         people = await names(harness, 3)
-        await world.settle()
+        await cluster.settle()
         numbers, dice = iter(range(10_000)), random.Random(seed)  # noqa: S311
-        world.broker.loses = lambda _: next(numbers) in lost
-        world.broker.copies = copies
-        world.broker.hold()
+        cluster.broker.loses = lambda _: next(numbers) in lost
+        cluster.broker.copies = copies
+        cluster.broker.hold()
 
         async def flicker(_: Call) -> None:
             if dice.random() < 0.03:
@@ -259,8 +259,8 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
             id = await write(harness, author, f"{name} {which}", above)
             alive.append((author, id))
             threads.setdefault(root or id, []).append((id, {author, other}))
-        world.broker.release(seed=seed)
-        await world.settle(12)
+        cluster.broker.release(seed=seed)
+        await cluster.settle(12)
         harness.feed.sidecar.state.faults.before.clear()
         for person, _ in people:
             right = [of[-1][0] for of in threads.values() if of and person in of[-1][1]]
@@ -270,7 +270,7 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
 
 
 async def _rows(harness: FeedHarness, person: str) -> list[list[Any]]:
-    return await SegmentedLists(harness.world.state("feed"), "conversations").all(person)
+    return await SegmentedLists(harness.cluster.state("feed"), "conversations").all(person)
 
 
 # ── rules ───────────────────────────────────────────────────────────────────────────────────

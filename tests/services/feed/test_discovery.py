@@ -14,7 +14,7 @@ from services.feed.application.trends import TrendTracker
 from services.feed.repository import Repository
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.fakes.faults import Call, Faults
 from tests.services.feed.test_timelines import FeedHarness, start
 
@@ -25,7 +25,7 @@ class Place(FeedHarness):
     trends: TrendTracker
 
     async def written(self) -> None:
-        await self.world.settle()
+        await self.cluster.settle()
         await self.trends.flush()
 
     async def hashtags(self, q: str, **params: str) -> list[str]:
@@ -74,12 +74,12 @@ async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
 
     monkeypatch.setattr("services.feed.app.FLUSH_INTERVAL", 3_600)
     monkeypatch.setattr("services.feed.app.TrendTracker", create_tracker)
-    async with World() as world:
+    async with FakeCluster() as cluster:
         place = Place(
-            world,
-            await start(world, "users", users_app),
-            await start(world, "posts", posts_app),
-            await start(world, "feed", feed_app),
+            cluster,
+            await start(cluster, "users", users_app),
+            await start(cluster, "posts", posts_app),
+            await start(cluster, "feed", feed_app),
         )
         (place.trends,) = trackers
         yield place
@@ -92,7 +92,7 @@ async def test_a_hashtags_week_is_counted_by_use_and_by_account(place: Place) ->
     await place.post(ben, "three #SEA")
     await place.post(ben, "hidden #sea", visibility="private")
     await place.delete(ann, gone)
-    await place.world.settle()
+    await place.cluster.settle()
     week = await place.history("sea")
     assert [(day["uses"], day["accounts"]) for day in week] == [(2, 2)] + [(0, 0)] * 6
     assert all(week[n]["day"] - week[n + 1]["day"] == 86_400 for n in range(6))
@@ -103,7 +103,7 @@ async def test_many_uses_cost_one_state_call_more(place: Place) -> None:
     ann = await place.person()
     for number in range(150):
         await place.post(ann, f"number {number} #sea")
-    await place.world.settle()
+    await place.cluster.settle()
     calls = place.feed.sidecar.state.faults
     calls.calls.clear()
     assert (await place.history("sea"))[0]["uses"] == 150
@@ -116,7 +116,7 @@ async def test_hashtags_are_found_by_how_they_begin(place: Place) -> None:
         await place.post(ann, text)
     gone = await place.post(ann, "#seagull")
     await place.delete(ann, gone)
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.hashtags("sea") == ["sea", "sean", "season", "seaside"]
     assert await place.hashtags("seas") == ["season", "seaside"]
     assert await place.hashtags("東") == ["東京タワー"]
@@ -130,7 +130,7 @@ async def test_a_hashtag_is_found_beside_more_of_its_kind_than_a_bucket_holds(
     ann = await place.person()
     for start_at in range(0, 240, 24):
         await place.post(ann, " ".join(f"#tag{n:03d}" for n in range(start_at, start_at + 24)))
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.hashtags("tag239") == ["tag239"]
     assert len(await place.hashtags("tag", limit="40")) == 40
 
@@ -152,7 +152,7 @@ async def test_what_most_people_use_trends(place: Place) -> None:
 async def test_deleted_posts_make_no_trend(place: Place) -> None:
     ann, ben = await place.person(), await place.person()
     made = [(person, await place.post(person, "#oops")) for person in (ann, ben)]
-    await place.world.settle()
+    await place.cluster.settle()
     for person, post in made:
         await place.delete(person, post)
     await place.written()
@@ -161,7 +161,7 @@ async def test_deleted_posts_make_no_trend(place: Place) -> None:
 
 async def test_a_repeated_event_makes_no_trend_larger(place: Place) -> None:
     ann, ben = await place.person(), await place.person()
-    place.world.broker.copies = 3
+    place.cluster.broker.copies = 3
     await place.post(ann, "#once")
     await place.post(ben, "#twice")
     await place.post(ann, "#twice")
@@ -174,7 +174,7 @@ async def test_uses_that_cannot_be_written_are_written_later(place: Place) -> No
     ann, ben = await place.person(), await place.person()
     await place.post(ann, "#sea")
     await place.post(ben, "#sea")
-    await place.world.settle()
+    await place.cluster.settle()
     faults = place.feed.sidecar.state.faults
     trends = place.trends
     faults.fail("get", about="trend:", error=ServiceError("no"))
@@ -194,18 +194,18 @@ async def test_posts_with_a_followed_hashtag_are_at_home(place: Place) -> None:
     await place.post(cid, "neither #zoo")
     await place.post(cid, "quiet #sea", visibility="unlisted")
     await place.post(cid, "for friends #sea", visibility="private")
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.home(ben) == [other, both, before]
     assert await place.home(ben, limit=2) == [other, both]
     assert await place.home(ben, max_id=both) == [before]
     assert await place.home(ben, min_id=before) == [other, both]
 
     await place.follow(ben, cid, "mute")
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.home(ben) == [both, before]
     await place.tag(ben, "sea", "unfollow")
     await place.tag(ben, "sun", "unfollow")
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.home(ben) == []
 
 
@@ -216,7 +216,7 @@ async def test_a_followed_hashtag_brings_nobody_who_is_hidden(place: Place, why:
     await place.post(ann, "#sea")
     other = await place.post(cid, "#sea")
     await (place.follow(ann, ben, "block") if why == "blocked" else place.follow(ben, ann, why))
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.home(ben) == [other]
 
 
@@ -227,7 +227,7 @@ async def test_a_followed_hashtag_shows_what_became_of_its_posts(place: Place) -
     changed = await place.post(ann, "changed #sea")
     await place.delete(ann, gone)
     await place._ok(place.posts, "PUT", f"/posts/{changed}", ann, json={"text": "no more"})
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.home(ben) == [kept]
 
 
@@ -239,7 +239,7 @@ async def test_a_post_of_somebody_followed_with_a_followed_hashtag_is_there_once
     await place.tag(ben, "sea")
     post = await place.post(ann, "#sea")
     plain = await place.post(ann, "plain")
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.home(ben) == [plain, post]
 
 
@@ -249,9 +249,9 @@ async def test_late_and_repeated_events_of_followed_hashtags_end_the_same(
 ) -> None:
     ann, ben = await place.person(), await place.person()
     posts = {tag: await place.post(ann, f"#{tag}") for tag in ("sea", "sun", "sky")}
-    await place.world.settle()
-    place.world.broker.copies = 2
-    place.world.broker.hold()
+    await place.cluster.settle()
+    place.cluster.broker.copies = 2
+    place.cluster.broker.hold()
     dice = random.Random(seed)  # noqa: S311
     followed: set[str] = set()
     for _ in range(12):
@@ -259,8 +259,8 @@ async def test_late_and_repeated_events_of_followed_hashtags_end_the_same(
         verb = "unfollow" if tag in followed else "follow"
         await place.tag(ben, tag, verb)
         followed ^= {tag}
-    place.world.broker.release(seed=seed)
-    await place.world.settle()
+    place.cluster.broker.release(seed=seed)
+    await place.cluster.settle()
     assert await place.home(ben) == sorted((posts[tag] for tag in followed), reverse=True)
 
 
@@ -271,7 +271,7 @@ async def test_a_home_costs_one_state_call_more_with_hashtags_and_none_without(
     for number in range(30):
         await place.tag(ann, f"tag{number}")
         await place.post(ben, f"#tag{number}")
-    await place.world.settle()
+    await place.cluster.settle()
     calls = place.feed.sidecar.state.faults
 
     async def cost(reader: str) -> int:
@@ -289,7 +289,7 @@ async def test_a_hashtags_timeline_is_widened_and_narrowed_by_others(place: Plac
     sun = await place.post(ann, "#sun")
     both = await place.post(ann, "#sea #sun")
     sky = await place.post(ann, "#sea #sky")
-    await place.world.settle()
+    await place.cluster.settle()
 
     async def found(**more: str) -> list[str]:
         return await place.timeline("tags/sea", **more)
@@ -328,7 +328,7 @@ async def test_posts_that_many_react_to_trend(place: Place) -> None:
 
     await place.follow(fans[0], ann, "block")
     await place.delete(ann, talked)
-    await place.world.settle()
+    await place.cluster.settle()
     assert await place.trending_posts() == [liked]
     assert await place.trending_posts(fans[0]) == []
 
@@ -338,7 +338,7 @@ async def test_ones_own_posts_are_found_by_their_words(place: Place) -> None:
     tide = await place.post(ann, "Low tide at the Café #sea", visibility="private")
     high = await place.post(ann, "High tide", spoiler_text="low")
     await place.post(ben, "low tide")
-    await place.world.settle()
+    await place.cluster.settle()
 
     async def found(who: str, q: str, **more: str) -> list[str]:
         params = {"q": q, **more}
@@ -351,5 +351,5 @@ async def test_ones_own_posts_are_found_by_their_words(place: Place) -> None:
     assert await found(ann, "tide", offset="1") == [tide]
     assert await found(ann, "storm") == []
     await place.delete(ann, tide)
-    await place.world.settle()
+    await place.cluster.settle()
     assert await found(ann, "cafe") == []

@@ -18,23 +18,31 @@ from services.feed.domain.relations import FanOutLimits
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 
 SCOPES = "read write follow"
 
 
-async def start(world: World, name: str, create: Callable[[Service], FastAPI]) -> Running:
+async def start(
+    cluster: FakeCluster, name: str, create: Callable[[Service], FastAPI]
+) -> RunningReplica:
     def create_app(settings: Settings) -> FastAPI:
         return create(Service(settings))
 
-    return await world.start(create_app, name)
+    return await cluster.start(create_app, name)
 
 
 class FeedHarness:
     """Three services and some users."""
 
-    def __init__(self, world: World, users: Running, posts: Running, feed: Running) -> None:
-        self.world, self.users, self.posts, self.feed = world, users, posts, feed
+    def __init__(
+        self,
+        cluster: FakeCluster,
+        users: RunningReplica,
+        posts: RunningReplica,
+        feed: RunningReplica,
+    ) -> None:
+        self.cluster, self.users, self.posts, self.feed = cluster, users, posts, feed
         self._people = 0
 
     async def person(self) -> str:
@@ -65,9 +73,9 @@ class FeedHarness:
         return await self._ok(self.feed, "GET", f"/timelines/{path}", reader, params=given)
 
     async def _ok(
-        self, service: Running, method: str, path: str, who: str, **more: Any
+        self, service: RunningReplica, method: str, path: str, who: str, **more: Any
     ) -> dict[str, Any]:
-        token = self.world.token(who, SCOPES) if who else ""
+        token = self.cluster.token(who, SCOPES) if who else ""
         answer = await service.call(method, path, token=token, **more)
         assert answer.status == 200, answer.text
         body: dict[str, Any] = answer.json()
@@ -76,25 +84,25 @@ class FeedHarness:
 
 @pytest.fixture
 async def harness() -> AsyncIterator[FeedHarness]:
-    async with World() as world:
+    async with FakeCluster() as cluster:
         yield FeedHarness(
-            world,
-            await start(world, "users", users_app),
-            await start(world, "posts", posts_app),
-            await start(world, "feed", feed_app),
+            cluster,
+            await start(cluster, "users", users_app),
+            await start(cluster, "posts", posts_app),
+            await start(cluster, "feed", feed_app),
         )
 
 
 async def test_replies_are_counted_in_timelines(harness: FeedHarness) -> None:
-    await start(harness.world, "comments", comments_app)
+    await start(harness.cluster, "comments", comments_app)
     ann, ben = await harness.person(), await harness.person()
     post = await harness.post(ann)
     reply = await harness.post(ben, "re", in_reply_to_id=post)
     await harness.post(ben, "just for you", in_reply_to_id=post, visibility="direct")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await harness.page("home", ann))["views"][-1]["counts"]["replies"] == 1
     await harness.delete(ben, reply)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await harness.page("home", ann))["views"][-1]["counts"]["replies"] == 0
 
 
@@ -103,10 +111,10 @@ async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(
 ) -> None:
     ann, ben, cid = [await harness.person() for _ in range(3)]
     await harness.follow(ben, ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     post = await harness.post(ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     assert await harness.home(ann) == await harness.home(ben) == [post]
     assert await harness.home(cid) == []
@@ -119,15 +127,15 @@ async def test_following_brings_the_newest_posts_and_unfollowing_takes_them_away
     ann, ben = await harness.person(), await harness.person()
     posts = [await harness.post(ann, f"number {n}") for n in range(3)]
     await harness.follow(ben, ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(ben) == posts[::-1]
 
     await harness.follow(ben, ann, "unfollow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(ben) == []
 
     await harness.follow(ben, ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(ben) == posts[::-1]
 
 
@@ -135,12 +143,12 @@ async def test_a_deleted_post_disappears_from_every_timeline(harness: FeedHarnes
     ann, ben = await harness.person(), await harness.person()
     await harness.follow(ben, ann)
     post = await harness.post(ann, "look #sea")
-    await harness.world.settle()
+    await harness.cluster.settle()
     paths = ["public", "tags/sea", f"accounts/{ann}"]
     assert [await harness.timeline(path) for path in paths] == [[post]] * 3
 
     await harness.delete(ann, post)
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     assert [await harness.timeline(path) for path in paths] == [[]] * 3
     assert await harness.home(ben) == await harness.home(ann) == []
@@ -151,10 +159,10 @@ async def test_late_repeated_and_reordered_events_end_the_same(
     harness: FeedHarness, seed: int
 ) -> None:
     people = [await harness.person() for _ in range(4)]
-    await harness.world.settle()
+    await harness.cluster.settle()
     dice = random.Random(seed)  # noqa: S311
-    harness.world.broker.copies = 2
-    harness.world.broker.hold()
+    harness.cluster.broker.copies = 2
+    harness.cluster.broker.hold()
     follows: set[tuple[str, str]] = set()
     posts: dict[str, str] = {}
     for _ in range(40):
@@ -171,8 +179,8 @@ async def test_late_repeated_and_reordered_events_end_the_same(
             case "delete" if posts:
                 post = dice.choice(sorted(posts))
                 await harness.delete(posts.pop(post), post)
-    harness.world.broker.release(seed=seed)
-    await harness.world.settle()
+    harness.cluster.broker.release(seed=seed)
+    await harness.cluster.settle()
 
     for reader in people:
         authors = {reader} | {whom for who, whom in follows if who == reader}
@@ -182,24 +190,24 @@ async def test_late_repeated_and_reordered_events_end_the_same(
 
 async def test_events_lost_by_the_broker_are_fetched(harness: FeedHarness) -> None:
     ann, ben = await harness.person(), await harness.person()
-    harness.world.broker.loses = lambda event: True
+    harness.cluster.broker.loses = lambda event: True
     await harness.follow(ben, ann)
     posts = [await harness.post(ann) for _ in range(3)]
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(ben) == posts[::-1]
 
 
 async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(
     harness: FeedHarness,
 ) -> None:
-    harness.world.broker.loses = lambda event: bool(event["type"] == "account.changed")
+    harness.cluster.broker.loses = lambda event: bool(event["type"] == "account.changed")
     ann = await harness.person()
     post = await harness.post(ann)
-    await harness.world.settle(rounds=0)
-    assert harness.world.state("feed").peek(f"person:{ann}")["data"]["statuses"]["total"] == 1
+    await harness.cluster.settle(rounds=0)
+    assert harness.cluster.state("feed").peek(f"person:{ann}")["data"]["statuses"]["total"] == 1
     for path in ("home", "public", f"accounts/{ann}"):
         assert await harness.timeline(path, ann) == []
-    await harness.world.settle()
+    await harness.cluster.settle()
     for path in ("home", "public", f"accounts/{ann}"):
         assert await harness.timeline(path, ann) == [post]
 
@@ -207,7 +215,7 @@ async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(
 async def test_pages_in_both_directions_meet(harness: FeedHarness) -> None:
     ann = await harness.person()
     posts = [await harness.post(ann, f"number {n}") for n in range(150)][::-1]
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     down: list[str] = []
     while page := await harness.home(ann, limit=40, **({"max_id": down[-1]} if down else {})):
@@ -229,7 +237,7 @@ async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(
         if n % 3:
             await harness.post(ben, f"number {n}")
     await harness.follow(ann, ben, "mute")
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     down: list[str] = []
     last = ""
@@ -255,7 +263,7 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
     others = [await harness.person() for _ in range(20)]
     for other in others:
         await harness.follow(ann, other)
-    await harness.world.settle()
+    await harness.cluster.settle()
     calls = harness.feed.sidecar.state.faults
 
     before = calls.count("get_many") + calls.count("get")
@@ -272,18 +280,18 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
     "limits", [FanOutLimits(chunk=2, large=100), FanOutLimits(chunk=1, large=3)]
 )
 async def test_shared_and_large_fan_outs_show_the_same_homes(limits: FanOutLimits) -> None:
-    async with World() as world:
-        users = await start(world, "users", users_app)
-        posts = await start(world, "posts", posts_app)
-        feed = await start(world, "feed", lambda service: feed_app(service, limits))
-        harness = FeedHarness(world, users, posts, feed)
+    async with FakeCluster() as cluster:
+        users = await start(cluster, "users", users_app)
+        posts = await start(cluster, "posts", posts_app)
+        feed = await start(cluster, "feed", lambda service: feed_app(service, limits))
+        harness = FeedHarness(cluster, users, posts, feed)
         ann = await harness.person()
         fans = [await harness.person() for _ in range(6)]
         for fan in fans:
             await harness.follow(fan, ann)
-        await world.settle()
+        await cluster.settle()
         made = [await harness.post(ann, f"number {n}") for n in range(3)]
-        await world.settle()
+        await cluster.settle()
         for fan in fans:
             assert await harness.home(fan) == made[::-1]
 
@@ -294,7 +302,7 @@ async def test_a_private_post_is_seen_by_followers_and_the_mentioned_only(
     ann, ben, cid = [await harness.person() for _ in range(3)]
     await harness.follow(ben, ann)
     post = await harness.post(ann, "for friends #sea", visibility="private")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.timeline(f"accounts/{ann}", ben) == [post]
     assert await harness.timeline(f"accounts/{ann}", cid) == []
     assert await harness.timeline(f"accounts/{ann}") == []
@@ -307,7 +315,7 @@ async def test_a_block_hides_in_both_directions(harness: FeedHarness) -> None:
     await harness.follow(ben, ann)
     post, other = await harness.post(ann), await harness.post(ben)
     await harness.follow(ann, ben, "block")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.home(ben) == [other]
     assert await harness.timeline("public", ben) == [other]
     assert await harness.timeline("public", ann) == [post]
@@ -319,7 +327,7 @@ async def test_counts_and_marks_are_on_the_page(harness: FeedHarness) -> None:
     post = await harness.post(ann)
     await harness._ok(harness.posts, "POST", f"/posts/{post}/favourite", ben)
     await harness.follow(ben, ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
     page = await harness.page("home", ben)
     assert page["views"][0]["favourited"] is True
     assert page["views"][0]["counts"]["favourites"] == 1
@@ -331,7 +339,7 @@ async def test_a_page_that_is_still_the_same_is_spared(harness: FeedHarness) -> 
     ann, ben = await harness.person(), await harness.person()
     await harness.follow(ben, ann)
     post = await harness.post(ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
     page = await harness.page("home", ben)
     assert (len(page["views"]), page["same"]) == (1, False)
 
@@ -343,7 +351,7 @@ async def test_a_page_that_is_still_the_same_is_spared(harness: FeedHarness) -> 
     async def changes(method: str, path: str, who: str, **more: Any) -> None:
         nonlocal page
         await harness._ok(harness.posts, method, path, who, **more)
-        await harness.world.settle()
+        await harness.cluster.settle()
         now = await harness.page("home", ben, known=page["tag"])
         assert not now["same"]
         assert len(now["views"]) == 1
@@ -353,7 +361,7 @@ async def test_a_page_that_is_still_the_same_is_spared(harness: FeedHarness) -> 
     await changes("POST", f"/posts/{post}/bookmark", ben)  # a mark
     await changes("PUT", f"/posts/{post}", ann, json={"text": "an edit"})
     await harness._ok(harness.users, "PATCH", "/accounts/me", ann, json={"display_name": "Ann"})
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert not (await harness.page("home", ben, known=page["tag"]))["same"]
 
 
@@ -367,12 +375,12 @@ async def test_marks_on_old_posts_are_known_too(
     liked = [3, 1, 4, 0, 5, 9, 2, 6, 11, 8]
     for n in liked:
         await harness._ok(harness.posts, "POST", f"/posts/{posts[n]}/favourite", ann)
-        await harness.world.settle()
+        await harness.cluster.settle()
     for n in (0, 9, 4):
         await harness._ok(harness.posts, "POST", f"/posts/{posts[n]}/unfavourite", ann)
-    harness.world.broker.copies = 2
+    harness.cluster.broker.copies = 2
     await harness._ok(harness.posts, "POST", f"/posts/{posts[1]}/bookmark", ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
     views = (await harness.page("home", ann))["views"]
     shown = {posts.index(v["post"]["id"]) for v in views if v["favourited"]}
     assert shown == set(liked) - {0, 9, 4}
@@ -387,15 +395,15 @@ async def test_who_is_blocked_by_very_many_is_shown_nothing_of_any_of_them(
     await harness.follow(reader, friend)
     for author in blockers:
         await harness.follow(author, reader, "block")
-    await harness.world.settle()
+    await harness.cluster.settle()
     own = [await harness.post(author) for author in blockers]
     shown = await harness.post(friend)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.timeline("public", reader) == [shown]
     assert await harness.timeline("public") == [shown, *own[::-1]]
     for author in blockers:
         assert await harness.timeline(f"accounts/{author}", reader) == []
     for author in blockers:
         await harness.follow(author, reader, "unblock")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await harness.timeline("public", reader) == [shown, *own[::-1]]

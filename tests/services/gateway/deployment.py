@@ -27,9 +27,9 @@ from services.notifications.app import create_app as create_notifications
 from services.notifications.settings import NotificationsSettings
 from services.posts.app import create_app as create_posts
 from services.users.app import create_app as create_users
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 from tests.mastodon import routes
-from tests.services.auth import world as auth
+from tests.services.auth import harness as auth
 
 PASSWORD = "correct horse battery"
 OOB = "urn:ietf:wg:oauth:2.0:oob"
@@ -91,8 +91,8 @@ def media_app(settings: Settings) -> FastAPI:
 class GatewayDeployment:
     """The running services, and requests to the gateway."""
 
-    cluster: World
-    gateway: Running
+    cluster: FakeCluster
+    gateway: RunningReplica
 
     @property
     def hub(self) -> StreamHub:
@@ -167,9 +167,9 @@ class GatewayDeployment:
     ) -> SignedInUser:
         """A user with the role admin."""
         person = await self.register(username)
-        (desk,) = [running for running in self.cluster.running if running.name == "auth"]
+        (auth_replica,) = [running for running in self.cluster.running if running.name == "auth"]
         body = {"username": username, "role": "admin"}
-        assert (await desk.call("POST", "/roles", json=body, caller="auth")).status == 200
+        assert (await auth_replica.call("POST", "/roles", json=body, caller="auth")).status == 200
         await self.cluster.settle()
         return SignedInUser(self, person.id, username, await self.log_in(username, scopes))
 
@@ -234,14 +234,14 @@ def hidden(html: str) -> dict[str, str]:
 @asynccontextmanager
 async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
     """All services, with settings of the gateway."""
-    async with World() as world:
-        world.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
-        await auth.start(world, auth.SettableClock())
+    async with FakeCluster() as cluster:
+        cluster.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
+        await auth.start(cluster, auth.SettableClock())
         timelines = (posts_app, comments_app, feed_app, notifications_app)
         for create in (users_app, *timelines, media_app, catalog_app):
-            await world.start(create, create.__name__.removesuffix("_app"))
+            await cluster.start(create, create.__name__.removesuffix("_app"))
         given = dict.fromkeys(GENEROUS, 1000) | settings
-        yield GatewayDeployment(world, await world.start(gateway_app, "gateway", **given))
+        yield GatewayDeployment(cluster, await cluster.start(gateway_app, "gateway", **given))
 
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
 
-from tests.fakes import Response, World
+from tests.fakes import FakeCluster, Response
 from tests.services.gateway.deployment import GatewayDeployment, gateway_app
 
 
@@ -38,8 +38,8 @@ async def refused(
 @asynccontextmanager
 async def a_gateway(**settings: Any) -> AsyncIterator[GatewayDeployment]:
     """A gateway without other services."""
-    async with World() as world:
-        yield GatewayDeployment(world, await world.start(gateway_app, "gateway", **settings))
+    async with FakeCluster() as cluster:
+        yield GatewayDeployment(cluster, await cluster.start(gateway_app, "gateway", **settings))
 
 
 @asynccontextmanager

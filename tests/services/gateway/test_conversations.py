@@ -80,13 +80,13 @@ async def test_the_direct_stream_publishes_conversations(deployment: GatewayDepl
     ):
         third = await whispers(ada, "@ben bye", first)
         for ear, other, unread in ((hers, ben, False), (his, ada, True)):
-            told = await ear.received("conversation")
-            check("Conversation", told)
-            assert told["last_status"]["id"] == third
-            assert [account["id"] for account in told["accounts"]] == [other.id]
-            assert told["unread"] is unread
+            streamed = await ear.received("conversation")
+            check("Conversation", streamed)
+            assert streamed["last_status"]["id"] == third
+            assert [account["id"] for account in streamed["accounts"]] == [other.id]
+            assert streamed["unread"] is unread
             (listed,) = await other.get("conversations")
-            assert told["id"] == listed["id"]
+            assert streamed["id"] == listed["id"]
         await ada.post(f"accounts/{ben.id}/block")
         await deployment.cluster.settle()
         await whispers(ben, "@ada hello?")

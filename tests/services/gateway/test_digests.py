@@ -69,8 +69,8 @@ async def test_only_the_mail_sender_may_read_addresses(deployment: GatewayDeploy
     ada = await deployment.register("ada")
     (auth,) = [one for one in deployment.cluster.running if one.name == "auth"]
     path = f"/addresses/{ada.id}"
-    told = await auth.call("GET", path, caller="notifications")
-    assert told.json() == {"username": "ada", "email": "ada@example.org"}
+    answer = await auth.call("GET", path, caller="notifications")
+    assert answer.json() == {"username": "ada", "email": "ada@example.org"}
     for caller in ("gateway", "users", "media", ""):
         refused = await auth.call("GET", path, caller=caller, token=ada.token)
         assert refused.status == 403

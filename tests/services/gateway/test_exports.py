@@ -12,7 +12,7 @@ import pytest
 
 from services.chassis.errors import Unavailable
 from services.media.exports import collector, domain
-from tests.fakes import Running
+from tests.fakes import RunningReplica
 from tests.fakes.waiting import until
 from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, SignedInUser, media_app
 from tests.services.gateway.test_account_deletion import a_life, leave, picture_of
@@ -57,7 +57,7 @@ def opened(files: dict[str, bytes], kind: str) -> list[Any]:
     return [record for name in names for record in json.loads(files[name])]
 
 
-def media_of(deployment: GatewayDeployment) -> Running:
+def media_of(deployment: GatewayDeployment) -> RunningReplica:
     return next(one for one in deployment.cluster.running if one.name == "media")
 
 

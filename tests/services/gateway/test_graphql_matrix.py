@@ -21,7 +21,7 @@ from services.chassis.errors import NotFound
 from services.gateway.app import create_app, create_service
 from services.gateway.graphql.schema.root import build_schema
 from services.gateway.settings import GatewaySettings
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
 from tests.services.gateway.graphql_client import send
 
@@ -216,8 +216,8 @@ def gateway(settings: GatewaySettings) -> FastAPI:
 
 @pytest.fixture
 async def alone() -> AsyncIterator[GatewayDeployment]:
-    async with World() as world:
-        yield GatewayDeployment(world, await world.start(gateway, "gateway"))
+    async with FakeCluster() as cluster:
+        yield GatewayDeployment(cluster, await cluster.start(gateway, "gateway"))
 
 
 VALUES = {

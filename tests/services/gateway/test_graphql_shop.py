@@ -205,11 +205,11 @@ async def test_posts_show_products(deployment: GatewayDeployment) -> None:
     anna = await deployment.register("anna")
     product = await a_product(anna, await a_shop(anna), "A bridge")
     await deployment.cluster.settle()
-    tell = """
+    create_post = """
     mutation ($post: NewPost!) { createPost(post: $post) { id products { id title } } }
     """
     new = {"text": "for sale", "productIds": [product["id"]]}
-    post = (await ask(deployment, tell, anna.token, post=new))["createPost"]
+    post = (await ask(deployment, create_post, anna.token, post=new))["createPost"]
     assert post["products"] == [{"id": product["id"], "title": "A bridge"}]
     edit = """
     mutation ($id: ID!) { editPost(id: $id, changes: {productIds: []}) { products { id } } }

@@ -77,19 +77,19 @@ async def test_a_follower_gets_a_post_an_edit_and_the_deletion(
     async with socket_of(ben) as socket:
         await subscribed(deployment, socket, "1", HOME)
         post = await anna.post("statuses", {"status": "hello"})
-        told = (await await_message(socket, "next", "1"))["payload"]["data"]["home"]
-        assert told == {
+        data = (await await_message(socket, "next", "1"))["payload"]["data"]["home"]
+        assert data == {
             "event": "NEW",
             "id": post["id"],
             "post": {"html": post["content"], "author": {"username": "anna"}},
         }
         await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
-        told = (await await_message(socket, "next", "1", 2))["payload"]["data"]["home"]
-        assert told["event"] == "EDITED"
-        assert "hi" in told["post"]["html"]
+        data = (await await_message(socket, "next", "1", 2))["payload"]["data"]["home"]
+        assert data["event"] == "EDITED"
+        assert "hi" in data["post"]["html"]
         await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-        told = (await await_message(socket, "next", "1", 3))["payload"]["data"]["home"]
-        assert told == {"event": "DELETED", "id": post["id"], "post": None}
+        data = (await await_message(socket, "next", "1", 3))["payload"]["data"]["home"]
+        assert data == {"event": "DELETED", "id": post["id"], "post": None}
 
 
 async def test_a_socket_completes_one_of_several_subscriptions(
@@ -104,17 +104,19 @@ async def test_a_socket_completes_one_of_several_subscriptions(
         await subscribed(
             deployment,
             socket,
-            "told",
+            "notifications",
             "subscription { notifications { type person { username } } }",
         )
         post = await anna.post("statuses", {"status": "look #cats"})
         for id, name in (("public", "publicPosts"), ("tagged", "taggedPosts")):
-            told = (await await_message(socket, "next", id))["payload"]["data"][name]
-            assert told == {"id": post["id"]}
+            data = (await await_message(socket, "next", id))["payload"]["data"][name]
+            assert data == {"id": post["id"]}
         await anna.post(f"accounts/{ben.id}/follow")
         await deployment.cluster.settle()
-        told = (await await_message(socket, "next", "told"))["payload"]["data"]["notifications"]
-        assert told == {"type": "follow", "person": {"username": "anna"}}
+        data = (await await_message(socket, "next", "notifications"))["payload"]["data"][
+            "notifications"
+        ]
+        assert data == {"type": "follow", "person": {"username": "anna"}}
         socket.frame(type="complete", id="public")
         socket.frame(type="ping")
         await await_message(socket, "pong")
@@ -134,8 +136,8 @@ async def test_events_reach_only_their_audience(deployment: GatewayDeployment) -
             await anna.post("statuses", {"status": "not this", "visibility": visibility})
         seen = await anna.post("statuses", {"status": "but this"})
         await deployment.cluster.settle()
-        told = await await_message(socket, "next")
-        assert told["payload"]["data"] == {"publicPosts": {"id": seen["id"]}}
+        data = await await_message(socket, "next")
+        assert data["payload"]["data"] == {"publicPosts": {"id": seen["id"]}}
         assert sum(frame["type"] == "next" for frame in socket.frames) == 1
 
 

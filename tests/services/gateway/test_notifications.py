@@ -16,7 +16,7 @@ from tests.unit.gateway.test_notification_types import HOW
 V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
 
 
-async def told(person: SignedInUser, path: str = V1, **params: str) -> Any:
+async def list_notifications(person: SignedInUser, path: str = V1, **params: str) -> Any:
     answer = await person.ask("GET", path, params=params)
     assert answer.status == 200, answer.text
     routes.check("GET", path, answer.json())
@@ -49,17 +49,17 @@ async def test_notifications_are_complete_and_filtered_by_type(
     deployment: GatewayDeployment,
 ) -> None:
     ada, ben, post, naming = await a_lively_day(deployment)
-    found = await told(ada)
+    found = await list_notifications(ada)
     assert [each["type"] for each in found] == ["mention", "follow", "favourite"]
     assert {each["account"]["id"] for each in found} == {ben.id}
     assert [each["status"] and each["status"]["id"] for each in found] == [naming, None, post]
-    one = await told(ada, f"{V1}/{found[0]['id']}")
+    one = await list_notifications(ada, f"{V1}/{found[0]['id']}")
     assert one == found[0]
-    assert len(await told(ada, **{"types[]": "mention"})) == 1
-    assert len(await told(ada, **{"exclude_types[]": "mention"})) == 2
-    assert await told(ada, account_id=ada.id) == []
-    assert await told(ben) == []
-    assert await told(ada, f"{V1}/unread_count") == {"count": 3}
+    assert len(await list_notifications(ada, **{"types[]": "mention"})) == 1
+    assert len(await list_notifications(ada, **{"exclude_types[]": "mention"})) == 2
+    assert await list_notifications(ada, account_id=ada.id) == []
+    assert await list_notifications(ben) == []
+    assert await list_notifications(ada, f"{V1}/unread_count") == {"count": 3}
 
 
 async def test_pages_of_notifications_have_links_that_keep_the_filter(
@@ -72,7 +72,7 @@ async def test_pages_of_notifications_have_links_that_keep_the_filter(
     link = answer.headers["link"]
     assert 'rel="next"' in link
     assert "exclude_types%5B%5D=follow" in link
-    older = await told(ada, max_id=answer.json()[0]["id"], **params)
+    older = await list_notifications(ada, max_id=answer.json()[0]["id"], **params)
     assert [each["type"] for each in older] == ["favourite"]
 
 
@@ -80,7 +80,7 @@ async def test_a_page_costs_one_call_per_service(deployment: GatewayDeployment) 
     ada, _, _, _ = await a_lively_day(deployment)
     faults = deployment.gateway.sidecar.faults
     before = len(faults.calls)
-    await told(ada)
+    await list_notifications(ada)
     asked = [call.about[0].partition("/")[0] for call in faults.calls[before:]]
     assert sorted(asked) == ["notifications", "posts", "users"]
 
@@ -103,43 +103,45 @@ async def test_the_notifications_scope_covers_their_posts(
 
 async def test_notifications_are_dismissed_and_cleared(deployment: GatewayDeployment) -> None:
     ada, ben, _, _ = await a_lively_day(deployment)
-    first, second, third = await told(ada)
+    first, second, third = await list_notifications(ada)
     assert (await does(ben, "POST", f"{V1}/{first['id']}/dismiss")).status == 404
     assert (await does(ada, "POST", f"{V1}/{first['id']}/dismiss")).status == 200
-    assert await told(ada) == [second, third]
+    assert await list_notifications(ada) == [second, third]
     assert (await does(ada, "POST", f"{V1}/dismiss", form={"id": third["id"]})).status == 200
-    assert await told(ada) == [second]
+    assert await list_notifications(ada) == [second]
     for id in (first["id"], "7", "x"):
         assert (await ada.ask("GET", f"{V1}/{id}")).status == 404
         assert (await ada.ask("POST", f"{V1}/{id}/dismiss")).status == 404
     assert (await does(ada, "POST", f"{V1}/clear")).status == 200
-    assert await told(ada) == []
+    assert await list_notifications(ada) == []
 
 
 async def test_hidden_posts_and_people_are_left_out(deployment: GatewayDeployment) -> None:
     ada, ben = await deployment.register("ada"), await deployment.register("ben")
     post = await ben.post("statuses", {"status": "@ada psst", "visibility": "direct"})
     await deployment.cluster.settle()
-    assert len(await told(ada)) == 1
+    assert len(await list_notifications(ada)) == 1
     await ben.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-    assert await told(ada) == []
+    assert await list_notifications(ada) == []
 
 
 async def test_markers_move_forward(deployment: GatewayDeployment) -> None:
     ada, _, _, _ = await a_lively_day(deployment)
     path = "/api/v1/markers"
-    assert await told(ada, path) == {}
-    newest, older, _ = await told(ada)
+    assert await list_notifications(ada, path) == {}
+    newest, older, _ = await list_notifications(ada)
     moved = await does(ada, "POST", path, json={"notifications": {"last_read_id": older["id"]}})
     assert moved.json()["notifications"]["last_read_id"] == older["id"]
-    assert await told(ada, f"{V1}/unread_count") == {"count": 1}
+    assert await list_notifications(ada, f"{V1}/unread_count") == {"count": 1}
     form = {"home[last_read_id]": "42", "notifications[last_read_id]": newest["id"]}
     moved = await does(ada, "POST", path, form=form)
     assert moved.json()["home"]["last_read_id"] == "42"
     assert moved.json()["notifications"]["version"] == 1
-    assert (await told(ada, path)).keys() == {"home"}
-    assert (await told(ada, path, **{"timeline[]": "notifications"})).keys() == {"notifications"}
-    assert await told(ada, f"{V1}/unread_count") == {"count": 0}
+    assert (await list_notifications(ada, path)).keys() == {"home"}
+    assert (await list_notifications(ada, path, **{"timeline[]": "notifications"})).keys() == {
+        "notifications"
+    }
+    assert await list_notifications(ada, f"{V1}/unread_count") == {"count": 0}
     bad = await does(ada, "POST", path, json={"home": {"last_read_id": "newest"}})
     assert bad.status == 422
 
@@ -149,7 +151,7 @@ async def test_groups_have_their_accounts_and_statuses(deployment: GatewayDeploy
     cid = await deployment.register("cid")
     await cid.post(f"statuses/{post}/favourite")
     await deployment.cluster.settle()
-    found = await told(ada, V2)
+    found = await list_notifications(ada, V2)
     likes, mention, follow = found["notification_groups"]
     assert (likes["type"], likes["notifications_count"], likes["status_id"]) == (
         "favourite",
@@ -160,16 +162,19 @@ async def test_groups_have_their_accounts_and_statuses(deployment: GatewayDeploy
     assert (mention["status_id"], follow["status_id"]) == (naming, None)
     assert {each["id"] for each in found["statuses"]} == {post, naming}
     assert {each["id"] for each in found["accounts"]} == {ben.id, cid.id}
-    partial = await told(ada, V2, expand_accounts="partial_avatars")
+    partial = await list_notifications(ada, V2, expand_accounts="partial_avatars")
     assert partial == found | {"partial_accounts": []}
     key = likes["group_key"]
-    assert (await told(ada, f"{V2}/{key}"))["notification_groups"] == [likes]
-    assert [each["id"] for each in await told(ada, f"{V2}/{key}/accounts")] == [cid.id, ben.id]
-    assert await told(ada, f"{V2}/unread_count") == {"count": 3}
-    singly = await told(ada, V2, **{"grouped_types[]": "follow"})
+    assert (await list_notifications(ada, f"{V2}/{key}"))["notification_groups"] == [likes]
+    assert [each["id"] for each in await list_notifications(ada, f"{V2}/{key}/accounts")] == [
+        cid.id,
+        ben.id,
+    ]
+    assert await list_notifications(ada, f"{V2}/unread_count") == {"count": 3}
+    singly = await list_notifications(ada, V2, **{"grouped_types[]": "follow"})
     assert len(singly["notification_groups"]) == 4
     assert (await does(ada, "POST", f"{V2}/{key}/dismiss")).status == 200
-    assert len((await told(ada, V2))["notification_groups"]) == 2
+    assert len((await list_notifications(ada, V2))["notification_groups"]) == 2
     assert (await ada.ask("GET", f"{V2}/{key}")).status == 404
 
 
@@ -213,13 +218,13 @@ async def test_unknown_policy_values_are_ignored(deployment: GatewayDeployment) 
 
 async def test_no_notification_is_filtered(deployment: GatewayDeployment) -> None:
     ada = await deployment.register("ada")
-    assert await told(ada, f"{V1}/policy") == POLICY_V1
-    assert await told(ada, f"{V2}/policy") == POLICY
+    assert await list_notifications(ada, f"{V1}/policy") == POLICY_V1
+    assert await list_notifications(ada, f"{V2}/policy") == POLICY
     kept = await does(ada, "PATCH", f"{V2}/policy", json={"for_not_following": "accept"})
     assert kept.json() == POLICY
     assert (await ada.ask("PATCH", f"{V2}/policy", json={"for_new_accounts": "drop"})).status == 422
-    assert await told(ada, f"{V1}/requests") == []
-    assert await told(ada, f"{V1}/requests/merged") == {"merged": True}
+    assert await list_notifications(ada, f"{V1}/requests") == []
+    assert await list_notifications(ada, f"{V1}/requests/merged") == {"merged": True}
     assert (await ada.ask("GET", f"{V1}/requests/5")).status == 404
     assert (await ada.ask("POST", f"{V1}/requests/5/accept")).status == 404
     assert (await does(ada, "POST", f"{V1}/requests/dismiss")).json() == {}

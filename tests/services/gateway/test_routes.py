@@ -14,7 +14,7 @@ import requests
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.gateway.presentation.urls import AVATAR, HEADER, THUMBNAIL
 from services.gateway.rest.stubs import STUB_ROUTES
-from tests.fakes import Response, Running
+from tests.fakes import Response, RunningReplica
 from tests.mastodon.schemas import check, check_all, check_validation
 from tests.services.gateway.deployment import (
     OOB,
@@ -780,8 +780,8 @@ async def test_a_preflight_is_answered_on_every_route_of_the_api(
     deployment: GatewayDeployment,
 ) -> None:
     asked = "authorization,user-agent,x-requested-with,cache-control,baggage,sentry-trace"
-    told = (await deployment.ask("GET", "/openapi.json")).json()
-    paths = [path for path in told["paths"] if path.startswith(("/api/", "/oauth/token"))]
+    document = (await deployment.ask("GET", "/openapi.json")).json()
+    paths = [path for path in document["paths"] if path.startswith(("/api/", "/oauth/token"))]
     assert len(paths) > 100
     for path in paths:
         preflight = await deployment.ask(
@@ -886,11 +886,11 @@ async def test_replicas_share_rate_limits() -> None:
     async with deploy(**limits) as deployment:
         ada = await deployment.register("ada")
 
-        async def used(replica: Running) -> int:
+        async def used(replica: RunningReplica) -> int:
             answer = await replica.public("GET", "/api/v1/custom_emojis", token=ada.token)
             return 500 - int(answer.headers["x-ratelimit-remaining"])
 
-        async def hears_of(count: int, replica: Running) -> None:
+        async def await_count(count: int, replica: RunningReplica) -> None:
             asked = 0
             async with asyncio.timeout(30):
                 while await used(replica) < count + asked + 1:
@@ -899,11 +899,11 @@ async def test_replicas_share_rate_limits() -> None:
 
         before = max([await used(deployment.gateway) for _ in range(100)])
         other = await deployment.cluster.start(gateway_app, "gateway", **limits)
-        await hears_of(before, other)
-        told = await used(other)
+        await await_count(before, other)
+        count = await used(other)
         await other.stop()
         third = await deployment.cluster.start(gateway_app, "gateway", **limits)
-        await hears_of(told, third)
+        await await_count(count, third)
 
 
 async def test_registrations_logins_and_apps_are_limited_per_address() -> None:
@@ -920,13 +920,13 @@ async def test_registrations_logins_and_apps_are_limited_per_address() -> None:
 
 
 async def test_openapi_has_every_route_and_its_parameters(deployment: GatewayDeployment) -> None:
-    told = (await deployment.ask("GET", "/openapi.json")).json()
+    document = (await deployment.ask("GET", "/openapi.json")).json()
     names = {
         parameter["name"]
-        for path in told["paths"].values()
+        for path in document["paths"].values()
         for operation in path.values()
         for parameter in operation.get("parameters", ())
     }
     assert not names & {"caller", "window", "request", "guard", "_"}
     for path in ("/api/v1/statuses", "/oauth/token", "/api/v2/media", "/api/v1/accounts"):
-        assert "requestBody" in told["paths"][path]["post"]
+        assert "requestBody" in document["paths"][path]["post"]

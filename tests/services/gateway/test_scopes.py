@@ -152,8 +152,8 @@ AT_HOME = {"host": "127.0.0.1:8080"}
 
 
 async def test_every_listed_scope_is_used(deployment: GatewayDeployment) -> None:
-    told = await deployment.ask("GET", "/.well-known/oauth-authorization-server", headers=AT_HOME)
-    listed = told.json()["scopes_supported"]
+    answer = await deployment.ask("GET", "/.well-known/oauth-authorization-server", headers=AT_HOME)
+    listed = answer.json()["scopes_supported"]
     assert sorted(listed) == sorted({*USES, *COARSE})
     assert listed == list(SCOPES)
 
@@ -177,9 +177,9 @@ async def _try_each_on_each(deployment: GatewayDeployment) -> None:
             answered = await deployment.ask(
                 method, filled(path, names), token, **filled(content, names)
             )
-            told = f"{scope}: {use}: {answered.status} {answered.text[:200]}"
-            assert answered.status < 500, told
-            assert (answered.status in (401, 403)) == (use not in own), told
+            context = f"{scope}: {use}: {answered.status} {answered.text[:200]}"
+            assert answered.status < 500, context
+            assert (answered.status in (401, 403)) == (use not in own), context
 
 
 def filled(what: Any, names: dict[str, str]) -> Any:

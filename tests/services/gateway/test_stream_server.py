@@ -18,7 +18,7 @@ from services.gateway.streaming.events import StreamEvent
 from tests.fakes import until
 from tests.services.gateway.deployment import GatewayDeployment
 
-NEWS = StreamEvent("update", b'"%b"' % (b"x" * 8_000))
+UPDATE = StreamEvent("update", b'"%b"' % (b"x" * 8_000))
 
 
 @asynccontextmanager
@@ -128,13 +128,13 @@ async def test_a_client_that_never_reads_is_aborted_and_its_queue_freed(
             await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", port))
             deaf.sendall(request(path, anna.token, more))
             await until(lambda: hub.has_listeners(("public", "")))
-            told = 0
+            count = 0
             while len(hub):
-                hub.publish(("public", ""), NEWS)
-                told += 1
+                hub.publish(("public", ""), UPDATE)
+                count += 1
                 await asyncio.sleep(0)
                 # Its queue and the buffers on the way, which are bounded too, hold less than this.
-                assert told * len(NEWS.sse) < 3_000_000
+                assert count * len(UPDATE.sse) < 3_000_000
             assert not hub.channels()
 
 

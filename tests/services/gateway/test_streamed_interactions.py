@@ -57,8 +57,8 @@ async def test_events_of_edits_and_boosts_have_the_listeners_interactions(
         pairs = list(zip(everyone, (a, b, c, d), strict=True))
         await edit(anna, post)
         for person, stream in pairs:
-            told = flags(await stream.received("status.update"))
-            assert told == await read(person, post["id"]), person.username
+            streamed = flags(await stream.received("status.update"))
+            assert streamed == await read(person, post["id"]), person.username
         assert flags(a.events[-1][1])["pinned"]
         assert flags(b.events[-1][1])["favourited"]
         assert flags(c.events[-1][1])["reblogged"]
@@ -94,10 +94,10 @@ async def test_a_late_direct_post_has_interactions_in_its_conversation(
         post = await anna.post("statuses", {"status": "@ben psst", "visibility": "direct"})
         await does(ben, post, "favourite", "bookmark")
         deployment.cluster.broker.release(seed=1)
-        told = await listener.received("conversation")
+        streamed = await listener.received("conversation")
         mine = await read(ben, post["id"])
         assert mine["favourited"]
-        assert flags(told["last_status"]) == flags(await listener.received("update")) == mine
+        assert flags(streamed["last_status"]) == flags(await listener.received("update")) == mine
 
 
 async def test_shared_streams_have_interactions(deployment: GatewayDeployment) -> None:
@@ -121,9 +121,9 @@ async def test_a_notification_has_interactions(deployment: GatewayDeployment) ->
     await deployment.cluster.settle()
     async with socket_of(anna, "user:notification") as owner:
         await does(ben, post, "favourite")
-        told = await owner.received("notification", 1)
-        assert flags(told["status"]) == await read(anna, post["id"])
-        assert told["status"]["pinned"]
+        streamed = await owner.received("notification", 1)
+        assert flags(streamed["status"]) == await read(anna, post["id"])
+        assert streamed["status"]["pinned"]
 
 
 @pytest.mark.parametrize("how", ["refuses", "hangs"])
@@ -150,9 +150,9 @@ async def test_events_have_no_interactions_if_posts_fails(
         monkeypatch.setattr(sidecar, "invoke", hanging)
     async with home_of(ben) as home:
         await edit(anna, post)
-        told = await home.received("status.update")
-        assert told["id"] == post["id"]
-        assert not told["favourited"]
+        streamed = await home.received("status.update")
+        assert streamed["id"] == post["id"]
+        assert not streamed["favourited"]
         assert bool(waiting) == (how == "hangs")
 
 
@@ -180,12 +180,12 @@ async def test_an_event_costs_one_call_of_posts_for_any_number_of_listeners(
         with mock.patch.object(dispatcher, "StreamEvent", made):
             async with invocations(deployment) as asked:
                 await edit(anna, post)
-                told = [
+                streamed = [
                     await each.received("status.update") for each in (one, two, three, four, five)
                 ]
         assert sum(app == "posts" for app in asked) == 2, asked  # the edit itself, and the marks
         assert made.call_count == 2
-        assert [each["favourited"] for each in told] == [True, True, True, False, False]
+        assert [each["favourited"] for each in streamed] == [True, True, True, False, False]
 
 
 ONE, MANY = ["1"], [str(number) for number in range(2_000)]
@@ -230,6 +230,6 @@ async def test_subscriptions_have_interactions(deployment: GatewayDeployment) ->
         await edit(anna, post)
         mine = await read(ben, post["id"])
         for name in ("home", "publicPosts"):
-            told = (await await_message(socket, "next", name))["payload"]["data"][name]
-            assert told["event"] == "EDITED"
-            assert told["post"] == {flag: mine[flag] for flag in OF_GRAPH}
+            streamed = (await await_message(socket, "next", name))["payload"]["data"][name]
+            assert streamed["event"] == "EDITED"
+            assert streamed["post"] == {flag: mine[flag] for flag in OF_GRAPH}

@@ -208,8 +208,10 @@ async def test_notifications_are_sent_to_their_owner_only(
         assert same["status"]["id"] == notification["status"]["id"] == post["id"]
         await sentinel(ben, other)
         await sentinel(anna, owner)
-        told = [frame["stream"] for frame in owner.frames if frame.get("event") == "notification"]
-        assert sorted(told) == [["user"], ["user:notification"]]
+        stream_names = [
+            frame["stream"] for frame in owner.frames if frame.get("event") == "notification"
+        ]
+        assert sorted(stream_names) == [["user"], ["user:notification"]]
         assert "notification" not in [kind for kind, _ in other.events]
 
 

@@ -16,7 +16,7 @@ PATH = "/webhooks/payments"
 TERMS = {"buyer": BUYER, "seller": SELLER, "amount": 500, "currency": "EUR"}
 
 
-def told(order: str) -> bytes:
+def webhook_body(order: str) -> bytes:
     said = {"id": "1", "charge": order, "key": f"{order}:authorize", "outcome": "done"}
     return orjson.dumps(said | {"amount": 500, "currency": "EUR"})
 
@@ -32,7 +32,7 @@ async def test_a_webhook_requires_the_providers_signature(
         "POST", f"{path}/authorize", caller="orders", json=TERMS | {"card": "tok_pending"}
     )
     assert asked.json()["state"] == "pending"
-    body = told(order)
+    body = webhook_body(order)
     forged = {"provider-signature": sign("guessed", body, int(time.time()))}
     refused = await deployment.ask("POST", PATH, data=body, headers=forged)
     assert (refused.status, "error" in refused.json()) == (403, True)

@@ -14,12 +14,12 @@ XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 
 async def test_oauth_metadata_is_served_on_loopback(deployment: GatewayDeployment) -> None:
     for host in (HOST, "localhost:8080", "[::1]:8080", "127.8.0.1"):
-        told = await deployment.ask("GET", METADATA, headers={"host": host})
-        assert told.status == 200, host
-    assert told.json()["token_endpoint"] == f"http://{HOST}/oauth/token"
-    assert told.json()["code_challenge_methods_supported"] == ["S256"]
+        answer = await deployment.ask("GET", METADATA, headers={"host": host})
+        assert answer.status == 200, host
+    assert answer.json()["token_endpoint"] == f"http://{HOST}/oauth/token"
+    assert answer.json()["code_challenge_methods_supported"] == ["S256"]
     for name in ("authorization_endpoint", "token_endpoint", "revocation_endpoint"):
-        path = told.json()[name].removeprefix(f"http://{HOST}")
+        path = answer.json()[name].removeprefix(f"http://{HOST}")
         assert (await deployment.ask("POST", path)).status in (400, 401, 422), name
 
 
@@ -38,17 +38,17 @@ async def test_oauth_metadata_is_served_over_tls() -> None:
     for url, status in (("https://m.example", 200), ("http://m.example", 404)):
         async with deploy(microgram_public_url=url) as deployment:
             for headers in ({"host": "m.example", "user-agent": "mastodonpy"}, {"host": HOST}):
-                told = await deployment.ask("GET", METADATA, headers=headers)
-                assert told.status == status
+                answer = await deployment.ask("GET", METADATA, headers=headers)
+                assert answer.status == status
                 if status == 200:
-                    assert told.json()["issuer"] == f"{url}/"
+                    assert answer.json()["issuer"] == f"{url}/"
 
 
 async def test_host_meta_links_to_webfinger(deployment: GatewayDeployment) -> None:
     template = f"http://{HOST}/.well-known/webfinger?resource={{uri}}"
-    told = await deployment.ask("GET", "/.well-known/host-meta")
-    assert told.headers["content-type"].startswith("application/xrd+xml")
-    (link,) = ElementTree.fromstring(told.text)  # noqa: S314 (our own)
+    answer = await deployment.ask("GET", "/.well-known/host-meta")
+    assert answer.headers["content-type"].startswith("application/xrd+xml")
+    (link,) = ElementTree.fromstring(answer.text)  # noqa: S314 (our own)
     assert (link.tag, link.attrib) == (f"{XRD}Link", {"rel": "lrdd", "template": template})
     for path, accept in (("host-meta.json", "*/*"), ("host-meta", "application/json")):
         asked = await deployment.ask("GET", f"/.well-known/{path}", headers={"accept": accept})
@@ -70,11 +70,11 @@ async def test_webfinger_finds_local_accounts_only(deployment: GatewayDeployment
     await deployment.register("ada")
     path = "/.well-known/webfinger"
     for resource in WAYS:
-        told = await deployment.ask("GET", path, params={"resource": resource})
-        assert told.status == 200, told.text
-        assert told.headers["content-type"] == "application/jrd+json"
-        assert told.headers["access-control-allow-origin"] == "*"
-        card = told.json()
+        answer = await deployment.ask("GET", path, params={"resource": resource})
+        assert answer.status == 200, answer.text
+        assert answer.headers["content-type"] == "application/jrd+json"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        card = answer.json()
         assert card["subject"] == f"acct:ada@{HOST}"
         assert f"http://{HOST}/@ada" in card["aliases"]
     page = {"resource": WAYS[0], "rel": "http://webfinger.net/rel/profile-page"}

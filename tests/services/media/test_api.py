@@ -34,7 +34,7 @@ from services.media.pictures import (
     sniff,
 )
 from services.media.repository import Repository
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 PHOTO = b"\xff\xd8\xff a photo"
 ANN, BOB = "115581273340018689", "115581273340018690"
@@ -62,7 +62,7 @@ class MediaServices:
     def __init__(self, harness: MediaHarness, now: Callable[[], float]) -> None:
         uploads = Uploads(
             Repository(harness.media.service),
-            harness.world.sidecar("media"),
+            harness.cluster.sidecar("media"),
             harness.images,
             ids=SnowflakeGenerator().next,
             now=now,
@@ -79,11 +79,13 @@ class MediaServices:
 class MediaHarness:
     """A running media service, and helpers to call it."""
 
-    def __init__(self, world: World, media: Running, images: FakeImageProcessor) -> None:
-        self.world = world
+    def __init__(
+        self, cluster: FakeCluster, media: RunningReplica, images: FakeImageProcessor
+    ) -> None:
+        self.cluster = cluster
         self.media = media
         self.images = images
-        self.ann, self.bob = world.token(ANN), world.token(BOB)
+        self.ann, self.bob = cluster.token(ANN), cluster.token(BOB)
 
     async def upload(self, token: str = "", data: bytes = PHOTO, **params: str) -> Response:
         return await self.media.call(
@@ -108,8 +110,8 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[MediaHarness]
     def media_app(settings: Settings) -> FastAPI:
         return create_app(Service(settings), images)
 
-    async with World(like=request.param) as world:
-        yield MediaHarness(world, await world.start(media_app, "media"), images)
+    async with FakeCluster(like=request.param) as cluster:
+        yield MediaHarness(cluster, await cluster.start(media_app, "media"), images)
 
 
 # ── uploading ───────────────────────────────────────────────────────────────────────────────
@@ -121,7 +123,7 @@ async def test_an_upload_creates_two_files_and_an_attachment(harness: MediaHarne
     assert answer.json() == view.model_dump(mode="json")
     assert (view.owner, view.description, view.focus) == (ANN, "Boats", (0.5, -1.0))
     assert (view.original_size.width, view.small_size.height) == (40, 3)
-    assert harness.world.blobs == {view.original: b"original of " + PHOTO, view.small: b"small"}
+    assert harness.cluster.blobs == {view.original: b"original of " + PHOTO, view.small: b"small"}
     again = await harness.media.call("GET", f"/attachments/{view.id}", token=harness.ann)
     assert again.json() == answer.json()
 
@@ -155,7 +157,7 @@ async def test_an_upload_with_a_false_content_length_is_refused(harness: MediaHa
         headers={"content-length": "9"},
     )
     assert answer.status == 413
-    assert harness.world.blobs == {}
+    assert harness.cluster.blobs == {}
 
 
 @pytest.mark.parametrize(
@@ -174,8 +176,8 @@ async def test_invalid_uploads_are_refused_and_leave_no_files(
 ) -> None:
     answer = await harness.upload(data=data, **params)
     assert (answer.status, bool(answer.json()["message"])) == (422, True)
-    assert harness.world.blobs == {}
-    assert harness.world.state("media").keys("attachment:") == []
+    assert harness.cluster.blobs == {}
+    assert harness.cluster.state("media").keys("attachment:") == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ async def test_a_profile_image_is_one_file(harness: MediaHarness) -> None:
         answer = await harness.media.call(
             "POST", "/portraits", token=harness.ann, data=PHOTO, params={"kind": kind}
         )
-        assert answer.json()["name"] in harness.world.blobs
+        assert answer.json()["name"] in harness.cluster.blobs
     bad = await harness.media.call(
         "POST", "/portraits", token=harness.ann, data=PHOTO, params={"kind": "x"}
     )
@@ -247,7 +249,7 @@ async def test_one_of_two_concurrent_posts_claims_a_picture(harness: MediaHarnes
     answers = await asyncio.gather(*(harness.claim(str(post), ids) for post in (77, 78)))
     statuses = sorted(answer.status for answer in answers)
     assert statuses == [200, 422]
-    state = harness.world.state("media")
+    state = harness.cluster.state("media")
     owners = [state.peek(f"attachment:{id}")["data"]["claimed_by"] for id in ids]
     assert len(set(owners)) == 1
 
@@ -264,7 +266,7 @@ async def test_an_incomplete_claim_can_be_repeated(harness: MediaHarness) -> Non
             deadline=0.2,
         )
     await harness.media.kill()
-    harness.media = await harness.world.start(
+    harness.media = await harness.cluster.start(
         lambda settings: create_app(Service(settings), harness.images), "media"
     )
     assert (await harness.claim(POST, ids)).status == 200
@@ -273,9 +275,9 @@ async def test_an_incomplete_claim_can_be_repeated(harness: MediaHarness) -> Non
 async def test_a_picture_of_another_user_cannot_be_claimed(harness: MediaHarness) -> None:
     id = await harness.picture()
     assert (await harness.claim(POST, [id], harness.bob)).status == 422
-    posting = harness.world.token(ANN, "write:statuses")
+    posting = harness.cluster.token(ANN, "write:statuses")
     assert (await harness.claim(POST, [id], posting)).status == 200
-    reading = harness.world.token(ANN, "read")
+    reading = harness.cluster.token(ANN, "read")
     assert (await harness.claim(POST, [id], reading)).status == 403
 
 
@@ -311,7 +313,7 @@ async def test_a_file_is_immutable(harness: MediaHarness, mime: str) -> None:
 async def test_a_name_that_was_never_generated_is_not_found(
     harness: MediaHarness, name: str
 ) -> None:
-    harness.world.blobs["../../etc/passwd"] = b"root"
+    harness.cluster.blobs["../../etc/passwd"] = b"root"
     assert (await harness.media.call("GET", f"/files/{name}")).status == 404
 
 
@@ -352,8 +354,8 @@ async def deleted(
             "pictures_kept": kept,
         },
     }
-    await harness.world.broker.publish("posts", [event])
-    await harness.world.broker.idle()
+    await harness.cluster.broker.publish("posts", [event])
+    await harness.cluster.broker.idle()
 
 
 async def test_the_pictures_of_a_deleted_post_are_removed(harness: MediaHarness) -> None:
@@ -362,8 +364,8 @@ async def test_the_pictures_of_a_deleted_post_are_removed(harness: MediaHarness)
     await harness.claim(NEXT_POST, [kept])
     for _ in range(2):
         await deleted(harness, POST)
-    assert len(harness.world.blobs) == 2
-    assert all(name.startswith(kept) for name in harness.world.blobs)
+    assert len(harness.cluster.blobs) == 2
+    assert all(name.startswith(kept) for name in harness.cluster.blobs)
     assert (await harness.claim(POST, [gone])).status == 422
 
 
@@ -381,29 +383,31 @@ async def answers(harness: MediaHarness, picture: dict[str, Any]) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("told", ["by a call", "by the news", "by both, the news late and twice"])
+@pytest.mark.parametrize(
+    "reported", ["by a call", "by the event", "by both, the event late and twice"]
+)
 async def test_released_pictures_are_hidden_until_another_post_claims_them(
-    harness: MediaHarness, told: str
+    harness: MediaHarness, reported: str
 ) -> None:
     picture = (await harness.upload()).json()
     await harness.claim(POST, [picture["id"]])
     assert await answers(harness, picture) == [200, 304, 200, 304]
-    if told != "by the news":
+    if reported != "by the event":
         assert (await release(harness, POST)).status == 200
     else:
         await deleted(harness, POST, kept=True)
-    assert len(harness.world.blobs) == 2
+    assert len(harness.cluster.blobs) == 2
     assert await answers(harness, picture) == [404] * 4
     assert (await harness.claim(POST, [picture["id"]])).status == 422
     assert (await harness.claim(NEXT_POST, [picture["id"]], harness.bob)).status == 422
     taken = await harness.claim(NEXT_POST, [picture["id"]])
     assert (taken.status, taken.json()) == (200, [picture])
-    if told.startswith("by both"):
+    if reported.startswith("by both"):
         for version in (2, 3):
             await deleted(harness, POST, version, kept=True)
     assert await answers(harness, picture) == [200, 304, 200, 304]
     await deleted(harness, NEXT_POST, 4)
-    assert harness.world.blobs == {}
+    assert harness.cluster.blobs == {}
 
 
 async def test_only_the_posts_service_may_release_pictures(harness: MediaHarness) -> None:
@@ -423,7 +427,7 @@ async def test_released_pictures_are_removed_at_once_if_their_post_is_deleted_wi
     await deleted(harness, POST, kept=True)
     await harness.claim(NEXT_POST, [again])
     await deleted(harness, POST, 3)
-    assert {name[:18] for name in harness.world.blobs} == {again[:18]}
+    assert {name[:18] for name in harness.cluster.blobs} == {again[:18]}
     await deleted(harness, POST, 4, kept=True)  # late, and old
     assert (await harness.claim(LATER_POST, [gone])).status == 422
 
@@ -453,17 +457,17 @@ async def test_a_released_picture_is_removed_after_a_day(harness: MediaHarness) 
     await services.removal.release(POST)
     days.now += 12 * HOUR  # more than a day after the upload
     await services.sweep()
-    assert len(harness.world.blobs) == 6
+    assert len(harness.cluster.blobs) == 6
     await services.attachments.claim(NEXT_POST, [late.id, used.id], caller)
     await services.removal.release(NEXT_POST)
     await services.attachments.claim(LATER_POST, [used.id], caller)
     services = days.anew(harness)
     days.now += 13 * HOUR
     await services.sweep()
-    assert set(harness.world.blobs) == {*late.files, *used.files}
+    assert set(harness.cluster.blobs) == {*late.files, *used.files}
     days.now += 24 * HOUR
     await services.sweep()
-    assert set(harness.world.blobs) == set(used.files)
+    assert set(harness.cluster.blobs) == set(used.files)
     with pytest.raises(Invalid):
         await services.attachments.claim("80", [early.id], caller)
 
@@ -489,9 +493,9 @@ async def test_a_claim_during_a_sweep_succeeds_or_is_refused(
     await services.sweep()
     if isinstance(claimed, BaseException):
         assert isinstance(claimed, Invalid)
-        assert harness.world.blobs == {}
+        assert harness.cluster.blobs == {}
     else:
-        assert set(harness.world.blobs) == set(picture.files)
+        assert set(harness.cluster.blobs) == set(picture.files)
         await services.attachments.check_visible(picture.original)
 
 
@@ -505,10 +509,10 @@ async def test_one_damaged_picture_does_not_stop_the_sweep(harness: MediaHarness
         for _ in range(2)
     ]
     key = f"attachment:{damaged.id}"
-    await harness.world.state("media").set(key, {"schema": 1, "version": 1, "data": {"id": "x"}})
+    await harness.cluster.state("media").set(key, {"schema": 1, "version": 1, "data": {"id": "x"}})
     clock[0] += 25 * HOUR
     await services.sweep()
-    assert set(harness.world.blobs) == set(damaged.files)
+    assert set(harness.cluster.blobs) == set(damaged.files)
     with pytest.raises(NotFound):
         await services.attachments.get(unwanted.id, caller)
 
@@ -526,11 +530,11 @@ async def test_an_unclaimed_picture_is_removed_after_a_day(harness: MediaHarness
     await services.attachments.claim(POST, [wanted.id], caller)
     clock[0] += 24 * HOUR
     await services.sweep()
-    assert len(harness.world.blobs) == 4
+    assert len(harness.cluster.blobs) == 4
     clock[0] += HOUR
     await services.sweep()
-    assert set(harness.world.blobs) == set(wanted.files)
-    state = harness.world.state("media")
+    assert set(harness.cluster.blobs) == set(wanted.files)
+    state = harness.cluster.state("media")
     progress = state.peek("swept:all")
     await services.sweep()
     assert state.peek("swept:all") == progress
@@ -565,20 +569,20 @@ async def shows(
         "entityversion": version,
         "data": {"id": ANN, "username": "", "created_at": "", "deleted": deleted, **names},
     }
-    await harness.world.broker.publish("accounts", [event])
+    await harness.cluster.broker.publish("accounts", [event])
     for _ in range(4):
-        await harness.world.settle()
+        await harness.cluster.settle()
 
 
 async def test_a_replaced_profile_image_is_removed(harness: MediaHarness) -> None:
     first, second, header = [await portrait(harness, k) for k in ("avatar", "avatar", "header")]
     await shows(harness, 2, avatar=first)
-    assert set(harness.world.blobs) == {first, second, header}  # the later ones may yet be shown
+    assert set(harness.cluster.blobs) == {first, second, header}  # the later ones may yet be shown
     await shows(harness, 3, avatar=second)
     await shows(harness, 2, avatar=first)  # late, and old
-    assert set(harness.world.blobs) == {second, header}
+    assert set(harness.cluster.blobs) == {second, header}
     await shows(harness, 4, header=header)
-    assert set(harness.world.blobs) == {header}
+    assert set(harness.cluster.blobs) == {header}
 
 
 async def test_an_unused_profile_image_is_removed_after_a_day(harness: MediaHarness) -> None:
@@ -589,10 +593,10 @@ async def test_an_unused_profile_image_is_removed_after_a_day(harness: MediaHarn
     shown = await services.profile_images.upload(PHOTO, "avatar", caller)
     forgotten = await services.profile_images.upload(PHOTO, "avatar", caller)
     await services.profile_images.on_profile_changed(ANN, (shown,), 2, deleted=False)
-    assert set(harness.world.blobs) == {shown, forgotten}
+    assert set(harness.cluster.blobs) == {shown, forgotten}
     clock[0] += 25 * HOUR
     await services.sweep()
-    assert set(harness.world.blobs) == {shown}
+    assert set(harness.cluster.blobs) == {shown}
 
 
 async def test_all_pictures_of_a_deleted_user_are_removed(harness: MediaHarness) -> None:
@@ -606,13 +610,13 @@ async def test_all_pictures_of_a_deleted_user_are_removed(harness: MediaHarness)
     bobs = (await harness.upload(harness.bob)).json()["original"]
     await shows(harness, 5, deleted=True)
     for _ in range(4):
-        await harness.world.settle()
-    assert {name for name in harness.world.blobs if not name.startswith(bobs[:18])} == set()
-    state = harness.world.state("media")
+        await harness.cluster.settle()
+    assert {name for name in harness.cluster.blobs if not name.startswith(bobs[:18])} == set()
+    state = harness.cluster.state("media")
     assert not any("at sea" in str(state.peek(key)) for key in state.keys("attachment:"))
     assert (await harness.upload()).status == 401
     refused = await harness.media.call(
         "POST", "/portraits", token=harness.ann, data=PHOTO, params={"kind": "avatar"}
     )
     assert refused.status == 401
-    assert len(harness.world.blobs) == 2
+    assert len(harness.cluster.blobs) == 2

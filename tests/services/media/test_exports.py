@@ -45,8 +45,8 @@ async def test_one_damaged_export_does_not_stop_the_others() -> None:
 async def test_an_archive_requested_while_the_last_one_fails_is_pending() -> None:
     sidecar = FakeSidecar("media")
     store = export_repository(sidecar)
-    office = ExportService(store, mock.Mock(), sidecar, ids=SnowflakeGenerator().next)
-    first = await office.request("1", not_gone)
+    export_service = ExportService(store, mock.Mock(), sidecar, ids=SnowflakeGenerator().next)
+    first = await export_service.request("1", not_gone)
 
     async def fails(call: Call) -> None:
         if call.name == "get" and call.about == ("exporting:all",):
@@ -54,7 +54,7 @@ async def test_an_archive_requested_while_the_last_one_fails_is_pending() -> Non
             await store.exports.update("1", _failed)
 
     sidecar.state.faults.before.append(fails)
-    second = await office.request("1", not_gone)
+    second = await export_service.request("1", not_gone)
     assert (second["state"], second["id"] == first["id"]) == ("running", False)
     assert [second["id"], "1"] in await store.pending.all(ALL)
 

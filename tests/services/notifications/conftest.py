@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.notifications.harness import NotificationsHarness
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[NotificationsHarness]:
-    async with World() as world:
-        yield await NotificationsHarness.start(world)
+    async with FakeCluster() as cluster:
+        yield await NotificationsHarness.start(cluster)

@@ -14,37 +14,42 @@ from services.notifications.app import create_app as notifications_app
 from services.notifications.settings import NotificationsSettings
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 _ids = SnowflakeGenerator()
 
 
 async def start(
-    world: World, name: str, create: Callable[[Service], FastAPI], **settings: Any
-) -> Running:
+    cluster: FakeCluster, name: str, create: Callable[[Service], FastAPI], **settings: Any
+) -> RunningReplica:
     def create_app(settings: NotificationsSettings) -> FastAPI:
         return create(Service(settings))
 
-    return await world.start(create_app, name, **settings)
+    return await cluster.start(create_app, name, **settings)
 
 
 class NotificationsHarness:
     """Four services, and shortcuts for requests."""
 
     def __init__(
-        self, world: World, users: Running, posts: Running, comments: Running, notes: Running
+        self,
+        cluster: FakeCluster,
+        users: RunningReplica,
+        posts: RunningReplica,
+        comments: RunningReplica,
+        notes: RunningReplica,
     ) -> None:
-        self.world, self.users, self.posts = world, users, posts
+        self.cluster, self.users, self.posts = cluster, users, posts
         self.comments, self.notifications = comments, notes
 
     @classmethod
-    async def start(cls, world: World, **settings: Any) -> NotificationsHarness:
+    async def start(cls, cluster: FakeCluster, **settings: Any) -> NotificationsHarness:
         return cls(
-            world,
-            await start(world, "users", users_app),
-            await start(world, "posts", posts_app),
-            await start(world, "comments", comments_app),
-            await start(world, "notifications", notifications_app, **settings),
+            cluster,
+            await start(cluster, "users", users_app),
+            await start(cluster, "posts", posts_app),
+            await start(cluster, "comments", comments_app),
+            await start(cluster, "notifications", notifications_app, **settings),
         )
 
     async def add_user(self) -> NotificationsUser:
@@ -54,18 +59,18 @@ class NotificationsHarness:
 
     async def add_users(self, count: int) -> list[NotificationsUser]:
         people = [await self.add_user() for _ in range(count)]
-        await self.world.settle()
+        await self.cluster.settle()
         return people
 
     async def restart(self) -> None:
         """Kill the replica and start another one. Events in delivery have to be fetched."""
         await self.notifications.kill()
-        await self.world.broker.abort()
+        await self.cluster.broker.abort()
         await self.add_replica()
 
     async def add_replica(self) -> None:
         """Start another replica, which receives the next requests."""
-        self.notifications = await start(self.world, "notifications", notifications_app)
+        self.notifications = await start(self.cluster, "notifications", notifications_app)
 
 
 class NotificationsUser:
@@ -78,11 +83,15 @@ class NotificationsUser:
     def name(self) -> str:
         return f"user{self.id}"
 
-    async def request(self, service: Running, method: str, path: str, **content: Any) -> Response:
-        token = self.harness.world.token(self.id)
+    async def request(
+        self, service: RunningReplica, method: str, path: str, **content: Any
+    ) -> Response:
+        token = self.harness.cluster.token(self.id)
         return await service.call(method, path, token=token, **content)
 
-    async def request_ok(self, service: Running, method: str, path: str, **content: Any) -> Any:
+    async def request_ok(
+        self, service: RunningReplica, method: str, path: str, **content: Any
+    ) -> Any:
         answer = await self.request(service, method, path, **content)
         assert answer.status == 200, answer.text
         return answer.json()

@@ -19,7 +19,7 @@ from services.notifications.application.queries import NotificationQueries
 from services.notifications.domain import digests as rules
 from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.fakes.sidecar import FakeSidecar, SentMail
 from tests.fakes.waiting import until
 from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
@@ -55,13 +55,13 @@ class Post:
 
     @property
     def mails(self) -> list[SentMail]:
-        return self.harness.world.mails
+        return self.harness.cluster.mails
 
     def replica(self, hours: float = 24) -> tuple[Replica, FakeSidecar]:
         settings = NotificationsSettings(
             app_id="notifications", app_port=1, microgram_digest_hours=hours
         )
-        sidecar = self.harness.world.sidecar("notifications")
+        sidecar = self.harness.cluster.sidecar("notifications")
         service = Service(settings, sidecar)
         store = Repository(service)
         reading = NotificationQueries(store, now=timestamp)
@@ -88,14 +88,14 @@ async def liked(
 ) -> None:
     for _ in range(count):
         await by.react(await author.create_post())
-    await harness.world.settle()
+    await harness.cluster.settle()
 
 
 def lines(mail: SentMail) -> list[str]:
     return [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*)</li>", mail.html)]
 
 
-async def test_unread_notifications_are_told_once(
+async def test_unread_notifications_are_mailed_once(
     harness: NotificationsHarness, post: Post
 ) -> None:
     ada, bob, cyd = await harness.add_users(3)
@@ -103,7 +103,7 @@ async def test_unread_notifications_are_told_once(
     await one.settings.set_enabled(ada.id, on=True)
     await liked(harness, bob, ada)
     await cyd.set_relationship(ada, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     (mail,) = await post.day(one)
     assert mail.to == f"{ada.name}@example.org"
     assert mail.subject == "2 new notifications at Microgram"
@@ -127,7 +127,7 @@ async def test_read_and_dismissed_notifications_are_not_in_a_digest(
     assert await post.day(one) == []
     await liked(harness, bob, ada, 2)
     await ada.dismiss(f"notifications/{(await ada.ids())[0]}/dismiss")
-    await harness.world.settle()
+    await harness.cluster.settle()
     (mail,) = await post.day(one)
     assert len(lines(mail)) == 1
 
@@ -267,8 +267,8 @@ async def test_after_a_crash_no_digest_is_sent_twice(
     assert first <= 1
     await liked(harness, cyd, ada)
     (mail,) = await post.day(other)
-    told = [line for sent in post.mails for line in lines(sent)]
-    assert {f"{bob.name} likes your post", f"{cyd.name} likes your post"} == set(told)
+    mailed = [line for sent in post.mails for line in lines(sent)]
+    assert {f"{bob.name} likes your post", f"{cyd.name} likes your post"} == set(mailed)
     assert lines(mail)[0] == f"{cyd.name} likes your post"
     assert await post.day(other) == []
 
@@ -334,10 +334,10 @@ async def test_names_cannot_write_html(harness: NotificationsHarness, post: Post
 
 
 async def test_a_running_service_sends_by_itself() -> None:
-    async with World() as world:
-        harness = await NotificationsHarness.start(world, microgram_digest_hours=0.0001)
+    async with FakeCluster() as cluster:
+        harness = await NotificationsHarness.start(cluster, microgram_digest_hours=0.0001)
         ada, bob = await harness.add_users(2)
         await ada.request_ok(harness.notifications, "PUT", "/digest", json={"enabled": True})
         await liked(harness, bob, ada)
-        await until(lambda: world.mails)
-        assert lines(world.mails[0]) == [f"{bob.name} likes your post"]
+        await until(lambda: cluster.mails)
+        assert lines(cluster.mails[0]) == [f"{bob.name} likes your post"]

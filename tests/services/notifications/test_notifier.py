@@ -17,11 +17,11 @@ async def test_a_favourite_a_follow_and_a_mention_are_notified(
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     await ben.set_relationship(ann, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     naming = await ben.create_post(f"hello @{ann.name}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [
         ("mention", ben.id, naming),
         ("follow", ben.id, None),
@@ -34,7 +34,7 @@ async def test_nobody_is_notified_of_their_own_actions(harness: NotificationsHar
     (ann,) = await harness.add_users(1)
     post = await ann.create_post(f"me, @{ann.name}")
     await ann.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == []
 
 
@@ -43,7 +43,7 @@ async def test_a_bookmark_causes_no_notification(harness: NotificationsHarness) 
     post = await ann.create_post()
     await ben.react(post, "bookmark")
     await ben.react(post, "unbookmark")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == []
 
 
@@ -54,15 +54,15 @@ async def test_a_withdrawn_cause_is_hidden_and_a_repeated_one_is_notified_again(
     post = await ann.create_post()
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     before = await ann.ids()
     await ben.react(post, "unfavourite")
     await ben.set_relationship(ann, "unfollow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == []
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert sorted(await ann.notified()) == [
         ("favourite", ben.id, post),
         ("follow", ben.id, None),
@@ -77,25 +77,25 @@ async def test_a_like_that_comes_and_goes_all_day_stays_one_and_does_not_flood(
     post = await ann.create_post()
     for _ in range(15):
         await ben.react(post)
-        await harness.world.settle()
+        await harness.cluster.settle()
         await ben.react(post, "unfavourite")
-        await harness.world.settle()
+        await harness.cluster.settle()
     assert await ann.notified() == []
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
-    told = {event["data"]["id"] for event in harness.world.broker.events("notifications")}
-    assert len(told) <= 9
+    found = {event["data"]["id"] for event in harness.cluster.broker.events("notifications")}
+    assert len(found) <= 9
 
 
 async def test_a_request_to_follow_becomes_a_follow(harness: NotificationsHarness) -> None:
     ann, ben = await harness.add_users(2)
     await ann.request_ok(harness.users, "PATCH", "/accounts/me", json={"locked": True})
     await ben.set_relationship(ann, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("follow_request", ben.id, None)]
     await ann.request_ok(harness.users, "POST", f"/follow_requests/{ben.id}/authorize")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("follow", ben.id, None)]
 
 
@@ -106,11 +106,11 @@ async def test_a_deleted_post_hides_its_notifications(
     post = await ann.create_post()
     naming = await ben.create_post(f"@{ann.name}")
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert len(await ann.notified()) == await ann.unread() == 2
     await ann.delete_post(post)
     await ben.delete_post(naming)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == []
     assert await ann.unread() == 0
 
@@ -123,16 +123,16 @@ async def test_muted_and_blocked_accounts_cause_no_notification_and_earlier_ones
     old, new = await ann.create_post(), await ann.create_post()
     await ben.react(old)
     await cid.react(old)
-    await harness.world.settle()
+    await harness.cluster.settle()
     await ann.set_relationship(ben, what)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", cid.id, old)]
     await ben.request(harness.posts, "POST", f"/posts/{new}/favourite")
     await ben.create_post(f"@{ann.name}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", cid.id, old)]
     await ann.set_relationship(ben, f"un{what}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", cid.id, old), ("favourite", ben.id, old)]
 
 
@@ -141,10 +141,10 @@ async def test_a_mute_that_leaves_notifications_alone_leaves_them_alone(
 ) -> None:
     ann, ben = await harness.add_users(2)
     await ann.set_relationship(ben, "mute", notifications=False)
-    await harness.world.settle()
+    await harness.cluster.settle()
     post = await ann.create_post()
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
 
 
@@ -158,34 +158,34 @@ async def test_any_of_very_many_blockers_causes_no_notification(
         await liker.react(post)
     for blocker in blockers:
         await blocker.set_relationship(ann, "block")
-        await harness.world.settle()
-    assert {told[1] for told in await ann.notified()} == {friend.id}
+        await harness.cluster.settle()
+    assert {found[1] for found in await ann.notified()} == {friend.id}
     for blocker in blockers:
         await blocker.set_relationship(ann, "unblock")
-    await harness.world.settle()
-    assert {told[1] for told in await ann.notified()} == {
+    await harness.cluster.settle()
+    assert {found[1] for found in await ann.notified()} == {
         friend.id,
         *(each.id for each in blockers),
     }
     for blocker in blockers:
         await blocker.set_relationship(ann, "block")
-    await harness.world.settle()
+    await harness.cluster.settle()
     for caller in (friend, *blockers):
         await caller.create_post(f"@{ann.name}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     for blocker in blockers:
         await blocker.set_relationship(ann, "unblock")
-    await harness.world.settle()
-    assert [told[1] for told in await ann.notified(types="mention")] == [friend.id]
+    await harness.cluster.settle()
+    assert [found[1] for found in await ann.notified(types="mention")] == [friend.id]
 
 
 async def test_who_blocks_somebody_vanishes_from_their_list(harness: NotificationsHarness) -> None:
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     await ben.set_relationship(ann, "block")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == []
 
 
@@ -194,12 +194,12 @@ async def test_a_mention_is_one_however_often_the_post_is_edited(
 ) -> None:
     ann, ben, cid = await harness.add_users(3)
     post = await ben.create_post(f"hello @{ann.name}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     for text in (f"hello again @{ann.name}", f"hello @{ann.name} and @{cid.name}"):
         await ben.request_ok(harness.posts, "PUT", f"/posts/{post}", json={"text": text})
-        await harness.world.settle()
+        await harness.cluster.settle()
     assert await ann.notified() == await cid.notified() == [("mention", ben.id, post)]
-    assert len(harness.world.broker.events("notifications")) == 2
+    assert len(harness.cluster.broker.events("notifications")) == 2
 
 
 # ── threads ─────────────────────────────────────────────────────────────────────────────────────
@@ -211,28 +211,28 @@ async def test_participants_of_a_thread_are_notified_of_a_comment_once(
     ann, ben, cid = await harness.add_users(3)
     root = await ann.create_post()
     first = await ben.create_post("first", in_reply_to_id=root)
-    await harness.world.settle()
+    await harness.cluster.settle()
     second = await cid.create_post(f"@{ann.name} second", in_reply_to_id=first)
-    await harness.world.settle()
+    await harness.cluster.settle()
     third = await ann.create_post("third", in_reply_to_id=second)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("mention", cid.id, second), ("mention", ben.id, first)]
     assert await ben.notified() == [("mention", ann.id, third), ("mention", cid.id, second)]
     assert await cid.notified() == [("mention", ann.id, third)]
     await cid.delete_post(second)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("mention", ben.id, first)]
 
 
 async def test_an_invisible_comment_is_not_notified(harness: NotificationsHarness) -> None:
     ann, ben, cid = await harness.add_users(3)
     await ann.set_relationship(cid, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     root = await ann.create_post()
     first = await ben.create_post("first", in_reply_to_id=root)
     hidden = await cid.create_post("for followers", in_reply_to_id=first, visibility="private")
     await cid.create_post(f"for @{ann.name}", in_reply_to_id=first, visibility="direct")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ben.notified() == []
     assert len(await ann.notified()) == 3
     assert ("mention", cid.id, hidden) in await ann.notified()
@@ -241,43 +241,46 @@ async def test_an_invisible_comment_is_not_notified(harness: NotificationsHarnes
 async def test_subscribers_are_notified_of_every_post(harness: NotificationsHarness) -> None:
     ann, ben = await harness.add_users(2)
     await ann.create_post("before")
-    await harness.world.settle()
+    await harness.cluster.settle()
     await ben.set_relationship(ann, "follow", notify=True)
-    await harness.world.settle()
+    await harness.cluster.settle()
     post = await ann.create_post()
     naming = await ann.create_post(f"@{ben.name}")
     await ann.create_post("to myself", in_reply_to_id=post)
-    await harness.world.settle()
-    told = await ben.notified()
-    assert [type for type, _, _ in told] == ["status", "mention", "status"]
-    assert told[1:] == [("mention", ann.id, naming), ("status", ann.id, post)]
+    await harness.cluster.settle()
+    found = await ben.notified()
+    assert [type for type, _, _ in found] == ["status", "mention", "status"]
+    assert found[1:] == [("mention", ann.id, naming), ("status", ann.id, post)]
     other = await ben.create_post()
     await ann.create_post("to others", in_reply_to_id=other)
     await ann.request_ok(harness.posts, "PUT", f"/posts/{post}", json={"text": "edited"})
-    await harness.world.settle()
-    assert [type for type, _, _ in await ben.notified()] == ["mention", *(each[0] for each in told)]
+    await harness.cluster.settle()
+    assert [type for type, _, _ in await ben.notified()] == [
+        "mention",
+        *(each[0] for each in found),
+    ]
     await ben.set_relationship(ann, "follow", notify=False)
-    await harness.world.settle()
+    await harness.cluster.settle()
     await ann.create_post()
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert len(await ben.notified()) == 4
 
 
 async def test_a_boost_is_notified_until_it_is_removed(harness: NotificationsHarness) -> None:
     ann, ben, cid = await harness.add_users(3)
     await cid.set_relationship(ben, "follow", notify=True)
-    await harness.world.settle()
+    await harness.cluster.settle()
     post = await ann.create_post()
     await ben.react(post, "reblog")
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert sorted(await ann.notified()) == [("favourite", ben.id, post), ("reblog", ben.id, post)]
     assert await cid.notified() == []
     await ben.react(post, "unreblog")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
     await ben.react(post, "reblog")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("reblog", ben.id, post), ("favourite", ben.id, post)]
     (boost,) = (await ann.page("groups", types="reblog"))["groups"]
     assert boost["post"] == post
@@ -293,13 +296,13 @@ async def test_a_deleted_account_is_hidden_and_its_data_is_deleted(
     await ann.request_ok(
         harness.notifications, "POST", "/markers", json={"home": {"last_read_id": "5"}}
     )
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert len(await ann.notified()) == len(await ben.notified()) == 1
     gone = {"id": ann.id, "username": "", "created_at": "", "deleted": True}
-    await harness.world.broker.publish("accounts", [_event("account.changed", ann.id, 99, gone)])
-    await harness.world.settle()
+    await harness.cluster.broker.publish("accounts", [_event("account.changed", ann.id, 99, gone)])
+    await harness.cluster.settle()
     assert await ben.notified() == await ann.notified() == []
-    state = harness.world.state("notifications")
+    state = harness.cluster.state("notifications")
     assert not [key for key in state.keys("") if key in (f"markers:{ann.id}", f"stance:{ann.id}")]
 
 
@@ -309,18 +312,18 @@ async def test_a_suspension_hides_notifications_until_it_is_lifted(
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     profile: dict[str, object] = {"id": ben.id, "username": "ben", "created_at": ""}
     for version, suspended in ((98, True), (97, False)):
-        told = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
-        await harness.world.broker.publish("accounts", [told])
-        await harness.world.settle()
+        found = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
+        await harness.cluster.broker.publish("accounts", [found])
+        await harness.cluster.settle()
     assert await ann.notified() == []
     assert await ann.unread() == 0
     for version, suspended in ((100, False), (99, True)):
-        told = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
-        await harness.world.broker.publish("accounts", [told])
-        await harness.world.settle()
+        found = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
+        await harness.cluster.broker.publish("accounts", [found])
+        await harness.cluster.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
 
 
@@ -347,8 +350,8 @@ async def test_late_repeated_and_reordered_events_end_the_same(
 ) -> None:
     people = await harness.add_users(4)
     dice = random.Random(seed)  # noqa: S311
-    harness.world.broker.copies = 2
-    harness.world.broker.hold()
+    harness.cluster.broker.copies = 2
+    harness.cluster.broker.hold()
     posts: dict[str, NotificationsUser] = {}
     expected: set[tuple[str, str, str, str | None]] = set()
     for _ in range(60):
@@ -378,8 +381,8 @@ async def test_late_repeated_and_reordered_events_end_the_same(
                 await whom.delete_post(post)
                 del posts[post]
                 expected = {each for each in expected if each[3] != post}
-    harness.world.broker.release(seed=seed)
-    await harness.world.settle()
+    harness.cluster.broker.release(seed=seed)
+    await harness.cluster.settle()
     for person in people:
         wanted = sorted(each[1:] for each in expected if each[0] == person.id)
         assert sorted(await person.notified(limit=80), key=str) == sorted(wanted, key=str)
@@ -387,11 +390,11 @@ async def test_late_repeated_and_reordered_events_end_the_same(
 
 async def test_events_lost_by_the_broker_are_notified(harness: NotificationsHarness) -> None:
     ann, ben = await harness.add_users(2)
-    harness.world.broker.loses = lambda event: True
+    harness.cluster.broker.loses = lambda event: True
     post = await ann.create_post()
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert sorted(await ann.notified()) == [("favourite", ben.id, post), ("follow", ben.id, None)]
 
 
@@ -399,15 +402,15 @@ async def test_two_replicas_with_the_same_event_notify_once(
     harness: NotificationsHarness,
 ) -> None:
     await harness.add_replica()
-    harness.world.broker.copies = 4
+    harness.cluster.broker.copies = 4
     ann, *others = await harness.add_users(6)
     post = await ann.create_post()
     for other in others:
         await other.react(post)
         await other.set_relationship(ann, "follow")
-    await harness.world.settle()
-    told = await ann.notified()
-    assert len(told) == len(set(told)) == 10
+    await harness.cluster.settle()
+    found = await ann.notified()
+    assert len(found) == len(set(found)) == 10
 
 
 @pytest.mark.parametrize("about", ["journal:", "notification:", "notifications:", "stance:"])
@@ -418,7 +421,7 @@ async def test_whenever_it_crashes_every_cause_is_notified_once(
 ) -> None:
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
-    await harness.world.settle()
+    await harness.cluster.settle()
     doomed = harness.notifications.sidecar.state.faults
     doomed.crash("*", about=about, nth=nth, after=after)
     await ben.react(post)
@@ -426,10 +429,10 @@ async def test_whenever_it_crashes_every_cause_is_notified_once(
     await ben.create_post(f"@{ann.name}")
     await doomed.dead.wait()
     await harness.restart()
-    await harness.world.settle(rounds=3)
-    told = await ann.notified()
-    assert sorted(type for type, _, _ in told) == ["favourite", "follow", "mention"]
-    said = {event["data"]["id"] for event in harness.world.broker.events("notifications")}
+    await harness.cluster.settle(rounds=3)
+    found = await ann.notified()
+    assert sorted(type for type, _, _ in found) == ["favourite", "follow", "mention"]
+    said = {event["data"]["id"] for event in harness.cluster.broker.events("notifications")}
     assert said <= set(await ann.ids())
 
 
@@ -438,24 +441,24 @@ async def test_a_crash_before_publishing_loses_no_event(
 ) -> None:
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
-    await harness.world.settle()
+    await harness.cluster.settle()
     doomed = harness.notifications.sidecar.broker.faults
     doomed.crash("publish")
     await ben.react(post)
     await doomed.dead.wait()
     await harness.restart()
-    await harness.world.settle(rounds=3)
+    await harness.cluster.settle(rounds=3)
     assert await ann.notified() == [("favourite", ben.id, post)]
 
 
 async def test_failures_of_the_store_are_retried(harness: NotificationsHarness) -> None:
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
-    await harness.world.settle()
+    await harness.cluster.settle()
     faults = harness.notifications.sidecar.state.faults
     faults.fail(
         "compare_and_set", about="notification", error=Unavailable("The store is away."), times=3
     )
     await ben.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]

@@ -16,7 +16,7 @@ async def liked(
     ann, ben = await harness.add_users(2)
     for n in range(count):
         await ben.react(await ann.create_post(f"number {n}"))
-    await harness.world.settle()
+    await harness.cluster.settle()
     ids: list[str] = []
     while page := await ann.ids(limit=80, **({"max_id": ids[-1]} if ids else {})):
         ids += page
@@ -44,10 +44,10 @@ async def test_no_page_is_empty_while_there_is_more_of_what_is_wanted(
     ann, ben = await harness.add_users(2)
     await ben.set_relationship(ann, "follow")
     naming = await ben.create_post(f"@{ann.name}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     for n in range(150):
         await ben.react(await ann.create_post(f"number {n}"))
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert sorted(await ann.notified(limit=2, exclude_types="favourite,poll")) == [
         ("follow", ben.id, None),
         ("mention", ben.id, naming),
@@ -68,7 +68,7 @@ async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(
         await ben.react(post)
         if n % 7 == 0:
             await cid.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     wanted = await ann.ids(account_id=cid.id, limit=80)
     assert len(wanted) == 9
     down: list[str] = []
@@ -114,9 +114,9 @@ async def test_a_dismissed_notification_does_not_come_back(
         await ann.request(harness.notifications, "GET", f"/notifications/{ids[1]}")
     ).status == 404
     for topic in ("marks", "notifications"):
-        events = harness.world.broker.events(topic)
-        await harness.world.broker.publish(topic, [{**event} for event in events])
-    await harness.world.settle()
+        events = harness.cluster.broker.events(topic)
+        await harness.cluster.broker.publish(topic, [{**event} for event in events])
+    await harness.cluster.settle()
     assert await ann.ids() == [ids[0], ids[2]]
 
 
@@ -133,7 +133,7 @@ async def test_a_dismissal_during_a_crash_is_done_or_can_be_repeated(
     await faults.dead.wait()
     asking.cancel()
     await harness.restart()
-    await harness.world.settle(rounds=3)
+    await harness.cluster.settle(rounds=3)
     was_committed = about == "notifications:" or (about == "notification:" and after)
     assert await ann.ids() == ([ids[1]] if was_committed else ids)
     for id in await ann.ids():
@@ -148,10 +148,10 @@ async def test_clearing_dismisses_all_present_notifications_and_no_later_ones(
     await ann.dismiss("notifications/clear")
     assert await ann.ids() == []
     assert await ann.unread() == 0
-    events = harness.world.broker.events("marks")
-    await harness.world.broker.publish("marks", [{**event} for event in events])
+    events = harness.cluster.broker.events("marks")
+    await harness.cluster.broker.publish("marks", [{**event} for event in events])
     await ben.set_relationship(ann, "follow")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await ann.notified() == [("follow", ben.id, None)]
 
 
@@ -189,7 +189,7 @@ async def test_likes_of_a_post_and_follows_are_groups(harness: NotificationsHarn
         await person.set_relationship(ann, "follow")
     await others[0].react(other)
     await others[0].create_post(f"@{ann.name}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     groups = (await ann.page("groups"))["groups"]
     by_type = {(group["type"], group["post"]): group for group in groups}
     assert len(groups) == len(by_type) == 4
@@ -225,7 +225,7 @@ async def test_pages_of_groups_hold_every_notification_once(harness: Notificatio
         post = await ann.create_post(f"number {n}")
         for person in others:
             await person.react(post)
-    await harness.world.settle()
+    await harness.cluster.settle()
     seen, last = 0, ""
     while (page := await ann.page("groups", limit=5, max_id=last))["last"]:
         assert 0 < len(page["groups"]) <= 5

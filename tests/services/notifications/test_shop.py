@@ -10,7 +10,7 @@ import pytest
 from services.chassis.ids import SnowflakeGenerator
 from services.contracts.orders import Order
 from services.payments.adapters.webhooks import SECRET_NAME
-from tests.fakes import Call, Running, World, until
+from tests.fakes import Call, FakeCluster, RunningReplica, until
 from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 from tests.services.payments.harness import WEBHOOK_SECRET, payments_app
 
@@ -20,21 +20,25 @@ SALE = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed
 
 
 @pytest.fixture
-async def till(harness: NotificationsHarness) -> Running:
-    harness.world.secrets[SECRET_NAME] = WEBHOOK_SECRET
-    return await harness.world.start(payments_app, "payments")
+async def payments_replica(harness: NotificationsHarness) -> RunningReplica:
+    harness.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
+    return await harness.cluster.start(payments_app, "payments")
 
 
-async def step(till: Running, order: str, name: str, **body: Any) -> None:
-    answer = await till.call("POST", f"/payments/{order}/{name}", caller="orders", json=body)
+async def step(payments_replica: RunningReplica, order: str, name: str, **body: Any) -> None:
+    answer = await payments_replica.call(
+        "POST", f"/payments/{order}/{name}", caller="orders", json=body
+    )
     assert answer.status == 200, answer.text
 
 
-async def pays(till: Running, buyer: NotificationsUser, seller: NotificationsUser) -> str:
+async def pays(
+    payments_replica: RunningReplica, buyer: NotificationsUser, seller: NotificationsUser
+) -> str:
     order = _ids.next()
     terms: dict[str, Any] = {"buyer": buyer.id, "seller": seller.id, "card": "tok_ok"}
-    await step(till, order, "authorize", amount=900, currency="EUR", **terms)
-    await step(till, order, "capture")
+    await step(payments_replica, order, "authorize", amount=900, currency="EUR", **terms)
+    await step(payments_replica, order, "capture")
     return order
 
 
@@ -46,59 +50,59 @@ async def of_orders(person: NotificationsUser, **params: str) -> list[tuple[str,
 
 
 async def test_a_seller_is_notified_of_a_capture_and_a_buyer_of_every_refund(
-    harness: NotificationsHarness, till: Running
+    harness: NotificationsHarness, payments_replica: RunningReplica
 ) -> None:
     ann, ben = await harness.add_users(2)
-    order = await pays(till, ben, ann)
-    await harness.world.settle()
+    order = await pays(payments_replica, ben, ann)
+    await harness.cluster.settle()
     assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
     assert await of_orders(ben) == []
-    await step(till, order, "refund", amount=100, key="a")
-    await step(till, order, "refund", amount=200, key="b")
-    await harness.world.settle()
+    await step(payments_replica, order, "refund", amount=100, key="a")
+    await step(payments_replica, order, "refund", amount=200, key="b")
+    await harness.cluster.settle()
     assert await of_orders(ben) == [("payment", ann.id, order, "refunded")] * 2
     assert len(await of_orders(ann)) == 1
 
 
 async def test_each_cause_is_notified_once_in_any_order_of_events(
-    harness: NotificationsHarness, till: Running
+    harness: NotificationsHarness, payments_replica: RunningReplica
 ) -> None:
     ann, ben = await harness.add_users(2)
-    harness.world.broker.hold()
-    harness.world.broker.copies = 3
-    orders = [await pays(till, ben, ann) for _ in range(3)]
+    harness.cluster.broker.hold()
+    harness.cluster.broker.copies = 3
+    orders = [await pays(payments_replica, ben, ann) for _ in range(3)]
     for order in orders:
-        await step(till, order, "refund", key="all")
-    harness.world.broker.release(seed=3)
-    await harness.world.settle()
+        await step(payments_replica, order, "refund", key="all")
+    harness.cluster.broker.release(seed=3)
+    await harness.cluster.settle()
     await harness.restart()
-    await harness.world.settle()
-    assert sorted(told[2] for told in await of_orders(ann)) == sorted(orders)
-    assert sorted(told[2] for told in await of_orders(ben)) == sorted(orders)
-    events = harness.world.broker.events("notifications")
-    told = {(event["subject"], event["data"]["id"]) for event in events}
-    assert len(told) == 2 * len(orders)
+    await harness.cluster.settle()
+    assert sorted(each[2] for each in await of_orders(ann)) == sorted(orders)
+    assert sorted(each[2] for each in await of_orders(ben)) == sorted(orders)
+    events = harness.cluster.broker.events("notifications")
+    published = {(event["subject"], event["data"]["id"]) for event in events}
+    assert len(published) == 2 * len(orders)
 
 
-async def test_a_card_that_is_declined_moves_no_money_and_tells_of_none(
-    harness: NotificationsHarness, till: Running
+async def test_a_declined_card_moves_no_money_and_causes_no_notification(
+    harness: NotificationsHarness, payments_replica: RunningReplica
 ) -> None:
     ann, ben = await harness.add_users(2)
     terms: dict[str, Any] = {"buyer": ben.id, "seller": ann.id, "card": "tok_declined"}
-    await step(till, _ids.next(), "authorize", amount=900, currency="EUR", **terms)
-    await step(till, _ids.next(), "void")
-    await harness.world.settle()
+    await step(payments_replica, _ids.next(), "authorize", amount=900, currency="EUR", **terms)
+    await step(payments_replica, _ids.next(), "void")
+    await harness.cluster.settle()
     assert await of_orders(ann) == await of_orders(ben) == []
 
 
 async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for(
-    harness: NotificationsHarness, till: Running
+    harness: NotificationsHarness, payments_replica: RunningReplica
 ) -> None:
     ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    order = await pays(till, ben, ann)
-    await harness.world.settle()
+    order = await pays(payments_replica, ben, ann)
+    await harness.cluster.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
     assert await ann.notified(exclude_types="mention") == [("favourite", ben.id, post)]
     assert await ann.unread() == 1
@@ -117,14 +121,14 @@ async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for
 
 
 async def test_payments_of_muted_and_blocked_accounts_are_notified(
-    harness: NotificationsHarness, till: Running
+    harness: NotificationsHarness, payments_replica: RunningReplica
 ) -> None:
     ann, ben = await harness.add_users(2)
     await ann.set_relationship(ben, "mute")
     await ann.set_relationship(ben, "block")
-    await harness.world.settle()
-    order = await pays(till, ben, ann)
-    await harness.world.settle()
+    await harness.cluster.settle()
+    order = await pays(payments_replica, ben, ann)
+    await harness.cluster.settle()
     assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
 
 
@@ -139,10 +143,10 @@ async def say(
     *happened: str,
 ) -> None:
     """Publish an event as orders does."""
-    await harness.world.broker.publish("orders", [news(order, buyer, seller, *happened)])
+    await harness.cluster.broker.publish("orders", [order_event(order, buyer, seller, *happened)])
 
 
-def news(
+def order_event(
     order: str, buyer: NotificationsUser, seller: NotificationsUser, *happened: str
 ) -> dict[str, Any]:
     """Return the event data of an order with this history."""
@@ -178,7 +182,7 @@ async def test_buyer_and_seller_are_notified_of_a_sale_once(harness: Notificatio
     for count in (1, 2, 6, 5, 6, 3):
         await say(harness, order, ben, ann, *SALE[:count])
     await say(harness, order, ben, ann, *SALE, "refund_requested", "restocked", "refunded")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await of_orders(ann) == [("order", ben.id, order, "completed")]
     assert await of_orders(ben) == [("order", ann.id, order, "completed")]
 
@@ -192,17 +196,17 @@ async def test_a_sale_is_notified_with_one_read_and_one_write_for_each_party(
         calls = harness.notifications.sidecar.state.faults.calls
         calls.clear()
         await say(harness, order, ben, ann, *SALE)
-        await harness.world.broker.idle()
+        await harness.cluster.broker.idle()
         used = [
             call.name
             for call in calls
             if any(key.startswith(("notification:", "notifications:")) for key in call.about)
         ]
-        await harness.world.settle()
+        await harness.cluster.settle()
     assert sorted(used) == ["compare_and_set", "compare_and_set", "get_many", "transact"]
     calls.clear()
     await say(harness, order, ben, ann, *SALE[:5])
-    await harness.world.broker.idle()
+    await harness.cluster.broker.idle()
     assert not [call for call in calls if call.about[0].startswith("notification")]
 
 
@@ -211,17 +215,17 @@ async def test_concurrent_events_do_not_conflict(
 ) -> None:
     ann, ben = await harness.add_users(2)
     await say(harness, _ids.next(), ben, ann, *SALE)
-    await harness.world.settle()
+    await harness.cluster.settle()
     calls = harness.notifications.sidecar.state.faults.calls
     calls.clear()
     orders = sorted(_ids.next() for _ in range(8))
     for order in orders:
         await say(harness, order, ben, ann, *SALE)
-    await harness.world.broker.idle()
+    await harness.cluster.broker.idle()
     used = [call.name for call in calls if call.about[0].startswith("notifications:")]
     assert used == ["transact"] * 8
     for person in (ann, ben):
-        assert sorted(told[2] for told in await of_orders(person))[1:] == orders
+        assert sorted(each[2] for each in await of_orders(person))[1:] == orders
 
 
 @pytest.mark.parametrize(
@@ -240,11 +244,11 @@ async def test_concurrent_events_do_not_conflict(
 async def test_a_crash_during_a_sale_notifies_both_parties_once(
     like: str, call: str, about: str, nth: int, after: bool
 ) -> None:
-    async with World(like=like) as world:
-        harness = await NotificationsHarness.start(world)
+    async with FakeCluster(like=like) as cluster:
+        harness = await NotificationsHarness.start(cluster)
         ann, ben, cid = await harness.add_users(3)
         await say(harness, _ids.next(), ben, ann, *SALE)
-        await harness.world.settle()
+        await harness.cluster.settle()
         order, buyer = _ids.next(), cid if call == "compare_and_set" else ben
         sidecar = harness.notifications.sidecar
         sidecar.state.faults.dead = sidecar.faults.dead
@@ -253,7 +257,7 @@ async def test_a_crash_during_a_sale_notifies_both_parties_once(
         await asyncio.wait_for(sidecar.faults.dead.wait(), 20)
         await harness.restart()
         await say(harness, order, buyer, ann, *SALE)
-        await harness.world.settle()
+        await harness.cluster.settle()
         assert (await of_orders(ann))[0] == ("order", buyer.id, order, "completed")
         assert (await of_orders(buyer))[0] == ("order", ann.id, order, "completed")
         assert len(await of_orders(ann)) == 2
@@ -277,7 +281,7 @@ async def test_a_notification_dismissed_during_a_repeated_event_stays_dismissed(
             await held.wait()
 
     first.sidecar.state.faults.before.append(waits)
-    event = news(order, ben, ann, *SALE)
+    event = order_event(order, ben, ann, *SALE)
     late = asyncio.create_task(
         first.call("POST", "/events/orders", caller="", json=event, deadline=60.0)
     )
@@ -287,7 +291,7 @@ async def test_a_notification_dismissed_during_a_repeated_event_stays_dismissed(
     await ann.dismiss(f"notifications/{id}/dismiss")
     held.set()
     assert (await late).json()["status"] == "SUCCESS"
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await of_orders(ann) == []
     assert await of_orders(ben) == [("order", ann.id, order, "completed")]
 
@@ -300,6 +304,6 @@ async def test_a_failed_order_is_notified_to_its_buyer_only(
     order = _ids.next()
     for _ in range(2):
         await say(harness, order, ben, ann, "placed", "voided", "released", end)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert await of_orders(ben) == [("order", ann.id, order, end)]
     assert await of_orders(ann) == []

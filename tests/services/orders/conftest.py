@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.orders.harness import OrdersHarness
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[OrdersHarness]:
-    async with World() as world:
-        yield await OrdersHarness.start(world)
+    async with FakeCluster() as cluster:
+        yield await OrdersHarness.start(cluster)

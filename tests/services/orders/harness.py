@@ -23,7 +23,7 @@ from services.orders.app import create_app
 from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain.orders import FINAL_STATES
 from services.orders.repository import Repository
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 _ids = SnowflakeGenerator()
 
@@ -291,22 +291,22 @@ async def happens_twice(effect: Callable[[], Any]) -> Any:
 class OrdersHarness:
     """A running orders service with fakes, a buyer and a seller."""
 
-    orders: Running
+    orders: RunningReplica
     workflows: Workflows
 
-    def __init__(self, world: World, others: FakeShopServices) -> None:
-        self.world = world
+    def __init__(self, cluster: FakeCluster, others: FakeShopServices) -> None:
+        self.cluster = cluster
         self.shop_services = others
-        self.buyer = world.token(BUYER, "read:shop write:shop")
-        self.seller = world.token(SELLER, "read:shop write:shop")
+        self.buyer = cluster.token(BUYER, "read:shop write:shop")
+        self.seller = cluster.token(SELLER, "read:shop write:shop")
         self._keys = itertools.count()
 
     @classmethod
-    async def start(cls, world: World) -> OrdersHarness:
+    async def start(cls, cluster: FakeCluster) -> OrdersHarness:
         others = FakeShopServices()
-        await world.start(others.catalog_app, "catalog")
-        await world.start(others.payments_app, "payments")
-        harness = cls(world, others)
+        await cluster.start(others.catalog_app, "catalog")
+        await cluster.start(others.payments_app, "payments")
+        harness = cls(cluster, others)
         await harness._start_orders()
         return harness
 
@@ -316,7 +316,7 @@ class OrdersHarness:
             self.workflows = Workflows(service)
             return create_app(service, self.workflows)
 
-        self.orders = await self.world.start(create, "orders")
+        self.orders = await self.cluster.start(create, "orders")
 
     def variant(self, stock: int = 10, price: int = PRICE) -> str:
         id = _ids.next()
@@ -401,7 +401,7 @@ class OrdersHarness:
 
     async def check_open_orders(self) -> None:
         """Have the watchdog check all open orders, however lately they have changed."""
-        await self.world.settle(1)
+        await self.cluster.settle(1)
         with mock.patch("services.orders.application.saga_watchdog.IDLE_TIMEOUT", -1.0):
             await self.watchdog().check()
 
@@ -416,8 +416,8 @@ class OrdersHarness:
     async def check_consistency(self) -> None:
         """Check that money, stock and lists match the outcome of every order."""
         await self.check_open_orders()
-        await self.world.settle()
-        state = self.world.state("orders")
+        await self.cluster.settle()
+        state = self.cluster.state("orders")
         ids = [key.removeprefix("order:") for key in state.keys("order:")]
         for id in ids:
             order = await self.order(id)
@@ -440,7 +440,7 @@ class OrdersHarness:
             assert paid in ("none", "voided", "declined", "refunded"), both
 
     async def _check_shown(self, ids: list[str]) -> None:
-        state = self.world.state("orders")
+        state = self.cluster.state("orders")
         for id in ids:
             page = state.peek(f"page:{id}")["data"]["order"]
             assert page == await self.order(id)

@@ -190,7 +190,7 @@ async def test_the_same_idempotency_key_with_another_body_is_refused(
 async def test_idempotency_keys_belong_to_a_user(harness: OrdersHarness) -> None:
     body = harness.checkout(await harness.fill_cart())
     await harness.request_ok("POST", "/checkouts", json=body)
-    stranger = harness.world.token("100000000000000001", "read:shop write:shop")
+    stranger = harness.cluster.token("100000000000000001", "read:shop write:shop")
     assert (await harness.request("POST", "/checkouts", stranger, json=body)).json()[
         "code"
     ] == "cart_empty"
@@ -208,8 +208,8 @@ async def test_a_cart_is_emptied_by_its_checkout_and_not_later(harness: OrdersHa
 async def test_an_order_is_visible_to_its_buyer_and_seller_only(harness: OrdersHarness) -> None:
     id = await harness.place()
     await harness.wait_until_final(id)
-    await harness.world.settle()
-    stranger = harness.world.token("100000000000000001", "read:shop write:shop")
+    await harness.cluster.settle()
+    stranger = harness.cluster.token("100000000000000001", "read:shop write:shop")
     assert (await harness.request("GET", f"/orders/{id}", stranger)).status == 404
     for verb in ("cancel", "refund"):
         assert (await harness.request("POST", f"/orders/{id}/{verb}", stranger)).status == 404
@@ -231,7 +231,7 @@ async def test_an_order_is_visible_to_its_buyer_and_seller_only(harness: OrdersH
 
 
 async def test_tokens_and_scopes_are_required(harness: OrdersHarness) -> None:
-    reader = harness.world.token(BUYER, "read:shop")
+    reader = harness.cluster.token(BUYER, "read:shop")
     assert (await harness.request("GET", "/cart", reader)).status == 200
     assert (await harness.request("PUT", "/cart", reader, json={"items": []})).status == 403
     assert (await harness.orders.call("GET", "/cart")).status == 401
@@ -240,7 +240,7 @@ async def test_tokens_and_scopes_are_required(harness: OrdersHarness) -> None:
 
 async def test_orders_are_paged_by_id(harness: OrdersHarness) -> None:
     ids = [await harness.place() for _ in range(5)]
-    await harness.world.settle()
+    await harness.cluster.settle()
     first = await harness.request_ok("GET", "/orders?limit=2")
     assert [order["id"] for order in first["orders"]] == ids[:2:-1]
     rest = await harness.request_ok("GET", f"/orders?limit=20&max_id={first['last']}")
@@ -289,7 +289,7 @@ async def test_projections_can_be_rebuilt(harness: OrdersHarness) -> None:
     for id in ids:
         await harness.wait_until_final(id)
     await harness.check_consistency()
-    state = harness.world.state("orders")
+    state = harness.cluster.state("orders")
     live = {kind: state.peek(f"{kind}")["data"] for kind in (f"buyer:{BUYER}", f"seller:{SELLER}")}
     for key in [*state.keys("page:"), *live]:
         await state.delete(key)
@@ -303,8 +303,8 @@ async def test_projections_can_be_rebuilt(harness: OrdersHarness) -> None:
 async def test_order_events_name_both_parties_and_no_card(harness: OrdersHarness) -> None:
     id = await harness.place()
     await harness.wait_until_final(id)
-    await harness.world.settle()
-    events = [event for event in harness.world.broker.events("orders") if event["subject"] == id]
+    await harness.cluster.settle()
+    events = [event for event in harness.cluster.broker.events("orders") if event["subject"] == id]
     last = max(events, key=lambda event: int(event["entityversion"]))["data"]
     assert (last["buyer"], last["seller"], last["state"]) == (BUYER, SELLER, "completed")
     assert "tok_ok" not in str(events)

@@ -13,7 +13,7 @@ from hypothesis import given
 
 from services.chassis.ids import SnowflakeGenerator
 from services.orders.domain.orders import CANCEL_REQUESTED, FINAL_STATES, REFUND_REQUESTED
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 from tests.services.at_once import (
     APART,
     CHOICES,
@@ -46,7 +46,7 @@ class BuyerClient:
 
     @classmethod
     async def comes(cls, harness: OrdersHarness) -> BuyerClient:
-        token = harness.world.token(_ids.next(), "read:shop write:shop")
+        token = harness.cluster.token(_ids.next(), "read:shop write:shop")
         buyer = cls(harness, token, harness.variant(), harness.variant(price=1))
         await harness.request_ok("PUT", "/cart", token, json={"items": [buyer.item(buyer.mug, 2)]})
         buyer.revision = (await harness.request_ok("GET", "/cart", token))["revision"]
@@ -55,7 +55,7 @@ class BuyerClient:
     def item(self, variant: str, quantity: int) -> dict[str, Any]:
         return {"product": variant, "variant": variant, "quantity": quantity}
 
-    async def says(self, replica: Running, method: str, path: str, **given: Any) -> Outcome:
+    async def says(self, replica: RunningReplica, method: str, path: str, **given: Any) -> Outcome:
         answer = await replica.call(method, path, **{"token": self.token, **given})
         if refused := refusal(answer):
             return refused
@@ -79,7 +79,7 @@ class BuyerClient:
 
     async def end(self) -> Outcome:
         """The cart, the orders, the money and the stock at the end."""
-        await self.harness.world.settle()
+        await self.harness.cluster.settle()
         found = await self.harness.request_ok("GET", "/orders", self.token)
         return {
             "cart": await self.says(self.harness.orders, "GET", "/cart"),
@@ -91,7 +91,7 @@ class BuyerClient:
 def asks(
     method: str, path: str, json: Callable[[BuyerClient], Any] = lambda _: None
 ) -> Command[BuyerClient]:
-    async def ask(buyer: BuyerClient, replica: Running) -> Outcome:
+    async def ask(buyer: BuyerClient, replica: RunningReplica) -> Outcome:
         here = path.format(mug=buyer.mug, cup=buyer.cup)
         body = json(buyer)
         return await buyer.says(replica, method, here, json=body)
@@ -105,7 +105,7 @@ def checks_out(key: str, card: str = "tok_ok", total: int = 2 * PRICE) -> Comman
 
 
 def sees_and_changes(quantity: int) -> Command[BuyerClient]:
-    async def change(buyer: BuyerClient, replica: Running) -> Outcome:
+    async def change(buyer: BuyerClient, replica: RunningReplica) -> Outcome:
         return await buyer.says(
             replica,
             "PATCH",
@@ -135,9 +135,9 @@ COMMANDS: dict[str, Command[BuyerClient]] = {
 }
 
 
-async def open_town(world: World) -> Opened[BuyerClient]:
-    harness = await OrdersHarness.start(world)
-    replicas = (harness.orders, await world.start(orders_app, "orders"))
+async def open_town(cluster: FakeCluster) -> Opened[BuyerClient]:
+    harness = await OrdersHarness.start(cluster)
+    replicas = (harness.orders, await cluster.start(orders_app, "orders"))
     return replicas, partial(BuyerClient.comes, harness)
 
 
@@ -167,7 +167,7 @@ def test_two_concurrent_commands_have_the_result_of_one_of_their_orders(
 
 
 def acts(verb: str, *, as_seller: bool = False) -> Command[BuyerClient]:
-    async def act(buyer: BuyerClient, replica: Running) -> Outcome:
+    async def act(buyer: BuyerClient, replica: RunningReplica) -> Outcome:
         token = buyer.harness.seller if as_seller else buyer.token
         return await buyer.says(replica, "POST", f"/orders/{buyer.order}/{verb}", token=token)
 
@@ -185,8 +185,8 @@ LATER: dict[str, Command[BuyerClient]] = {
 ASKED = (CANCEL_REQUESTED, REFUND_REQUESTED)
 
 
-async def open_orders(world: World, *, paid: bool) -> Opened[BuyerClient]:
-    replicas, come = await open_town(world)
+async def open_orders(cluster: FakeCluster, *, paid: bool) -> Opened[BuyerClient]:
+    replicas, come = await open_town(cluster)
 
     async def orders() -> BuyerClient:
         buyer = await come()
@@ -194,7 +194,7 @@ async def open_orders(world: World, *, paid: bool) -> Opened[BuyerClient]:
             replicas[0].sidecar.faults.fail("start")
         buyer.order = (await COMMANDS["checks out"](buyer, replicas[0]))["id"]
         while paid and await buyer.state() != "completed":
-            await buyer.harness.world.settle()
+            await buyer.harness.cluster.settle()
         return buyer
 
     return replicas, orders

@@ -21,13 +21,13 @@ def calls_about(harness: OrdersHarness, *kinds: str) -> list[str]:
     return [call.name for call in calls if any(key.startswith(kinds) for key in call.about)]
 
 
-async def told(harness: OrdersHarness, id: str) -> list[dict[str, Any]]:
+async def published_views(harness: OrdersHarness, id: str) -> list[dict[str, Any]]:
     """The events of an order so far, by version."""
-    events = [event for event in harness.world.broker.events("orders") if event["subject"] == id]
+    events = [event for event in harness.cluster.broker.events("orders") if event["subject"] == id]
     return sorted(events, key=lambda event: int(event["entityversion"]))
 
 
-async def hears(harness: OrdersHarness, event: dict[str, Any]) -> list[str]:
+async def state_calls(harness: OrdersHarness, event: dict[str, Any]) -> list[str]:
     """The state calls about lists that an event costs."""
     harness.orders.sidecar.state.faults.calls.clear()
     answer = await harness.orders.call("POST", "/events/orders", caller="", json=event)
@@ -36,7 +36,7 @@ async def hears(harness: OrdersHarness, event: dict[str, Any]) -> list[str]:
 
 
 async def opened(harness: OrdersHarness) -> list[str]:
-    rows = await SegmentedLists(harness.world.state("orders"), "open").all(OPEN_LIST)
+    rows = await SegmentedLists(harness.cluster.state("orders"), "open").all(OPEN_LIST)
     return [row[0] for row in rows]
 
 
@@ -56,7 +56,7 @@ async def test_an_order_is_listed_with_one_write_and_gets_one_read_model(
 ) -> None:
     await harness.wait_until_final(await harness.place())
     await harness.check_consistency()
-    harness.world.broker.hold()
+    harness.cluster.broker.hold()
     id = await harness.place()
 
     async def completed() -> bool:
@@ -65,15 +65,15 @@ async def test_an_order_is_listed_with_one_write_and_gets_one_read_model(
     await eventually(completed)
 
     async def published() -> bool:
-        return len(await told(harness, id)) == 3
+        return len(await published_views(harness, id)) == 3
 
     await eventually(published)
-    placed, paying, done = await told(harness, id)
-    assert await hears(harness, placed) == ["get_many", "transact"]
-    assert await hears(harness, paying) == []
-    assert await hears(harness, done) == ["compare_and_set"]
-    assert await hears(harness, placed) == []
-    harness.world.broker.release()
+    placed, paying, done = await published_views(harness, id)
+    assert await state_calls(harness, placed) == ["get_many", "transact"]
+    assert await state_calls(harness, paying) == []
+    assert await state_calls(harness, done) == ["compare_and_set"]
+    assert await state_calls(harness, placed) == []
+    harness.cluster.broker.release()
     await harness.check_consistency()
 
 
@@ -82,12 +82,12 @@ async def test_another_process_only_reads_that_an_order_is_listed(harness: Order
     await harness.wait_until_final(id)
     await harness.check_consistency()
     await harness.restart()
-    _, paying, done = await told(harness, id)
-    assert await hears(harness, paying) == ["get_many", "transact"], "it may be open again"
+    _, paying, done = await published_views(harness, id)
+    assert await state_calls(harness, paying) == ["get_many", "transact"], "it may be open again"
     await harness.check_open_orders()
     assert await opened(harness) == []
     await harness.restart()
-    assert await hears(harness, done) == ["get_many", "compare_and_set", "get"]
+    assert await state_calls(harness, done) == ["get_many", "compare_and_set", "get"]
     await harness.check_consistency()
 
 
@@ -112,8 +112,8 @@ async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(
 
 async def test_an_unfinished_order_is_listed_from_its_log(harness: OrdersHarness) -> None:
     id = await waiting(harness)
-    await harness.world.settle()
-    assert harness.world.state("orders").peek(f"page:{id}") is None
+    await harness.cluster.settle()
+    assert harness.cluster.state("orders").peek(f"page:{id}") is None
     page = await harness.request_ok("GET", "/orders")
     assert page["orders"] == [await harness.order(id)]
     harness.shop_services.pending = 0
@@ -142,7 +142,7 @@ async def test_a_crash_while_an_order_is_listed_loses_nothing(
     await harness.check_consistency()
     is_first = (call, about) == ("compare_and_set", "buyer:")
     if is_first:
-        await harness.world.state("orders").delete(f"buyer:{BUYER}")
+        await harness.cluster.state("orders").delete(f"buyer:{BUYER}")
     sidecar = harness.orders.sidecar
     sidecar.state.faults.dead = sidecar.faults.dead
     sidecar.state.faults.crash(call, about=about, after=after)
@@ -155,18 +155,18 @@ async def test_a_crash_while_an_order_is_listed_loses_nothing(
     await eventually(died)
     if harness.orders.sidecar is sidecar:
         await harness.restart()
-    await harness.world.settle()
+    await harness.cluster.settle()
     if is_first:
-        await SegmentedLists(harness.world.state("orders"), "buyer").insert(BUYER, [[earlier]])
+        await SegmentedLists(harness.cluster.state("orders"), "buyer").insert(BUYER, [[earlier]])
     await harness.check_consistency()
 
 
 async def test_events_in_any_order_repeated_and_on_two_replicas_make_the_same_lists(
     harness: OrdersHarness,
 ) -> None:
-    await harness.world.start(orders_app, "orders")
-    harness.world.broker.copies = 2
-    harness.world.broker.hold()
+    await harness.cluster.start(orders_app, "orders")
+    harness.cluster.broker.copies = 2
+    harness.cluster.broker.hold()
     ids = [await harness.place(card) for card in ("tok_ok", "tok_declined", "tok_ok", "tok_ok")]
 
     async def ended() -> bool:
@@ -180,8 +180,8 @@ async def test_events_in_any_order_repeated_and_on_two_replicas_make_the_same_li
         return bool((await harness.order(ids[0]))["state"] == "refunded")
 
     await eventually(refunded)
-    harness.world.broker.release(seed=5)
-    await harness.world.settle()
+    harness.cluster.broker.release(seed=5)
+    await harness.cluster.settle()
     await harness.check_consistency()
 
 
@@ -194,9 +194,9 @@ async def test_an_order_that_is_refunded_while_it_is_removed_from_the_open_list_
         return bool((await harness.order(id))["state"] == "completed")
 
     await eventually(completed)
-    await harness.world.settle(1)
+    await harness.cluster.settle(1)
     if id not in await opened(harness):
-        await SegmentedLists(harness.world.state("orders"), "open").insert(OPEN_LIST, [[id]])
+        await SegmentedLists(harness.cluster.state("orders"), "open").insert(OPEN_LIST, [[id]])
     harness.shop_services.faults["refund"] = [_never] * 50
     faults = harness.orders.sidecar.state.faults
 

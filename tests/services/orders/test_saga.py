@@ -12,7 +12,7 @@ import pytest
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.storage.segmented_list import SegmentedLists
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.orders.harness import (
     BUYER,
     Fault,
@@ -140,7 +140,7 @@ async def test_a_crash_around_any_commit_of_the_order_changes_nothing(
     assert sidecar.faults.dead.is_set()
     assert order["state"] == ("completed" if card == "tok_ok" else "declined")
     await harness.check_consistency()
-    assert len(harness.world.state("orders").keys("order:")) == 1
+    assert len(harness.cluster.state("orders").keys("order:")) == 1
 
 
 CUTS = [
@@ -169,10 +169,10 @@ async def test_an_interrupted_checkout_loses_neither_cart_nor_order(
         id = await harness.request_until_answered("POST", "/checkouts", json=body)
     else:
         await harness.survive(harness.request_ok("POST", "/checkouts", json=body))
-        await harness.world.settle(3)
+        await harness.cluster.settle(3)
     assert sidecar.faults.dead.is_set()
     cart = await harness.request_ok("GET", "/cart")
-    ids = [key.removeprefix("order:") for key in harness.world.state("orders").keys("order:")]
+    ids = [key.removeprefix("order:") for key in harness.cluster.state("orders").keys("order:")]
     taken = retried or CUTS.index((about, commit, moment)) >= CUTS.index(("cart:", 1, "after"))
     assert (len(ids), len(cart["lines"])) == ((1, 0) if taken else (0, 1))
     for id in ids:
@@ -182,12 +182,12 @@ async def test_an_interrupted_checkout_loses_neither_cart_nor_order(
     else:
         again = await harness.request_ok("POST", "/checkouts", json=body)
         assert not ids or ids == [again["id"]]
-    assert harness.world.state("orders").peek(f"cart:{BUYER}")["data"]["order"] is None
+    assert harness.cluster.state("orders").peek(f"cart:{BUYER}")["data"]["order"] is None
     await harness.check_consistency()
 
 
 async def test_steps_that_happen_twice_have_one_effect(harness: OrdersHarness) -> None:
-    harness.world.history("orders").twice = True
+    harness.cluster.history("orders").twice = True
     ids = [await harness.place(card) for card in ("tok_ok", "tok_declined", "tok_ok")]
     ends = [(await harness.wait_until_final(id))["state"] for id in ids]
     assert ends == ["completed", "declined", "completed"]
@@ -217,7 +217,7 @@ async def test_an_order_whose_workflow_the_engine_lost_is_restarted(
         return harness.orders.sidecar.faults.dead.is_set()
 
     await eventually(dead)
-    harness.world.history("orders").instances.clear()
+    harness.cluster.history("orders").instances.clear()
     assert (await harness.wait_until_final(id))["state"] == "completed"
     await harness.check_consistency()
 
@@ -226,7 +226,7 @@ async def test_one_damaged_order_does_not_stop_the_watchdog(harness: OrdersHarne
     harness.orders.sidecar.faults.fail("start", error=Unavailable("no engine"))
     id = await harness.place()
     damaged = str(int(id) - 1)
-    state = harness.world.state("orders")
+    state = harness.cluster.state("orders")
     await state.set(f"order:{damaged}", {"schema": 1, "version": 1, "data": {"id": damaged}})
     open_orders = SegmentedLists(state, "open")
     await open_orders.insert("all", [[damaged]])
@@ -238,7 +238,7 @@ async def test_one_damaged_order_does_not_stop_the_watchdog(harness: OrdersHarne
 async def test_two_replicas_share_the_work(harness: OrdersHarness) -> None:
     from tests.services.orders.harness import orders_app
 
-    await harness.world.start(orders_app, "orders")
+    await harness.cluster.start(orders_app, "orders")
     ids = [await harness.place() for _ in range(6)]
     assert [(await harness.wait_until_final(id))["state"] for id in ids] == ["completed"] * 6
     await harness.check_consistency()
@@ -282,12 +282,12 @@ async def test_a_refused_refund_can_be_requested_again(harness: OrdersHarness) -
 
 
 async def test_a_hundred_buyers_of_ten_pieces_get_ten_orders() -> None:
-    async with World() as world:
-        harness = await OrdersHarness.start(world)
+    async with FakeCluster() as cluster:
+        harness = await OrdersHarness.start(cluster)
         variant = harness.variant(stock=10)
         cart = await harness.fill_cart(variant, 1)
         item = {"product": variant, "variant": variant, "quantity": 1}
-        tokens = [world.token(str(10**17 + n), "read:shop write:shop") for n in range(100)]
+        tokens = [cluster.token(str(10**17 + n), "read:shop write:shop") for n in range(100)]
 
         async def buy(token: str) -> str:
             await harness.request_ok("PUT", "/cart", token, json={"items": [item]})

@@ -27,7 +27,7 @@ async def listed(harness: OrdersHarness, token: str, role: str) -> dict[str, Any
 async def test_a_waiting_order_says_why_it_waits_and_that_nothing_is_lost(
     harness: OrdersHarness, caplog: pytest.LogCaptureFixture, lacks: str
 ) -> None:
-    history = harness.world.history("orders")
+    history = harness.cluster.history("orders")
     history.missing_service = lacks
     cart = await harness.fill_cart()
     body = harness.checkout(cart)
@@ -51,12 +51,12 @@ async def test_a_waiting_order_says_why_it_waits_and_that_nothing_is_lost(
 
 
 async def test_an_order_that_is_cancelled_while_it_waits_says_both(harness: OrdersHarness) -> None:
-    harness.world.history("orders").missing_service = PLACEMENT
+    harness.cluster.history("orders").missing_service = PLACEMENT
     id = await harness.place()
     cancelled = await harness.request_ok("POST", f"/orders/{id}/cancel")
     assert cancelled["state"] == "ending"
     assert cancelled["reason"].startswith("cancel_requested. This order waits.")
-    harness.world.history("orders").missing_service = ""
+    harness.cluster.history("orders").missing_service = ""
     assert (await harness.wait_until_final(id))["reason"] == "cancel_requested"
     await harness.check_consistency()
 
@@ -66,12 +66,12 @@ async def test_a_waiting_refund_says_why_and_a_final_order_does_not(
 ) -> None:
     id = await harness.place()
     await harness.wait_until_final(id)
-    harness.world.history("orders").missing_service = SCHEDULER
+    harness.cluster.history("orders").missing_service = SCHEDULER
     assert (await harness.order(id))["reason"] == ""
     refunding = await harness.request_ok("POST", f"/orders/{id}/refund", harness.seller)
     assert refunding["state"] == "refunding"
     assert unreachable(SCHEDULER) in refunding["reason"]
-    harness.world.history("orders").missing_service = ""
+    harness.cluster.history("orders").missing_service = ""
     assert (await harness.wait_until_final(id))["state"] == "refunded"
     await harness.check_consistency()
 
@@ -89,10 +89,10 @@ async def test_an_engine_without_an_answer_is_a_reason_until_it_answers(
 
 
 async def test_the_event_of_a_waiting_order_has_no_reason(harness: OrdersHarness) -> None:
-    harness.world.history("orders").missing_service = PLACEMENT
+    harness.cluster.history("orders").missing_service = PLACEMENT
     id = await harness.place()
-    await harness.world.settle()
-    (told,) = (e for e in harness.world.broker.events("orders") if e["subject"] == id)
-    assert told["data"]["reason"] == ""
-    harness.world.history("orders").missing_service = ""
+    await harness.cluster.settle()
+    (published,) = (e for e in harness.cluster.broker.events("orders") if e["subject"] == id)
+    assert published["data"]["reason"] == ""
+    harness.cluster.history("orders").missing_service = ""
     await harness.wait_until_final(id)

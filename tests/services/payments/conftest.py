@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.payments.harness import PaymentsHarness
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[PaymentsHarness]:
-    async with World() as world:
-        yield await PaymentsHarness.create(world)
+    async with FakeCluster() as cluster:
+        yield await PaymentsHarness.create(cluster)

@@ -21,7 +21,7 @@ from services.payments.domain.payments import ProviderResult
 from services.payments.provider.port import Provider, ProviderOperation
 from services.payments.provider.sandbox import SandboxProvider
 from services.payments.repository import SHARDS, Repository
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 WEBHOOK_SECRET = "a secret of the provider and us"
 BUYER, SELLER = "100000000000000001", "100000000000000002"
@@ -72,11 +72,11 @@ class FaultyProvider:
 class PaymentsHarness:
     """A running payments service and its provider."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, cluster: FakeCluster) -> None:
+        self.cluster = cluster
         self.clock = PaymentsClock()
         self.webhooks: list[bytes] = []
-        sidecar = world.sidecar("payments")
+        sidecar = cluster.sidecar("payments")
         service = Service(Settings(app_id="payments", app_port=1), sidecar)
         self.store = Repository(service)
         self.audit = LedgerAudit(self.store)
@@ -84,26 +84,26 @@ class PaymentsHarness:
             self.store.charges, self._send, now=self.clock, pending=60.0, slow=0.0
         )
         self.faulty_provider = FaultyProvider(self.provider)
-        self.payments: Running
+        self.payments: RunningReplica
 
     @classmethod
-    async def create(cls, world: World) -> PaymentsHarness:
-        world.secrets[SECRET_NAME] = WEBHOOK_SECRET
-        harness = cls(world)
+    async def create(cls, cluster: FakeCluster) -> PaymentsHarness:
+        cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
+        harness = cls(cluster)
         await harness.start()
         return harness
 
-    async def start(self) -> Running:
+    async def start(self) -> RunningReplica:
         def create(settings: Settings) -> FastAPI:
             return create_app(Service(settings), self.faulty_provider)
 
-        self.payments = await self.world.start(create, "payments")
+        self.payments = await self.cluster.start(create, "payments")
         return self.payments
 
     async def restart(self) -> None:
         """Restart after a crash."""
         await self.payments.kill()
-        await self.world.broker.abort()
+        await self.cluster.broker.abort()
         await self.start()
 
     async def _send(self, body: bytes) -> None:
@@ -148,15 +148,15 @@ class PaymentsHarness:
 
     async def reconcile(self) -> None:
         """Reconcile all open payments once."""
-        till = PaymentService(self.store, self.faulty_provider, ids=_ids.next)
-        await PaymentReconciler(self.store, till).reconcile_due()
+        payment_service = PaymentService(self.store, self.faulty_provider, ids=_ids.next)
+        await PaymentReconciler(self.store, payment_service).reconcile_due()
 
     async def settle(self) -> None:
         """Settle and project everything."""
-        await self.world.settle()
+        await self.cluster.settle()
         for _ in range(3):
             await self.reconcile()
-            await self.world.settle()
+            await self.cluster.settle()
 
     async def pages(self) -> list[dict[str, Any]]:
         """The whole ledger, page by page."""
@@ -185,9 +185,9 @@ class PaymentsHarness:
         return await self.audit.account_total(account, currency)
 
 
-def webhook_sender(world: World, app_id: str = "provider") -> WebhookSender:
+def webhook_sender(cluster: FakeCluster, app_id: str = "provider") -> WebhookSender:
     """Send webhooks to the gateway as the provider does."""
-    sidecar = world.sidecar(app_id)
+    sidecar = cluster.sidecar(app_id)
     return WebhookSender(
         PaymentWebhookClient(sidecar), WebhookSecret(lambda: sidecar.secret(SECRET_NAME))
     )

@@ -234,11 +234,11 @@ async def test_only_the_orders_service_may_change_payments(
 
 async def test_payment_events_contain_no_cards(harness: PaymentsHarness) -> None:
     order = await harness.pay()
-    await harness.world.settle()
-    events = harness.world.broker.events("payments")
-    told = [Payment.model_validate(event["data"]) for event in events]
-    assert told[-1].state == "captured"
-    assert all(payment.order == order for payment in told)
+    await harness.cluster.settle()
+    events = harness.cluster.broker.events("payments")
+    published = [Payment.model_validate(event["data"]) for event in events]
+    assert published[-1].state == "captured"
+    assert all(payment.order == order for payment in published)
     assert "tok_ok" not in str(events)
     payment = await harness.store.payments.get(order)
     assert payment is not None
@@ -247,12 +247,12 @@ async def test_payment_events_contain_no_cards(harness: PaymentsHarness) -> None
 
 
 async def test_repeated_events_in_any_order_change_no_balance(harness: PaymentsHarness) -> None:
-    harness.world.broker.hold()
-    harness.world.broker.copies = 3
+    harness.cluster.broker.hold()
+    harness.cluster.broker.copies = 3
     for _ in range(4):
         order = await harness.pay()
         await harness.step(order, "refund", amount=1_000)
-    harness.world.broker.release(seed=4)
+    harness.cluster.broker.release(seed=4)
     await harness.settle()
     assert await harness.balance(BUYERS) == -4 * 9_000
     assert await harness.balance(SELLERS) == 4 * (9_000 - 270)
@@ -264,7 +264,7 @@ async def test_users_see_their_own_accounts_only(harness: PaymentsHarness) -> No
     await harness.step(order, "refund", amount=1_000)
     await harness.pay(currency="JPY", amount=500)
     await harness.settle()
-    buyer, seller = (harness.world.token(id, "read:shop") for id in (BUYER, SELLER))
+    buyer, seller = (harness.cluster.token(id, "read:shop") for id in (BUYER, SELLER))
     spent = await harness.payments.call("GET", "/balances", token=buyer)
     assert {(b["account"], b["currency"]): b["balance"] for b in spent.json()} == {
         ("buyer", "EUR"): -9_000,
@@ -278,7 +278,7 @@ async def test_users_see_their_own_accounts_only(harness: PaymentsHarness) -> No
     ]
     nothing = (await harness.payments.call("GET", "/statements/seller/EUR", token=buyer)).json()
     assert nothing == {"balance": 0, "lines": []}
-    other = harness.world.token(SELLER, "read:statuses")
+    other = harness.cluster.token(SELLER, "read:statuses")
     assert (await harness.payments.call("GET", "/balances", token=other)).status == 403
     assert (await harness.payments.call("GET", "/balances")).status == 401
     wrong = await harness.payments.call("GET", "/statements/fees/EUR", token=seller)

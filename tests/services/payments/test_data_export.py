@@ -11,7 +11,7 @@ from tests.services.belongings import belongings, is_for_the_archivist_alone
 from tests.services.payments.harness import BUYER, SELLER, PaymentsHarness
 
 
-def told(records: list[dict[str, Any]]) -> list[tuple[str, str, int, str]]:
+def summarize(records: list[dict[str, Any]]) -> list[tuple[str, str, int, str]]:
     return [(one["order"], one["step"], one["amount"], one["currency"]) for one in records]
 
 
@@ -29,7 +29,7 @@ async def test_both_parties_export_the_changes_of_their_accounts(
     for page in (1, 3, 40):
         monkeypatch.setattr(data_export, "PAGE_SIZE", page)
         paid = await belongings(harness.payments, BUYER, "paid")
-        assert told(paid) == [
+        assert summarize(paid) == [
             (voided, "void", 50, "EUR"),
             (voided, "authorize", -50, "EUR"),
             (first, "refund:all", 4_000, "EUR"),
@@ -37,7 +37,7 @@ async def test_both_parties_export_the_changes_of_their_accounts(
             (first, "authorize", -10_000, "EUR"),
         ]
         earned = await belongings(harness.payments, SELLER, "earned")
-        assert told(earned) == [
+        assert summarize(earned) == [
             (first, "refund:all", -3_880, "EUR"),
             (other, "capture", 679, "JPY"),
             (first, "capture", 9_700, "EUR"),
@@ -54,5 +54,5 @@ async def test_both_parties_export_the_changes_of_their_accounts(
 async def test_only_the_export_service_may_read_exports(
     harness: PaymentsHarness, kind: str
 ) -> None:
-    token = harness.world.token(BUYER, "read write")
+    token = harness.cluster.token(BUYER, "read write")
     assert await is_for_the_archivist_alone(harness.payments, BUYER, kind, token)

@@ -16,7 +16,7 @@ from services.payments.domain.payments import ProviderResult
 from services.payments.domain.signatures import TOLERANCE, sign
 from services.payments.provider.port import ProviderOperation
 from services.payments.repository import shard
-from tests.fakes import World, until
+from tests.fakes import FakeCluster, until
 from tests.services.payments.harness import (
     BUYER,
     SELLER,
@@ -59,7 +59,7 @@ async def test_a_provider_that_is_down_is_asked_until_it_answers(harness: Paymen
     order = harness.new_order()
     harness.faulty_provider.down = True
     assert (await harness.authorize(order)).json()["waiting"] == "authorize"
-    await harness.world.settle()
+    await harness.cluster.settle()
     await harness.reconcile()
     assert (await harness.get(order))["state"] == "pending"
     harness.faulty_provider.down = False
@@ -70,8 +70,8 @@ async def test_one_damaged_payment_does_not_stop_the_reconciler(harness: Payment
     order, damaged = harness.new_order(), harness.new_order()
     harness.faulty_provider.down = True
     await harness.authorize(order)
-    await harness.world.settle()
-    state = harness.world.state("payments")
+    await harness.cluster.settle()
+    state = harness.cluster.state("payments")
     await state.set(f"payment:{damaged}", {"schema": 1, "version": 1, "data": {"steps": 1}})
     await harness.store.unsettled.insert(shard(damaged), [[damaged]])
     harness.faulty_provider.down = False
@@ -149,12 +149,12 @@ async def test_projecting_a_payment_costs_one_read_and_one_write_and_an_old_vers
 ) -> None:
     await harness.pay(buyer="100000000000000008")
     await harness.settle()
-    harness.world.broker.hold()
+    harness.cluster.broker.hold()
     await harness.pay(buyer="100000000000000009")
-    await until(lambda: len(harness.world.broker.events("payments")) == 8)
+    await until(lambda: len(harness.cluster.broker.events("payments")) == 8)
     harness.payments.sidecar.state.faults.calls.clear()
-    harness.world.broker.release(seed=7)
-    await harness.world.broker.idle()
+    harness.cluster.broker.release(seed=7)
+    await harness.cluster.broker.idle()
     used = booking(harness)
     # The accounts of other shards may be new, like that of the buyer.
     assert used[:1] == ["get_many"]
@@ -173,17 +173,17 @@ async def test_an_event_of_a_step_that_is_being_settled_waits_briefly(
     submit = harness.faulty_provider.submit
 
     async def slowly(operation: ProviderOperation) -> ProviderResult:
-        await until(lambda: bool(harness.world.broker.events("payments")))
+        await until(lambda: bool(harness.cluster.broker.events("payments")))
         await goes_on.wait()
         return await submit(operation)
 
     with mock.patch.object(harness.faulty_provider, "submit", slowly):
         asking = asyncio.create_task(harness.authorize(order))
-        await until(lambda: bool(harness.world.broker.events("payments")))
+        await until(lambda: bool(harness.cluster.broker.events("payments")))
         goes_on.set()
         assert (await asking).json()["state"] == "authorized"
-    await harness.world.settle()
-    assert not harness.world.state("payments").keys("unsettled:")
+    await harness.cluster.settle()
+    assert not harness.cluster.state("payments").keys("unsettled:")
     await harness.settle()
     await harness.check_ledger()
 
@@ -201,7 +201,7 @@ async def test_an_event_of_a_slow_step_is_not_waited_for(
         return await submit(operation)
 
     def is_listed() -> bool:
-        state = harness.world.state("payments")
+        state = harness.cluster.state("payments")
         return any(order in str(state.peek(key)) for key in state.keys("unsettled:"))
 
     with mock.patch.object(harness.faulty_provider, "submit", slowly):
@@ -246,13 +246,13 @@ async def test_replicas_with_events_in_any_order_make_the_same_accounts(
     """A replica that did not write a payment reads its later versions."""
     first = harness.payments
     await harness.start()
-    harness.world.broker.copies = 2
-    harness.world.broker.hold()
+    harness.cluster.broker.copies = 2
+    harness.cluster.broker.hold()
     orders = [await harness.pay(amount=1_000 + n) for n in range(6)]
     for order in orders[::2]:
         await harness.step(order, "refund", amount=300, key="a")
-    await until(lambda: len(harness.world.broker.events("payments")) == 6 * 4 + 3 * 2)
-    harness.world.broker.release(seed=3)
+    await until(lambda: len(harness.cluster.broker.events("payments")) == 6 * 4 + 3 * 2)
+    harness.cluster.broker.release(seed=3)
     await harness.settle()
     await harness.check_ledger()
     assert await harness.balance(f"buyer:{BUYER}:EUR") == -(6_015 - 900)
@@ -262,7 +262,7 @@ async def test_replicas_with_events_in_any_order_make_the_same_accounts(
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────
 
 
-def told(order: str, step: str = "authorize", **other: object) -> bytes:
+def webhook_body(order: str, step: str = "authorize", **other: object) -> bytes:
     said: dict[str, object] = {
         "id": "1",
         "charge": order,
@@ -287,7 +287,7 @@ async def pending(harness: PaymentsHarness) -> str:
 
 async def test_a_pending_payment_is_decided_by_a_webhook(harness: PaymentsHarness) -> None:
     order = await pending(harness)
-    body = told(order)
+    body = webhook_body(order)
     answer = await harness.webhook(body, signature_of(body))
     assert (answer.status, answer.json()) == (200, {})
     assert (await harness.get(order))["state"] == "authorized"
@@ -296,9 +296,9 @@ async def test_a_pending_payment_is_decided_by_a_webhook(harness: PaymentsHarnes
 
 async def test_a_repeated_or_late_webhook_changes_nothing(harness: PaymentsHarness) -> None:
     order = await pending(harness)
-    body = told(order)
-    late = told(order, outcome="pending")
-    for each in (body, body, late, told(order, outcome="refused"), body):
+    body = webhook_body(order)
+    late = webhook_body(order, outcome="pending")
+    for each in (body, body, late, webhook_body(order, outcome="refused"), body):
         assert (await harness.webhook(each, signature_of(each))).status == 200
     assert (await harness.get(order))["state"] == "authorized"
     await harness.step(order, "void")
@@ -308,7 +308,7 @@ async def test_a_repeated_or_late_webhook_changes_nothing(harness: PaymentsHarne
 
 async def test_a_webhook_may_decline(harness: PaymentsHarness) -> None:
     order = await pending(harness)
-    body = told(order, outcome="refused", reason="declined")
+    body = webhook_body(order, outcome="refused", reason="declined")
     await harness.webhook(body, signature_of(body))
     known = await harness.get(order)
     assert (known["state"], known["reason"]) == ("declined", "declined")
@@ -316,7 +316,7 @@ async def test_a_webhook_may_decline(harness: PaymentsHarness) -> None:
 
 async def test_a_webhook_without_a_valid_signature_is_refused(harness: PaymentsHarness) -> None:
     order = await pending(harness)
-    body = told(order)
+    body = webhook_body(order)
     good = signature_of(body)
     at, _, mac = good.partition(",v1=")
     for signature, code in (
@@ -352,7 +352,7 @@ async def test_a_webhook_of_another_payment_changes_nothing(
     harness: PaymentsHarness, said: dict[str, object], status: int
 ) -> None:
     order = await pending(harness)
-    body = told(order, str(said.pop("step", "authorize")), **said)
+    body = webhook_body(order, str(said.pop("step", "authorize")), **said)
     answer = await harness.webhook(body, signature_of(body))
     assert answer.status == status, answer.text
     assert (await harness.get(order))["state"] == "pending"
@@ -369,9 +369,9 @@ async def test_a_webhook_is_limited_and_only_the_gateway_may_send_it(
     harness: PaymentsHarness,
 ) -> None:
     order = await pending(harness)
-    body = told(order, reason="x" * 70_000)
+    body = webhook_body(order, reason="x" * 70_000)
     assert (await harness.webhook(body, signature_of(body))).status == 413
-    body = told(order)
+    body = webhook_body(order)
     headers = {"provider-signature": signature_of(body)}
     answer = await harness.payments.call(
         "POST", "/webhooks/provider", caller="orders", data=body, headers=headers
@@ -381,7 +381,7 @@ async def test_a_webhook_is_limited_and_only_the_gateway_may_send_it(
 
 async def test_a_pending_payment_is_reconciled_without_webhooks(harness: PaymentsHarness) -> None:
     order = await pending(harness)
-    await harness.world.settle()
+    await harness.cluster.settle()
     await harness.reconcile()
     assert (await harness.get(order))["state"] == "pending"
     harness.clock.now += 100.0
@@ -390,9 +390,9 @@ async def test_a_pending_payment_is_reconciled_without_webhooks(harness: Payment
 
 async def test_the_sandbox_provider_sends_webhooks_to_the_gateway() -> None:
     """Composed as in the system: signed with the secret of the secret store."""
-    async with World() as world:
-        world.secrets[SECRET_NAME] = WEBHOOK_SECRET
-        running = await world.start(payments_app, "payments")
+    async with FakeCluster() as cluster:
+        cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
+        running = await cluster.start(payments_app, "payments")
         terms = {"buyer": BUYER, "seller": SELLER, "amount": 5, "currency": "EUR"}
         await running.call(
             "POST",

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.chassis.dapr.state import StateEntry
 from services.payments.domain import ledger
 from services.payments.domain.payments import PaymentRecord
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.payments.harness import PaymentsHarness
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.world = World()
+        self.cluster = FakeCluster()
         self.harness: PaymentsHarness
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -47,11 +47,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(copies=st.integers(1, 2), loses=st.booleans())
     def begin(self, copies: int, loses: bool) -> None:
-        self.run(self.world.__aenter__())
-        self.harness = self.run(PaymentsHarness.create(self.world))
-        self.world.broker.copies = copies
+        self.run(self.cluster.__aenter__())
+        self.harness = self.run(PaymentsHarness.create(self.cluster))
+        self.cluster.broker.copies = copies
         if loses:
-            self.world.broker.loses = lambda event: event["sequence"] % 3 == 0
+            self.cluster.broker.loses = lambda event: event["sequence"] % 3 == 0
 
     # ── rules ───────────────────────────────────────────────────────────────────────────────
 
@@ -100,7 +100,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def open_steps_are_asked_for(self) -> None:
-        self.run(self.world.settle())
+        self.run(self.cluster.settle())
         self.run(self.harness.reconcile())
 
     # ── invariants ──────────────────────────────────────────────────────────────────────────
@@ -120,7 +120,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "harness"):
             self.run(self._rest())
-            self.run(self.world.__aexit__(None, None, None))
+            self.run(self.cluster.__aexit__(None, None, None))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
@@ -128,7 +128,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """After the faults nothing is open, and the provider's record matches the ledger."""
         self.harness.faulty_provider.down, self.harness.faulty_provider.loses_answers = False, 0
         self.harness.clock.now += 100.0
-        self.world.broker.loses = lambda _: False
+        self.cluster.broker.loses = lambda _: False
         await self.harness.restart()
         await self.harness.settle()
         self.harness.clock.now += 100.0  # for operations that arrived only now, and were pending
@@ -148,7 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert bool(is_held) == (payment.state == "authorized")
 
     def _payments(self) -> list[PaymentRecord]:
-        state, payments = self.world.state("payments"), self.harness.store.payments
+        state, payments = self.cluster.state("payments"), self.harness.store.payments
         entries = [StateEntry(state.peek(key), "") for key in state.keys("payment:")]
         return [doc.value for doc in map(payments.decode, entries) if doc is not None]
 

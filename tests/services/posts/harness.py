@@ -16,7 +16,7 @@ from services.chassis.storage.collection import Collection
 from services.contracts.accounts import Profile
 from services.contracts.events import ACCOUNT_CHANGED
 from services.posts.app import create_app
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 _ids = SnowflakeGenerator()
 
@@ -98,17 +98,17 @@ def _picture(id: str, owner: str) -> dict[str, Any]:
 class PostsHarness:
     """A running posts service and its users."""
 
-    def __init__(self, world: World, posts: Running, others: FakeNeighbours) -> None:
-        self.world = world
+    def __init__(self, cluster: FakeCluster, posts: RunningReplica, others: FakeNeighbours) -> None:
+        self.cluster = cluster
         self.posts = posts
         self.neighbours = others
 
     @classmethod
-    async def start(cls, world: World) -> PostsHarness:
+    async def start(cls, cluster: FakeCluster) -> PostsHarness:
         others = FakeNeighbours()
-        await world.start(others.users_app, "users")
-        await world.start(others.media_app, "media")
-        return cls(world, await world.start(posts_app, "posts"), others)
+        await cluster.start(others.users_app, "users")
+        await cluster.start(others.media_app, "media")
+        return cls(cluster, await cluster.start(posts_app, "posts"), others)
 
     def add_user(self, username: str, scopes: str = "read write follow") -> PostsUser:
         person = PostsUser(self, username, scopes)
@@ -130,7 +130,7 @@ class PostsUser:
     def __init__(self, harness: PostsHarness, username: str, scopes: str) -> None:
         self.id = _ids.next()
         self.harness = harness
-        self.token = harness.world.token(self.id, scopes, username=username)
+        self.token = harness.cluster.token(self.id, scopes, username=username)
 
     async def request(self, method: str, path: str, **content: Any) -> Response:
         return await self.harness.posts.call(method, path, token=self.token, **content)
@@ -149,7 +149,7 @@ class PostsUser:
         """Publish the profile with or without a suspension."""
         profile = Profile(id=self.id, username="x", created_at="", suspended=suspended)
         await self.harness.neighbours.profiles.update(self.id, lambda _: profile.model_dump())
-        await self.harness.world.settle()
+        await self.harness.cluster.settle()
 
     async def get_status(self, id: str) -> int:
         return (await self.request("GET", f"/posts/{id}")).status

@@ -17,14 +17,14 @@ from services.contracts.posts import (
     PostView,
     Reactors,
 )
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.posts.harness import PostsHarness, posts_app
 
 
 @pytest.fixture(params=["sqlite", "redis"])
 async def harness(request: pytest.FixtureRequest) -> AsyncIterator[PostsHarness]:
-    async with World(like=request.param) as world:
-        yield await PostsHarness.start(world)
+    async with FakeCluster(like=request.param) as cluster:
+        yield await PostsHarness.start(cluster)
 
 
 # ── making ──────────────────────────────────────────────────────────────────────────────────
@@ -80,7 +80,7 @@ async def test_the_same_key_gives_the_same_post_once(harness: PostsHarness) -> N
     body = {"text": "once", "idempotency_key": "k", "media_ids": ["5"]}
     views = await asyncio.gather(*(ann.request_ok("POST", "/posts", json=body) for _ in range(5)))
     assert len({view["post"]["id"] for view in views}) == 1
-    assert len(harness.world.state("posts").keys("post:")) == 1
+    assert len(harness.cluster.state("posts").keys("post:")) == 1
     again = await ann.request("POST", "/posts", json={**body, "text": "twice"})
     assert (again.status, again.json()["code"]) == (422, "key_reused")
     other = await bob.request_ok("POST", "/posts", json={"text": "once", "idempotency_key": "k"})
@@ -98,9 +98,9 @@ async def test_a_crash_anywhere_in_making_a_post_leaves_it_once_after_a_repeat(
         with pytest.raises(TimeoutError):
             await ann.request("POST", "/posts", json=body, deadline=0.2)
         await harness.posts.kill()
-        harness.posts = await harness.world.start(posts_app, "posts")
+        harness.posts = await harness.cluster.start(posts_app, "posts")
     made = await ann.request_ok("POST", "/posts", json=body)
-    assert harness.world.state("posts").keys("post:") == [f"post:{made['post']['id']}"]
+    assert harness.cluster.state("posts").keys("post:") == [f"post:{made['post']['id']}"]
 
 
 async def test_a_refused_post_does_not_use_up_its_key(harness: PostsHarness) -> None:
@@ -129,7 +129,7 @@ async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
 ) -> None:
     answer = await harness.add_user("ann").request("POST", "/posts", json=body)
     assert (answer.status, set(answer.json())) == (status, {"code", "message"})
-    assert harness.world.state("posts").keys("post:") == []
+    assert harness.cluster.state("posts").keys("post:") == []
     assert harness.neighbours.claims == {}
 
 
@@ -137,7 +137,7 @@ async def test_a_token_must_cover_what_is_done(harness: PostsHarness) -> None:
     reader = harness.add_user("ann", "read")
     assert (await reader.request("POST", "/posts", json={"text": "x"})).status == 403
     assert (await harness.posts.call("POST", "/posts", json={"text": "x"})).status == 401
-    app = harness.world.token()
+    app = harness.cluster.token()
     assert (await harness.posts.call("POST", "/posts", token=app, json={"text": "x"})).status == 401
 
 
@@ -197,7 +197,7 @@ async def test_whom_one_blocks_one_neither_likes_nor_boosts(harness: PostsHarnes
     assert await reader.get_status(post) == 200
     await reader.request_ok("POST", f"/posts/{post}/bookmark")
     await reader.request_ok("POST", f"/posts/{post}/unfavourite")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await author.request_ok("GET", f"/posts/{post}"))["counts"]["favourites"] == 0
 
 
@@ -222,7 +222,7 @@ async def test_public_posts_are_read_with_one_state_call_and_one_question_about_
 ) -> None:
     ann, bob = harness.add_user("ann"), harness.add_user("bob")
     ids = [await ann.create_post(f"post {n}") for n in range(20)]
-    await harness.world.settle()
+    await harness.cluster.settle()
     calls = harness.state_call_count()
     views = await bob.request_ok("GET", "/posts", params={"ids": ",".join(ids)})
     assert [view["post"]["id"] for view in views] == ids
@@ -286,15 +286,15 @@ async def test_a_deleted_post_and_its_text_disappear_everywhere(
     again = await ann.request_ok("DELETE", f"/posts/{id}")
     assert (again["post"]["text"], again["post"]["deleted"]) == ("", True)
     assert (await bob.request("DELETE", f"/posts/{id}")).status == 404
-    await harness.world.settle()
+    await harness.cluster.settle()
     for person in (ann, bob):
         assert await person.get_status(id) == 404
     for path in ("/favourites", "/bookmarks"):
         assert (await bob.request_ok("GET", path))["ids"] == []
-    kept = harness.world.state("posts")
+    kept = harness.cluster.state("posts")
     assert "secret" not in str([kept.peek(key) for key in sorted(kept.keys())])
-    assert harness.world.broker.events("posts")[-1]["data"]["deleted"] is True
-    assert harness.world.broker.events("author-counts")[-1]["data"]["total"] in (0, 1)
+    assert harness.cluster.broker.events("posts")[-1]["data"]["deleted"] is True
+    assert harness.cluster.broker.events("author-counts")[-1]["data"]["total"] in (0, 1)
 
 
 # ── reactions ───────────────────────────────────────────────────────────────────────────────
@@ -306,16 +306,16 @@ async def test_a_like_counts_once_at_once_and_for_everybody_soon(harness: PostsH
     for _ in range(2):
         view = await bob.request_ok("POST", f"/posts/{id}/favourite")
         assert (view["favourited"], view["counts"]["favourites"]) == (True, 1)
-    await harness.world.settle()
+    await harness.cluster.settle()
     seen = await ann.request_ok("GET", f"/posts/{id}")
     assert (seen["favourited"], seen["counts"]["favourites"]) == (False, 1)
     assert (await ann.request_ok("GET", f"/posts/{id}/favourited_by"))["accounts"] == [bob.id]
     for _ in range(2):
         view = await bob.request_ok("POST", f"/posts/{id}/unfavourite")
         assert (view["favourited"], view["counts"]["favourites"]) == (False, 0)
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["favourites"] == 0
-    assert [e["data"]["total"] for e in harness.world.broker.events("post-counts")] == [1, 0]
+    assert [e["data"]["total"] for e in harness.cluster.broker.events("post-counts")] == [1, 0]
 
 
 async def test_likes_and_bookmarks_are_paged_newest_first_in_both_directions(
@@ -326,7 +326,7 @@ async def test_likes_and_bookmarks_are_paged_newest_first_in_both_directions(
     for id in posts:
         await bob.request_ok("POST", f"/posts/{id}/favourite")
         await bob.request_ok("POST", f"/posts/{id}/bookmark")
-    await harness.world.settle()
+    await harness.cluster.settle()
     newest = list(reversed(posts))
     for path in ("/favourites", "/bookmarks"):
         page = PostList.model_validate(await bob.request_ok("GET", path, params={"limit": "3"}))
@@ -346,7 +346,7 @@ async def test_a_page_of_deleted_posts_does_not_end_the_list(harness: PostsHarne
         await bob.request_ok("POST", f"/posts/{id}/bookmark")
     for id in posts[2:]:
         await ann.request_ok("DELETE", f"/posts/{id}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     page = await bob.request_ok("GET", "/bookmarks", params={"limit": "2"})
     assert [view["post"]["id"] for view in page["views"]] == [posts[1], posts[0]]
 
@@ -362,14 +362,14 @@ async def test_liking_costs_the_same_number_of_calls_at_any_number_of_likes(
         liker = harness.add_user(f"liker{n}")
         is_measured = n in (1, 100, 259)
         if is_measured:  # without what goes on in the background
-            await harness.world.settle()
-            harness.world.broker.hold()
+            await harness.cluster.settle()
+            harness.cluster.broker.hold()
         calls = harness.state_call_count()
         await liker.request_ok("POST", f"/posts/{id}/favourite")
         if is_measured:
             costs.add(harness.state_call_count() - calls)
-            harness.world.broker.release()
-    await harness.world.settle()
+            harness.cluster.broker.release()
+    await harness.cluster.settle()
     assert costs == {3}
     first = Reactors.model_validate(
         await ann.request_ok("GET", f"/posts/{id}/favourited_by", params={"limit": "80"})
@@ -393,7 +393,7 @@ async def test_a_lost_answer_of_the_store_does_not_like_twice(harness: PostsHarn
     await bob.request_ok("POST", f"/posts/{id}/favourite")
     await bob.request_ok("POST", f"/posts/{id}/unfavourite")
     await bob.request_ok("POST", f"/posts/{id}/favourite")
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["favourites"] == 1
 
 
@@ -406,7 +406,7 @@ async def test_many_posts_are_read_with_one_state_call_in_the_order_asked_for(
     ann, bob = harness.add_user("ann"), harness.add_user("bob")
     ids = [await ann.create_post(str(n)) for n in range(150)]
     hidden = await ann.create_post("hidden", visibility="direct")
-    await harness.world.settle()
+    await harness.cluster.settle()
     calls = harness.state_call_count()
     wanted = [*ids[::-1], hidden, "1"]
     views = await bob.request_ok("POST", "/posts/views", json={"ids": wanted})
@@ -468,13 +468,13 @@ async def test_posts_are_counted_for_their_authors_but_direct_ones(harness: Post
     ann = harness.add_user("ann")
     one, two = await ann.create_post("1"), await ann.create_post("2", visibility="private")
     await ann.create_post("3", visibility="direct")
-    await harness.world.settle()
-    count = harness.world.broker.events("author-counts")[-1]
+    await harness.cluster.settle()
+    count = harness.cluster.broker.events("author-counts")[-1]
     assert count["subject"] == ann.id
     assert count["data"] == {"account": ann.id, "total": 2, "last_post": two}
     await ann.request_ok("DELETE", f"/posts/{two}")
-    await harness.world.settle()
-    assert harness.world.broker.events("author-counts")[-1]["data"] == {
+    await harness.cluster.settle()
+    assert harness.cluster.broker.events("author-counts")[-1]["data"] == {
         "account": ann.id,
         "total": 1,
         "last_post": one,

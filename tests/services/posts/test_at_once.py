@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from services.contracts import limits
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 from tests.services.at_once import (
     APART,
     CHOICES,
@@ -46,19 +46,19 @@ class Ann:
             await ann.request_ok("POST", f"/posts/{pinned}/pin")
             posts[f"pinned {number}"] = pinned
         posts["bens"] = await ben.create_post("of Ben's")
-        await harness.world.settle()
+        await harness.cluster.settle()
         return cls(harness, ann, posts)
 
     async def end(self, _: list[Said]) -> Any:
         """Return the posts as she finally sees them, and her lists."""
-        await self.harness.world.settle()
+        await self.harness.cluster.settle()
         names = {id: name for name, id in self.posts.items()}
 
         def named(views: list[dict[str, Any]]) -> list[str]:
             return [names.get(view["post"]["id"], view["post"]["text"]) for view in views]
 
         pins = await self.me.request_ok("GET", f"/accounts/{self.me.id}/pins")
-        state = self.harness.world.state("posts")
+        state = self.harness.cluster.state("posts")
         mine = [key for key in state.keys("post:") if self._is_mine(state.peek(key)["data"])]
         return {
             "shown": [await self.sees(id) for id in self.posts.values()],
@@ -86,7 +86,7 @@ class Ann:
 
 
 def asks(method: str, path: str, json: Any = None) -> Command[Ann]:
-    async def ask(ann: Ann, replica: Running) -> Said:
+    async def ask(ann: Ann, replica: RunningReplica) -> Said:
         here = path.format(**ann.posts)
         return refusal(await replica.call(method, here, token=ann.me.token, json=json))
 
@@ -115,13 +115,13 @@ COMMANDS: dict[str, Command[Ann]] = {
 }
 
 
-async def open_posts(world: World) -> Opened[Ann]:
-    harness = await PostsHarness.start(world)
+async def open_posts(cluster: FakeCluster) -> Opened[Ann]:
+    harness = await PostsHarness.start(cluster)
 
     async def come() -> Ann:
         return await Ann.comes(harness)
 
-    return (harness.posts, await world.start(posts_app, "posts")), come
+    return (harness.posts, await cluster.start(posts_app, "posts")), come
 
 
 @pytest.fixture

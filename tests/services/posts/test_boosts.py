@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.contracts import limits
 from services.contracts.posts import PostView
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.fakes.state import FakeState
 from tests.services.posts.harness import PostsHarness, PostsUser, posts_app
 from tests.services.posts.test_convergence import _rows
@@ -21,8 +21,8 @@ from tests.services.posts.test_convergence import _rows
 
 @pytest.fixture
 async def harness() -> AsyncIterator[PostsHarness]:
-    async with World() as world:
-        yield await PostsHarness.start(world)
+    async with FakeCluster() as cluster:
+        yield await PostsHarness.start(cluster)
 
 
 async def boosts(person: PostsUser, id: str, **how: Any) -> PostView:
@@ -41,15 +41,15 @@ async def test_a_boost_shows_the_post_and_is_made_once(harness: PostsHarness) ->
         assert (view.reblogged, view.counts.reblogs) == (True, 1)
     again = await asyncio.gather(*(boosts(bob, which) for which in (id, made.post.id, id)))
     assert {view.post.id for view in again} == {made.post.id}
-    await harness.world.settle()
+    await harness.cluster.settle()
     seen = PostView.model_validate(await ann.request_ok("GET", f"/posts/{made.post.id}"))
     assert seen.reblog is not None
     assert (seen.post, seen.reblogged, seen.reblog.counts.reblogs) == (made.post, False, 1)
     who = await ann.request_ok("GET", f"/posts/{id}/reblogged_by")
     assert (who["ids"], who["accounts"]) == ([made.post.id], [bob.id])
-    assert harness.world.broker.events("post-counts")[-1]["type"] == "reblogs.counted"
-    assert harness.world.broker.events("post-counts")[-1]["data"] == {"post": id, "total": 1}
-    assert harness.world.broker.events("author-counts")[-1]["data"]["account"] == bob.id
+    assert harness.cluster.broker.events("post-counts")[-1]["type"] == "reblogs.counted"
+    assert harness.cluster.broker.events("post-counts")[-1]["data"] == {"post": id, "total": 1}
+    assert harness.cluster.broker.events("author-counts")[-1]["data"]["account"] == bob.id
 
 
 async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(harness: PostsHarness) -> None:
@@ -62,7 +62,7 @@ async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(harness: PostsHa
     reply = await cid.request_ok("POST", "/posts", json={"text": "so", "in_reply_to_id": boost})
     assert reply["post"]["in_reply_to_id"] == id
     assert (await boosts(cid, boost)).post.reblog_of_id == id
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await ann.request_ok("GET", f"/posts/{boost}/favourited_by"))["accounts"] == [cid.id]
     assert (await ann.request_ok("GET", f"/posts/{boost}/reblogged_by"))["accounts"] == [
         cid.id,
@@ -77,7 +77,7 @@ async def test_a_boost_is_taken_back(harness: PostsHarness, by: str) -> None:
     ann, bob = harness.add_user("ann"), harness.add_user("bob")
     id = await ann.create_post()
     boost = (await boosts(bob, id)).post.id
-    await harness.world.settle()
+    await harness.cluster.settle()
     for _ in range(2):
         if by == "delete":
             gone = await bob.request_ok("DELETE", f"/posts/{boost}")
@@ -89,14 +89,14 @@ async def test_a_boost_is_taken_back(harness: PostsHarness, by: str) -> None:
             assert (view["post"]["id"], view["reblogged"]) == (id, False)
             assert view["counts"]["reblogs"] == 0
             boost = id  # of which a repeat is asked
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["reblogs"] == 0
     assert (await ann.request_ok("GET", f"/posts/{id}/reblogged_by"))["ids"] == []
     anew = await boosts(bob, id)
     assert anew.post.id != boost
     assert await ann.get_status(anew.post.id) == 200
-    await harness.world.settle()
-    await check(harness.world.state("posts"))
+    await harness.cluster.settle()
+    await check(harness.cluster.state("posts"))
 
 
 async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(harness: PostsHarness) -> None:
@@ -105,7 +105,7 @@ async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(harness: Po
     id = await ann.create_post()
     closed = (await boosts(bob, id, visibility="private")).post.id
     assert [await p.get_status(closed) for p in (bob, cid, dan)] == [200, 200, 404]
-    await harness.world.settle()
+    await harness.cluster.settle()
     assert (await dan.request_ok("GET", f"/posts/{id}/reblogged_by"))["accounts"] == []
     assert (await bob.request_ok("GET", f"/posts/{id}/reblogged_by"))["accounts"] == [bob.id]
     own = await ann.create_post(visibility="private")
@@ -132,9 +132,9 @@ async def test_who_cannot_see_what_they_boosted_any_more_can_still_delete_their_
     harness.neighbours.blocks.add((ann.id, bob.id))
     assert await bob.get_status(boost) == 404
     assert (await bob.request_ok("DELETE", f"/posts/{boost}"))["post"]["id"] == boost
-    await harness.world.settle()
-    await check(harness.world.state("posts"))
-    assert harness.world.state("posts").peek(f"post:{boost}")["data"]["deleted"]
+    await harness.cluster.settle()
+    await check(harness.cluster.state("posts"))
+    assert harness.cluster.state("posts").peek(f"post:{boost}")["data"]["deleted"]
 
 
 async def test_deleting_a_post_buries_its_boosts_and_unmarks_who_made_them(
@@ -144,14 +144,16 @@ async def test_deleting_a_post_buries_its_boosts_and_unmarks_who_made_them(
     people = [harness.add_user(f"p{n}") for n in range(15)]
     id = await ann.create_post()
     made = [(await boosts(person, id)).post.id for person in people]
-    await harness.world.settle()
+    await harness.cluster.settle()
     await ann.request_ok("DELETE", f"/posts/{id}")
     assert await people[0].get_status(made[0]) == 404
-    await harness.world.settle()
-    state = harness.world.state("posts")
+    await harness.cluster.settle()
+    state = harness.cluster.state("posts")
     assert all(state.peek(f"post:{boost}")["data"]["deleted"] for boost in made)
     await check(state)
-    last = {e["subject"]: e["data"]["total"] for e in harness.world.broker.events("author-counts")}
+    last = {
+        e["subject"]: e["data"]["total"] for e in harness.cluster.broker.events("author-counts")
+    }
     assert {last[person.id] for person in people} == {0}
 
 
@@ -169,11 +171,11 @@ async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(harness: Posts
     boosting = asyncio.create_task(boosts(bob, id))
     await held.wait()
     await ann.request_ok("DELETE", f"/posts/{id}")
-    await harness.world.settle()
+    await harness.cluster.settle()
     go_on.set()
     await boosting
-    await harness.world.settle()
-    await check(harness.world.state("posts"))
+    await harness.cluster.settle()
+    await check(harness.cluster.state("posts"))
     assert (await bob.request("GET", f"/posts/{(await boosting).post.id}")).status == 404
 
 
@@ -193,23 +195,23 @@ async def test_a_crash_anywhere_in_boosting_leaves_one_boost_or_none(
     id = await ann.create_post()
     if verb == "unreblog":
         await boosts(bob, id)
-    await harness.world.settle()
-    state = harness.world.state("posts")
+    await harness.cluster.settle()
+    state = harness.cluster.state("posts")
     for after in (False, True):
-        harness.world.broker.hold()
+        harness.cluster.broker.hold()
         harness.posts.sidecar.state.faults.crash(about=about, nth=nth, after=after)
         with pytest.raises(TimeoutError):
             await bob.request("POST", f"/posts/{id}/{verb}", deadline=0.2)
         await harness.posts.kill()
-        harness.posts = await harness.world.start(posts_app, "posts")
-        harness.world.broker.release()
-        await harness.world.settle(3)
+        harness.posts = await harness.cluster.start(posts_app, "posts")
+        harness.cluster.broker.release()
+        await harness.cluster.settle(3)
         await check(state)
         if verb == "unreblog":
             await boosts(bob, id)
         else:
             await bob.request_ok("POST", f"/posts/{id}/unreblog")
-        await harness.world.settle()
+        await harness.cluster.settle()
         await check(state)
 
 
@@ -238,16 +240,16 @@ async def _storm(
         for _turn in range(chance.choice((0, 0, 1, 5, 30))):
             await asyncio.sleep(0)
 
-    async with World() as world:
-        harness = await PostsHarness.start(world)
-        other = await world.start(posts_app, "posts")
+    async with FakeCluster() as cluster:
+        harness = await PostsHarness.start(cluster)
+        other = await cluster.start(posts_app, "posts")
         for replica in (harness.posts, other):
             replica.sidecar.state.faults.before.append(dawdle)
         people = [harness.add_user(name) for name in ("ann", "bob", "cid")]
         posts = [await people[0].create_post(str(n)) for n in range(2)]
         numbers = iter(range(10_000))
-        world.broker.loses = lambda _: next(numbers) in lost
-        world.broker.copies = 2
+        cluster.broker.loses = lambda _: next(numbers) in lost
+        cluster.broker.copies = 2
 
         async def act(person: PostsUser, path: str) -> None:
             harness.posts, replica = other, harness.posts  # both replicas are asked
@@ -262,16 +264,16 @@ async def _storm(
         if deletes:
             await people[0].request("DELETE", f"/posts/{posts[0]}")
         await asyncio.gather(*tasks)
-        await world.settle(3)
-        await check(world.state("posts"))
+        await cluster.settle(3)
+        await check(cluster.state("posts"))
         alive = [
-            id for id in posts if not world.state("posts").peek(f"post:{id}")["data"]["deleted"]
+            id for id in posts if not cluster.state("posts").peek(f"post:{id}")["data"]["deleted"]
         ]
         for person in people:  # and each can still do what they like
             for id in alive:
                 assert (await boosts(person, id)).reblogged
-        await world.settle(3)
-        await check(world.state("posts"))
+        await cluster.settle(3)
+        await check(cluster.state("posts"))
 
 
 async def check(state: FakeState) -> None:
@@ -308,14 +310,14 @@ async def test_boosting_costs_the_same_number_of_calls_at_any_number_of_boosts(
         person = harness.add_user(f"p{n}")
         is_measured = n in (1, 149)
         if is_measured:
-            await harness.world.settle()
-            harness.world.broker.hold()
+            await harness.cluster.settle()
+            harness.cluster.broker.hold()
         calls = harness.state_call_count()
         await boosts(person, id)
         if is_measured:
             costs.add(harness.state_call_count() - calls)
-            harness.world.broker.release()
-    await harness.world.settle()
+            harness.cluster.broker.release()
+    await harness.cluster.settle()
     assert costs == {5}
     assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["reblogs"] == 150
     first = await ann.request_ok("GET", f"/posts/{id}/reblogged_by", params={"limit": "80"})
@@ -346,9 +348,12 @@ async def test_pins_are_ones_own_few_and_newest_first(harness: PostsHarness) -> 
     for _ in range(2):
         assert (await ann.request_ok("POST", f"/posts/{left}/unpin"))["pinned"] is False
     assert not (await ann.request_ok("GET", f"/posts/{left}"))["pinned"]
-    await harness.world.settle()
-    told = harness.world.broker.events("pins")[-1]
-    assert (told["subject"], told["data"]) == (ann.id, {"account": ann.id, "posts": pinned[1:]})
+    await harness.cluster.settle()
+    published = harness.cluster.broker.events("pins")[-1]
+    assert (published["subject"], published["data"]) == (
+        ann.id,
+        {"account": ann.id, "posts": pinned[1:]},
+    )
 
 
 async def test_pinned_posts_are_shown_to_who_may_see_them(harness: PostsHarness) -> None:

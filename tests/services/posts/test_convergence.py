@@ -21,7 +21,7 @@ from services.chassis.storage.segmented_list import SegmentedLists
 from services.posts.application.list_projection import PostListProjector
 from services.posts.domain.interactions import Interaction
 from services.posts.repository import Repository
-from tests.fakes import Call, FakeSidecar, FakeState, World
+from tests.fakes import Call, FakeCluster, FakeSidecar, FakeState
 from tests.services.posts.harness import PostsHarness, posts_app
 
 ACTIONS = st.lists(
@@ -77,7 +77,7 @@ async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) 
         for _turn in range(chance.choice((0, 0, 1, 2, 40))):
             await asyncio.sleep(0)
 
-    async def hear(key: str) -> None:
+    async def receive(key: str) -> None:
         for _turn in range(chance.randrange(60)):
             await asyncio.sleep(0)
         while True:  # as a broker that delivers again what was not taken
@@ -88,7 +88,7 @@ async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) 
     for user, post, verb in actions:
         key = f"{user}:{post}"
         await store.interactions.update(key, functools.partial(_changed, key, verb, ids.next()))
-        tasks += [asyncio.create_task(hear(key)) for _ in range(chance.randint(1, 3))]
+        tasks += [asyncio.create_task(receive(key)) for _ in range(chance.randint(1, 3))]
     await asyncio.gather(*tasks)
     sidecar.state.faults.before.clear()
     await _check_marks(sidecar.state)
@@ -115,21 +115,21 @@ def test_lists_equal_interactions_under_loss_repeats_and_any_order(
 async def _marks(
     actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
 ) -> None:
-    async with World() as world:
-        harness = await PostsHarness.start(world)
-        await world.start(posts_app, "posts")  # a second replica hears too
+    async with FakeCluster() as cluster:
+        harness = await PostsHarness.start(cluster)
+        await cluster.start(posts_app, "posts")  # a second replica subscribes too
         people = [harness.add_user(name) for name in ("ann", "bob", "cid")]
         posts = [await people[0].create_post(str(n)) for n in range(2)]
-        await world.settle()
+        await cluster.settle()
         numbers = iter(range(10_000))
-        world.broker.loses = lambda _: next(numbers) in lost
-        world.broker.copies = copies
-        world.broker.hold()
+        cluster.broker.loses = lambda _: next(numbers) in lost
+        cluster.broker.copies = copies
+        cluster.broker.hold()
         for person, post, verb in actions:
             await people[person].request_ok("POST", f"/posts/{posts[post]}/{verb}")
-        world.broker.release(seed=seed)
-        await world.settle(3)
-        await _check_marks(world.state("posts"))
+        cluster.broker.release(seed=seed)
+        await cluster.settle(3)
+        await _check_marks(cluster.state("posts"))
 
 
 async def _check_marks(state: FakeState) -> None:
@@ -171,21 +171,21 @@ def test_author_counts_equal_posts(
 
 
 async def _posts(actions: list[tuple[str, int]], seed: int, lost: set[int]) -> None:
-    async with World() as world:
-        harness = await PostsHarness.start(world)
+    async with FakeCluster() as cluster:
+        harness = await PostsHarness.start(cluster)
         ann = harness.add_user("ann")
         numbers = iter(range(10_000))
-        world.broker.loses = lambda _: next(numbers) in lost
-        world.broker.copies = 2
-        world.broker.hold()
+        cluster.broker.loses = lambda _: next(numbers) in lost
+        cluster.broker.copies = 2
+        cluster.broker.hold()
         alive = [await ann.create_post("root")]
         for verb, which in actions:
             if verb == "reply":
                 alive.append(await ann.create_post("re", in_reply_to_id=alive[which % len(alive)]))
             elif len(alive) > 1:
                 await ann.request_ok("DELETE", f"/posts/{alive.pop(1 + which % (len(alive) - 1))}")
-        world.broker.release(seed=seed)
-        await world.settle(3)
-        state = world.state("posts")
+        cluster.broker.release(seed=seed)
+        await cluster.settle(3)
+        state = cluster.state("posts")
         authored = await _rows(state, f"authored:{ann.id}")
         assert {row[0] for row in authored} == set(alive)

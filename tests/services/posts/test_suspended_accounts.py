@@ -9,14 +9,14 @@ import pytest
 
 from services.posts.application import suspended_accounts
 from services.posts.domain.suspensions import SuspensionList, SuspensionState
-from tests.fakes import World
+from tests.fakes import FakeCluster
 from tests.services.posts.harness import PostsHarness, PostsUser
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[PostsHarness]:
-    async with World() as world:
-        yield await PostsHarness.start(world)
+    async with FakeCluster() as cluster:
+        yield await PostsHarness.start(cluster)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ async def test_a_suspension_hides_posts_everywhere_until_it_is_lifted(
     plain = await ann.create_post("plain")
     await bob.request_ok("POST", f"/posts/{plain}/favourite")
     await bob.request_ok("POST", f"/posts/{plain}/bookmark")
-    await harness.world.settle()
+    await harness.cluster.settle()
 
     async def lengths() -> list[int]:
         liked = await bob.request_ok("GET", "/favourites")
@@ -63,12 +63,12 @@ async def test_events_in_any_order_and_repeated_end_the_same(harness: PostsHarne
     ann, bob = harness.add_user("ann"), harness.add_user("bob")
     post = await ann.create_post()
     for order in itertools.permutations(range(3)):
-        harness.world.broker.hold()
+        harness.cluster.broker.hold()
         await ann.set_suspended()
         await ann.set_suspended(suspended=False)
         await ann.set_suspended()
-        harness.world.broker.release(seed=sum(n * 7**i for i, n in enumerate(order)))
-        await harness.world.settle()
+        harness.cluster.broker.release(seed=sum(n * 7**i for i, n in enumerate(order)))
+        await harness.cluster.settle()
         assert await bob.get_status(post) == 404
         await ann.set_suspended(suspended=False)
         assert await bob.get_status(post) == 200

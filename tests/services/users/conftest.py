@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import World
-from tests.services.users.world import UsersDeployment, start
+from tests.fakes import FakeCluster
+from tests.services.users.harness import UsersDeployment, start
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as made:
+async def cluster() -> AsyncIterator[FakeCluster]:
+    async with FakeCluster() as made:
         yield made
 
 
 @pytest.fixture
-async def users(world: World) -> UsersDeployment:
-    return UsersDeployment(world, await start(world))
+async def users(cluster: FakeCluster) -> UsersDeployment:
+    return UsersDeployment(cluster, await start(cluster))

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from services.contracts.accounts import Account
-from tests.services.users.world import UsersDeployment, UserSession
+from tests.services.users.harness import UsersDeployment, UserSession
 
 
 async def test_the_own_profile_exists_before_the_registration_event_arrives(
     users: UsersDeployment,
 ) -> None:
-    anna = UserSession(users.world, users.replica, "Anna")
+    anna = UserSession(users.cluster, users.replica, "Anna")
     mine = await anna.get("/accounts/me")
     Account.model_validate(mine)
     assert mine["profile"]["username"] == "Anna"
@@ -21,12 +21,12 @@ async def test_the_own_profile_exists_before_the_registration_event_arrives(
     login = {"user_id": anna.id, "username": "Anna", "created_at": ""}
     await users.publish("logins", "auth", "login.registered", anna.id, **login)
     assert await anna.get("/accounts/me") == mine
-    assert len(users.world.broker.events("accounts")) == 1
+    assert len(users.cluster.broker.events("accounts")) == 1
 
 
 async def test_a_registration_event_creates_a_profile(users: UsersDeployment) -> None:
     ben = await users.new_user("ben")
-    anna = UserSession(users.world, users.replica, "anna")
+    anna = UserSession(users.cluster, users.replica, "anna")
     login = {"user_id": anna.id, "username": "anna", "created_at": ""}
     for _ in range(2):
         await users.publish("logins", "auth", "login.registered", anna.id, **login)
@@ -37,7 +37,7 @@ async def test_a_registration_event_creates_a_profile(users: UsersDeployment) ->
 async def test_a_deleted_account_is_not_found(users: UsersDeployment) -> None:
     anna, ben = await users.new_users("anna", "ben")
     await ben.act("follow", anna)
-    await users.world.settle()
+    await users.cluster.settle()
     login = {"user_id": anna.id, "username": "", "created_at": "", "deleted": True}
     await users.publish("logins", "auth", "login.registered", anna.id, version=2, **login)
     for path in (f"/accounts/{anna.id}", f"/accounts/{anna.id}/followers"):
@@ -49,7 +49,7 @@ async def test_a_deleted_account_is_not_found(users: UsersDeployment) -> None:
     assert await ben.post("/lookups", {"usernames": ["anna"]}) == {}
     assert await ben.get("/search", q="anna") == []
     assert await ben.listed(f"/accounts/{ben.id}/following") == []
-    published = users.world.broker.events("accounts")[-1]["data"]
+    published = users.cluster.broker.events("accounts")[-1]["data"]
     assert (published["id"], published["deleted"], published["username"]) == (anna.id, True, "")
     late = {"user_id": anna.id, "username": "anna", "created_at": ""}
     await users.publish("logins", "auth", "login.registered", anna.id, version=1, **late)
@@ -96,7 +96,7 @@ async def test_a_profile_lists_the_users_that_it_mentions(users: UsersDeployment
 async def test_a_profile_can_be_edited_before_the_registration_event_arrives(
     users: UsersDeployment,
 ) -> None:
-    anna = UserSession(users.world, users.replica, "anna")
+    anna = UserSession(users.cluster, users.replica, "anna")
     response = await anna.ask("PATCH", "/accounts/me", json={"note": "hi"})
     assert response.status == 200
     assert response.json()["profile"]["username"] == "anna"
@@ -186,9 +186,9 @@ async def test_routes_require_their_scopes(users: UsersDeployment) -> None:
         ("POST", f"/follow_requests/{ben.id}/authorize", "write:follows"),
     ):
         assert (await users.replica.call(method, path, json={})).status == 401, path
-        poor = users.world.token(anna.id, "push")
+        poor = users.cluster.token(anna.id, "push")
         assert (await users.replica.call(method, path, json={}, token=poor)).status == 403, path
-        just = users.world.token(anna.id, scope, username="anna")
+        just = users.cluster.token(anna.id, scope, username="anna")
         answer = await users.replica.call(method, path, json={}, token=just)
         assert answer.status in (200, 404), path
     assert (await users.replica.call("GET", f"/accounts/{ben.id}")).status == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.services.openapi import has_example
-from tests.services.users.world import UsersDeployment
+from tests.services.users.harness import UsersDeployment
 
 _OF_EVERY_SERVICE = (
     *("/belongings", "/bundles", "/changes", "/dapr", "/dead", "/events"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 from tests.services.at_once import (
     APART,
     CHOICES,
@@ -23,7 +23,7 @@ from tests.services.at_once import (
     refusal,
     running,
 )
-from tests.services.users.world import UserSession, start
+from tests.services.users.harness import UserSession, start
 
 _names = count(1)
 
@@ -32,24 +32,24 @@ _names = count(1)
 class LockedUser:
     """A user with a follow request of Ben and a follow of Carl."""
 
-    world: World
+    cluster: FakeCluster
     me: UserSession
     ben: UserSession
     carl: UserSession
 
     @classmethod
-    async def create(cls, world: World, users: Running) -> LockedUser:
+    async def create(cls, cluster: FakeCluster, users: RunningReplica) -> LockedUser:
         names = (f"{name}{next(_names)}" for name in ("ann", "ben", "carl"))
-        ann, ben, carl = [await UserSession.registered(world, users, name) for name in names]
+        ann, ben, carl = [await UserSession.registered(cluster, users, name) for name in names]
         await carl.act("follow", ann)
         await ann.ask("PATCH", "/accounts/me", json={"locked": True})
         await ben.act("follow", ann)
-        await world.settle()
-        return cls(world, ann, ben, carl)
+        await cluster.settle()
+        return cls(cluster, ann, ben, carl)
 
     async def end(self, _: list[Said]) -> Any:
         """Return the relationships of the three users, the lists and the profile."""
-        await self.world.settle()
+        await self.cluster.settle()
         ids = ",".join((self.ben.id, self.carl.id))
         profile = (await self.me.get("/accounts/me"))["profile"]
         return {
@@ -72,7 +72,7 @@ def _plain(relationship: dict[str, Any]) -> dict[str, Any]:
 
 
 def asks(method: str, path: str, json: Any = None) -> Command[LockedUser]:
-    async def ask(ann: LockedUser, replica: Running) -> Said:
+    async def ask(ann: LockedUser, replica: RunningReplica) -> Said:
         here = path.format(ben=ann.ben.id, carl=ann.carl.id)
         return refusal(await replica.call(method, here, token=ann.me.token, json=json))
 
@@ -103,11 +103,11 @@ COMMANDS: dict[str, Command[LockedUser]] = {
 }
 
 
-async def open_users(world: World) -> Opened[LockedUser]:
-    users, other = await start(world), await start(world)
+async def open_users(cluster: FakeCluster) -> Opened[LockedUser]:
+    users, other = await start(cluster), await start(cluster)
 
     async def create() -> LockedUser:
-        return await LockedUser.create(world, users)
+        return await LockedUser.create(cluster, users)
 
     return (users, other), create
 

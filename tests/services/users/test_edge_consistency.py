@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.chassis.storage.segmented_list import SegmentedLists
-from tests.fakes import Call, Running, World
-from tests.services.users.world import UserSession, start
+from tests.fakes import Call, FakeCluster, RunningReplica
+from tests.services.users.harness import UserSession, start
 
 VERBS = ("follow", "follow", "follow", "unfollow", "unfollow", "block", "unblock", "mute", "unmute")
 ANSWERS = ("lock", "open", "authorize", "reject", "wait", "wait", "wait")
@@ -63,29 +63,29 @@ def test_lists_converge_to_the_edges(script: list[Action], disturbance: Disturba
 
 
 async def play(script: list[Action], disturbance: Disturbance) -> None:
-    async with World() as world:
-        replicas = [await start(world), await start(world)]
+    async with FakeCluster() as cluster:
+        replicas = [await start(cluster), await start(cluster)]
         sessions = [
-            await UserSession.registered(world, replicas[n % 2], f"p{n}") for n in range(USERS)
+            await UserSession.registered(cluster, replicas[n % 2], f"p{n}") for n in range(USERS)
         ]
-        await world.settle()
-        make(disturbance, world, replicas)
-        await act(script, world, sessions)
-        world.broker.release(seed=disturbance.seed)
-        await world.settle(rounds=3)
+        await cluster.settle()
+        make(disturbance, cluster, replicas)
+        await act(script, cluster, sessions)
+        cluster.broker.release(seed=disturbance.seed)
+        await cluster.settle(rounds=3)
         for replica in replicas:
             replica.sidecar.state.faults.before.clear()
-        await world.settle(rounds=4)
-        await check(world, sessions, replicas[0])
+        await cluster.settle(rounds=4)
+        await check(cluster, sessions, replicas[0])
 
 
-def make(disturbance: Disturbance, world: World, replicas: list[Running]) -> None:
+def make(disturbance: Disturbance, cluster: FakeCluster, replicas: list[RunningReplica]) -> None:
     """Disturb the delivery of events, in the same way for the same seed."""
     dice = random.Random(disturbance.seed)  # noqa: S311
-    world.broker.copies = disturbance.copies
-    world.broker.loses = lambda _: dice.random() < disturbance.lost
+    cluster.broker.copies = disturbance.copies
+    cluster.broker.loses = lambda _: dice.random() < disturbance.lost
     if disturbance.held:
-        world.broker.hold()
+        cluster.broker.hold()
 
     async def perhaps_break(_: Any) -> None:
         await asyncio.sleep(0 if dice.random() < 0.7 else 0.0005)
@@ -96,7 +96,7 @@ def make(disturbance: Disturbance, world: World, replicas: list[Running]) -> Non
         replica.sidecar.state.faults.before.append(perhaps_break)
 
 
-async def act(script: list[Action], world: World, sessions: list[UserSession]) -> None:
+async def act(script: list[Action], cluster: FakeCluster, sessions: list[UserSession]) -> None:
     """Run the script: all actions between two waits concurrently."""
     group: list[asyncio.Task[None]] = []
     for action in [*script, ("wait", 0, 0)]:
@@ -118,8 +118,8 @@ async def one(action: Action, sessions: list[UserSession]) -> None:
         await me.ask("POST", f"/accounts/{other.id}/{verb}")
 
 
-async def check(world: World, sessions: list[UserSession], users: Running) -> None:
-    state = world.state("users")
+async def check(cluster: FakeCluster, sessions: list[UserSession], users: RunningReplica) -> None:
+    state = cluster.state("users")
     edges = [state.peek(key)["data"] for key in state.keys("edge:")]
     locked = {p.id: state.peek(f"user:{p.id}")["data"]["locked"] for p in sessions}
     expected: dict[tuple[str, str], set[tuple[str, str]]] = {}
@@ -157,31 +157,31 @@ async def check(world: World, sessions: list[UserSession], users: Running) -> No
 async def test_a_crash_at_any_point_is_completed_by_the_next_replica(
     about: str, after: bool
 ) -> None:
-    async with World() as world:
-        replica = await start(world)
-        anna = await UserSession.registered(world, replica, "anna")
-        ben = await UserSession.registered(world, replica, "ben")
-        await world.settle()
+    async with FakeCluster() as cluster:
+        replica = await start(cluster)
+        anna = await UserSession.registered(cluster, replica, "anna")
+        ben = await UserSession.registered(cluster, replica, "ben")
+        await cluster.settle()
         replica.sidecar.state.faults.crash("*", about=about, nth=2, after=after)
         asking = asyncio.create_task(anna.ask("POST", f"/accounts/{ben.id}/follow"))
         await replica.sidecar.state.faults.dead.wait()
         await replica.kill()
         asking.cancel()
         # Events in delivery are lost. The successor must fetch them.
-        await world.broker.abort()
-        anna.replica = ben.replica = successor = await start(world)
+        await cluster.broker.abort()
+        anna.replica = ben.replica = successor = await start(cluster)
         await anna.act("follow", ben)
-        await world.settle(rounds=3)
-        await check(world, [anna, ben], successor)
+        await cluster.settle(rounds=3)
+        await check(cluster, [anna, ben], successor)
         assert await anna.listed(f"/accounts/{ben.id}/followers") == ["anna"]
 
 
 async def test_a_list_written_from_a_stale_edge_is_corrected() -> None:
-    async with World() as world:
-        replicas = [await start(world), await start(world)]
-        anna = await UserSession.registered(world, replicas[0], "anna")
-        ben = await UserSession.registered(world, replicas[0], "ben")
-        await world.settle()
+    async with FakeCluster() as cluster:
+        replicas = [await start(cluster), await start(cluster)]
+        anna = await UserSession.registered(cluster, replicas[0], "anna")
+        ben = await UserSession.registered(cluster, replicas[0], "ben")
+        await cluster.settle()
         reached, taken_out, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
         async def stall_the_first(call: Call) -> None:
@@ -202,5 +202,5 @@ async def test_a_list_written_from_a_stale_edge_is_corrected() -> None:
         async with asyncio.timeout(30):
             await taken_out.wait()  # the other replica found nothing to remove
         gate.set()
-        await world.settle()
-        await check(world, [anna, ben], replicas[0])
+        await cluster.settle()
+        await check(cluster, [anna, ben], replicas[0])

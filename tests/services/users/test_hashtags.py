@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.users.domain.followed_tags import MAX_FOLLOWED_TAGS
-from tests.services.users.world import UsersDeployment
+from tests.services.users.harness import UsersDeployment
 
 
 async def test_hashtags_are_followed_and_listed_newest_first(users: UsersDeployment) -> None:
@@ -27,8 +27,8 @@ async def test_the_newest_followed_hashtags_are_published(users: UsersDeployment
     await anna.post("/tags/sea/follow")
     await anna.post("/tags/harbour/follow")
     await anna.post("/tags/sea/unfollow")
-    await users.world.settle()
-    published = [event["data"] for event in users.world.broker.events("followed-tags")]
+    await users.cluster.settle()
+    published = [event["data"] for event in users.cluster.broker.events("followed-tags")]
     assert published[-1] == {"account": anna.id, "tags": ["harbour"]}
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from itertools import permutations
 
-from tests.fakes import World
-from tests.services.users.world import UserSession, receive_login, start
+from tests.fakes import FakeCluster
+from tests.services.users.harness import UserSession, receive_login, start
 
 
-async def test_the_newest_login_status_wins_in_any_order(world: World) -> None:
-    users = await start(world)
-    ann = await UserSession.registered(world, users, "ann")
+async def test_the_newest_login_status_wins_in_any_order(cluster: FakeCluster) -> None:
+    users = await start(cluster)
+    ann = await UserSession.registered(cluster, users, "ann")
     base = 0
     for order in permutations((1, 2, 3)):
         for version in order:
@@ -23,9 +23,9 @@ async def test_the_newest_login_status_wins_in_any_order(world: World) -> None:
         assert not (await ann.get("/accounts/me"))["profile"]["suspended"]
 
 
-async def test_the_newest_login_status_wins_on_concurrent_replicas(world: World) -> None:
-    one, two = await start(world), await start(world)
-    ann = await UserSession.registered(world, one, "ann")
+async def test_the_newest_login_status_wins_on_concurrent_replicas(cluster: FakeCluster) -> None:
+    one, two = await start(cluster), await start(cluster)
+    ann = await UserSession.registered(cluster, one, "ann")
     for base in range(0, 40, 4):
         await asyncio.gather(
             receive_login(one, ann, base + 1, suspended=False),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes import Running, World
-from tests.services.users.world import UserSession, login_of, receive_login, start
+from tests.fakes import FakeCluster, RunningReplica
+from tests.services.users.harness import UserSession, login_of, receive_login, start
 
 
 async def test_unknown_users_are_fetched_from_auth_with_their_status(
-    world: World,
+    cluster: FakeCluster,
 ) -> None:
-    users = await start(world)
-    ann = await UserSession.registered(world, users, "ann")
-    late = [UserSession(world, users, name) for name in ("bob", "eve", "zoe")]
+    users = await start(cluster)
+    ann = await UserSession.registered(cluster, users, "ann")
+    late = [UserSession(cluster, users, name) for name in ("bob", "eve", "zoe")]
     bob, eve, zoe = late
-    world.auth.logins = {
+    cluster.auth.logins = {
         user.id: {**login_of(user), "version": 7, **more}
         for user, more in ((bob, {"suspended": True}), (eve, {"deleted": True}))
     }
@@ -28,29 +28,29 @@ async def test_unknown_users_are_fetched_from_auth_with_their_status(
     assert (await ann.ask("GET", f"/accounts/{zoe.id}")).status == 404
 
 
-async def test_auth_is_not_asked_about_known_or_deleted_users(world: World) -> None:
-    users = await start(world)
-    ann, bob = [await UserSession.registered(world, users, name) for name in ("ann", "bob")]
-    gone = UserSession(world, users, "eve")
+async def test_auth_is_not_asked_about_known_or_deleted_users(cluster: FakeCluster) -> None:
+    users = await start(cluster)
+    ann, bob = [await UserSession.registered(cluster, users, name) for name in ("ann", "bob")]
+    gone = UserSession(cluster, users, "eve")
     await receive_login(users, gone, 1, suspended=False, deleted=True)
-    world.network.remove("auth", world.auth)
+    cluster.network.remove("auth", cluster.auth)
     found = await ann.get("/accounts", ids=f"{ann.id},{bob.id},{gone.id}")
     assert found.keys() == {ann.id, bob.id}
-    unknown = UserSession(world, users, "zoe")
+    unknown = UserSession(cluster, users, "zoe")
     assert (await ann.ask("GET", f"/accounts/{unknown.id}")).status == 503
 
 
-def asked_of_auth(users: Running) -> int:
+def asked_of_auth(users: RunningReplica) -> int:
     return sum(call.about == ("auth", "auth/logins") for call in users.sidecar.faults.calls)
 
 
 async def test_unknown_usernames_are_fetched_from_auth_in_one_request(
-    world: World,
+    cluster: FakeCluster,
 ) -> None:
-    users = await start(world)
-    ann = await UserSession.registered(world, users, "ann")
-    bob, eve = UserSession(world, users, "Bob"), UserSession(world, users, "eve")
-    world.auth.logins = {user.id: {**login_of(user), "version": 1} for user in (bob, eve)}
+    users = await start(cluster)
+    ann = await UserSession.registered(cluster, users, "ann")
+    bob, eve = UserSession(cluster, users, "Bob"), UserSession(cluster, users, "eve")
+    cluster.auth.logins = {user.id: {**login_of(user), "version": 1} for user in (bob, eve)}
     before = asked_of_auth(users)
     asked = ["ann", "@BOB", "Eve", "nobody", "nobody_else", "a:b", "x" * 31]
     found = await ann.post("/lookups", {"usernames": asked})
@@ -68,19 +68,19 @@ async def test_unknown_usernames_are_fetched_from_auth_in_one_request(
 
 
 async def test_a_new_user_is_found_by_username_beside_similar_names(
-    world: World,
+    cluster: FakeCluster,
 ) -> None:
-    users = await start(world)
-    ann = await UserSession.registered(world, users, "ann")
-    await UserSession.registered(world, users, "bobby")
-    await world.settle()
-    bob = UserSession(world, users, "bob")
-    world.auth.logins = {bob.id: {**login_of(bob), "version": 1}}
+    users = await start(cluster)
+    ann = await UserSession.registered(cluster, users, "ann")
+    await UserSession.registered(cluster, users, "bobby")
+    await cluster.settle()
+    bob = UserSession(cluster, users, "bob")
+    cluster.auth.logins = {bob.id: {**login_of(bob), "version": 1}}
     before = asked_of_auth(users)
     found = [row["profile"]["username"] for row in await ann.get("/search", q="@Bob")]
     assert found == ["bob", "bobby"]
     assert asked_of_auth(users) - before == 1
-    await world.settle()
+    await cluster.settle()
     for typed in ("@bob", "bob", "bob smith"):
         await ann.get("/search", q=typed)
     assert await ann.get("/search", q="nobody", offset="1") == []
@@ -89,25 +89,25 @@ async def test_a_new_user_is_found_by_username_beside_similar_names(
     assert asked_of_auth(users) - before == 2
 
 
-async def test_a_user_whose_event_arrives_during_the_request_is_found(world: World) -> None:
-    users = await start(world)
-    ann = await UserSession.registered(world, users, "ann")
-    bob = UserSession(world, users, "bob")
+async def test_a_user_whose_event_arrives_during_the_request_is_found(cluster: FakeCluster) -> None:
+    users = await start(cluster)
+    ann = await UserSession.registered(cluster, users, "ann")
+    bob = UserSession(cluster, users, "bob")
     faults = users.sidecar.state.faults
 
-    async def news(call: Any) -> None:
+    async def login_arrives(call: Any) -> None:
         if call.name == "get_many" and f"user:{bob.id}" in call.about:
-            faults.after.remove(news)
+            faults.after.remove(login_arrives)
             await receive_login(users, bob, 1)
 
-    faults.after.append(news)
+    faults.after.append(login_arrives)
     assert (await ann.get("/accounts", ids=bob.id)).keys() == {bob.id}
 
 
-async def test_unknown_usernames_count_as_unused_if_auth_is_down(world: World) -> None:
-    users = await start(world)
-    ann = await UserSession.registered(world, users, "ann")
-    world.network.remove("auth", world.auth)
+async def test_unknown_usernames_count_as_unused_if_auth_is_down(cluster: FakeCluster) -> None:
+    users = await start(cluster)
+    ann = await UserSession.registered(cluster, users, "ann")
+    cluster.network.remove("auth", cluster.auth)
     assert (await ann.post("/lookups", {"usernames": ["ann", "bob"]})).keys() == {"ann"}
     assert [row["profile"]["id"] for row in await ann.get("/search", q="ann")] == [ann.id]
     assert await ann.get("/search", q="bob") == []

@@ -11,7 +11,7 @@ from services.chassis.service import Service
 from services.contracts.accounts import AccountList, Relationship
 from services.users.application.mute_expiry import MuteExpiry
 from services.users.repository import Repository
-from tests.services.users.world import UsersDeployment, search
+from tests.services.users.harness import UsersDeployment, search
 
 
 async def test_a_follow_updates_lists_counts_and_events(users: UsersDeployment) -> None:
@@ -20,33 +20,33 @@ async def test_a_follow_updates_lists_counts_and_events(users: UsersDeployment) 
     Relationship.model_validate(seen)
     assert (seen["following"], seen["notifying"], seen["showing_reblogs"]) == (True, True, True)
     assert await anna.act("follow", ben) == seen
-    await users.world.settle()
+    await users.cluster.settle()
     assert await anna.listed(f"/accounts/{ben.id}/followers") == ["anna"]
     assert await anna.listed(f"/accounts/{anna.id}/following") == ["ben"]
     assert (await ben.get("/accounts/me"))["counts"]["followers"] == 1
     assert (await anna.get("/accounts/me"))["counts"]["following"] == 1
     (back,) = await ben.get("/relationships", ids=anna.id)
     assert (back["following"], back["followed_by"]) == (False, True)
-    published = [e["data"] for e in users.world.broker.events("account-counts")]
+    published = [e["data"] for e in users.cluster.broker.events("account-counts")]
     assert {"account": ben.id, "total": 1} in published
     assert {"account": anna.id, "total": 1} in published
-    (edge,) = (e["data"] for e in users.world.broker.events("edges"))
+    (edge,) = (e["data"] for e in users.cluster.broker.events("edges"))
     assert (edge["source"], edge["target"], edge["following"]) == (anna.id, ben.id, True)
     assert len(edge["follow_id"]) == 18
 
     assert not (await anna.act("unfollow", ben))["following"]
-    await users.world.settle()
+    await users.cluster.settle()
     assert await anna.listed(f"/accounts/{ben.id}/followers") == []
     assert (await ben.get("/accounts/me"))["counts"]["followers"] == 0
-    assert users.world.broker.events("edges")[-1]["data"]["follow_id"] == ""
+    assert users.cluster.broker.events("edges")[-1]["data"]["follow_id"] == ""
 
 
 async def test_undoing_nothing_publishes_nothing(users: UsersDeployment) -> None:
     anna, ben = await users.new_users("anna", "ben")
     for verb in ("unfollow", "unblock", "unmute"):
         await anna.act(verb, ben)
-    assert users.world.broker.events("edges") == []
-    assert users.world.state("users").keys("edge:") == []
+    assert users.cluster.broker.events("edges") == []
+    assert users.cluster.state("users").keys("edge:") == []
 
 
 async def test_actions_on_the_own_account_are_rejected(users: UsersDeployment) -> None:
@@ -65,13 +65,13 @@ async def test_blocks_and_mutes_are_limited_until_one_is_removed(
     anna, ben, eve, zoe = await users.new_users("anna", "ben", "eve", "zoe")
     for other in (ben, eve):
         await anna.act(verb, other)
-        await users.world.settle()
+        await users.cluster.settle()
     await anna.act(verb, eve)
     refused = await anna.ask("POST", f"/accounts/{zoe.id}/{verb}")
     assert refused.status == 422
     assert refused.json()["message"] == f"You {verb} 2 accounts; at most 2 are allowed."
     await anna.act(f"un{verb}", ben)
-    await users.world.settle()
+    await users.cluster.settle()
     await anna.act(verb, zoe)
 
 
@@ -79,12 +79,12 @@ async def test_a_block_separates_two_accounts_in_both_directions(users: UsersDep
     anna, ben, eve = await users.new_users("anna", "ben", "eve")
     for one, other in ((anna, ben), (ben, anna), (eve, ben), (eve, anna)):
         await one.act("follow", other)
-    await users.world.settle()
+    await users.cluster.settle()
     seen = await anna.act("block", ben)
     assert (seen["blocking"], seen["following"], seen["followed_by"]) == (True, False, False)
     (back,) = await ben.get("/relationships", ids=anna.id)
     assert (back["blocked_by"], back["following"]) == (True, False)
-    await users.world.settle()
+    await users.cluster.settle()
     for one in (anna, ben):
         counts = (await one.get("/accounts/me"))["counts"]
         assert (counts["followers"], counts["following"]) == (1, 0)  # eve's
@@ -101,7 +101,7 @@ async def test_a_block_separates_two_accounts_in_both_directions(users: UsersDep
     assert await anna.get("/search", q="be") == []
     assert await search(anna, "@ben") == ["ben"]  # to be unblocked
     await anna.act("unblock", ben)
-    await users.world.settle()
+    await users.cluster.settle()
     assert await anna.listed("/blocks") == []
     assert (await ben.act("follow", anna))["following"]
 
@@ -111,9 +111,9 @@ async def test_a_mute_is_private(users: UsersDeployment) -> None:
     seen = await anna.act("mute", ben)
     assert (seen["muting"], seen["muting_notifications"]) == (True, True)
     await anna.act("mute", eve, {"notifications": False, "duration": 3600})
-    await users.world.settle()
+    await users.cluster.settle()
     assert await anna.listed("/mutes") == ["eve", "ben"]
-    assert users.world.broker.events("edges")[-1]["data"]["muted_until"] is not None
+    assert users.cluster.broker.events("edges")[-1]["data"]["muted_until"] is not None
     await anna.act("unmute", ben)
     assert await anna.listed("/mutes") == ["eve"]
     bad = await anna.ask("POST", f"/accounts/{ben.id}/mute", json={"duration": -1})
@@ -126,18 +126,18 @@ async def test_a_mute_expires_and_the_change_is_published(users: UsersDeployment
     seen = await anna.act("mute", eve, {"duration": 60})
     assert seen["muting_expires_at"] is not None
     await anna.act("mute", eve, {"duration": 7200})
-    await users.world.settle()
+    await users.cluster.settle()
     now = datetime.now(UTC)
     for minutes in (0.5, 2, 60):
         repository = Repository(Service(users.replica.service.settings, users.replica.sidecar))
         clock = Mock(return_value=now + timedelta(minutes=minutes))
         assert await MuteExpiry(repository, clock).expire_due()
-        await users.world.settle()
+        await users.cluster.settle()
         muted = ["eve", "ben"] if minutes < 1 else ["eve"]
         assert await anna.listed("/mutes") == muted
-    published = users.world.broker.events("edges")[-1]["data"]
+    published = users.cluster.broker.events("edges")[-1]["data"]
     assert (published["target"], published["muting"]) == (ben.id, False)
-    assert len(users.world.state("users").keys("ending:")) == 1
+    assert len(users.cluster.state("users").keys("ending:")) == 1
 
 
 async def test_an_invalid_edge_or_span_does_not_stop_the_expiry_of_other_mutes(
@@ -147,8 +147,8 @@ async def test_an_invalid_edge_or_span_does_not_stop_the_expiry_of_other_mutes(
     for other in (ben, eve):
         await anna.act("mute", other, {"duration": 60})
     await anna.act("mute", zoe, {"duration": 90})
-    await users.world.settle()
-    state = users.world.state("users")
+    await users.cluster.settle()
+    state = users.cluster.state("users")
     spans = sorted(state.keys("ending:"), key=lambda key: int(key.partition(":")[2]))
     await state.set(f"edge:{anna.id}:{ben.id}", {"schema": 1})
     await state.set(spans[-1], {"schema": 1})  # zoe's
@@ -164,7 +164,7 @@ async def test_an_invalid_edge_or_span_does_not_stop_the_expiry_of_other_mutes(
     left = [state.peek(key) for key in state.keys("ending:")]
     retried = [document["data"]["edges"] for document in left if "data" in document]
     assert retried == [[f"{anna.id}:{ben.id}"]]
-    await users.world.settle()
+    await users.cluster.settle()
     assert await expiry.expire_due()
 
 
@@ -174,7 +174,7 @@ async def test_a_locked_account_gets_follow_requests(users: UsersDeployment) -> 
     seen = await ben.act("follow", anna)
     assert (seen["following"], seen["requested"]) == (False, True)
     await eve.act("follow", anna)
-    await users.world.settle()
+    await users.cluster.settle()
     assert await anna.listed("/follow_requests") == ["eve", "ben"]
     assert await eve.listed(f"/accounts/{anna.id}/followers") == []
     (back,) = await anna.get("/relationships", ids=ben.id)
@@ -182,7 +182,7 @@ async def test_a_locked_account_gets_follow_requests(users: UsersDeployment) -> 
     seen = await anna.post(f"/follow_requests/{ben.id}/authorize")
     assert (seen["id"], seen["followed_by"], seen["requested_by"]) == (ben.id, True, False)
     assert not (await anna.post(f"/follow_requests/{eve.id}/reject"))["requested_by"]
-    await users.world.settle()
+    await users.cluster.settle()
     assert await anna.listed("/follow_requests") == []
     assert await eve.listed(f"/accounts/{anna.id}/followers") == ["ben"]
     unasked = await ben.ask("POST", f"/follow_requests/{eve.id}/authorize")
@@ -195,13 +195,13 @@ async def test_unlocking_accepts_all_follow_requests(users: UsersDeployment) -> 
     anna, ben, eve = await users.new_users("anna", "ben", "eve")
     await anna.ask("PATCH", "/accounts/me", json={"locked": True})
     await ben.act("follow", anna)
-    await users.world.settle()
-    users.world.broker.hold()
+    await users.cluster.settle()
+    users.cluster.broker.hold()
     await eve.act("follow", anna)  # is not on the list yet when the lock opens
     await anna.ask("PATCH", "/accounts/me", json={"locked": False})
-    await users.world.settle()
-    users.world.broker.release()
-    await users.world.settle()
+    await users.cluster.settle()
+    users.cluster.broker.release()
+    await users.cluster.settle()
     assert sorted(await anna.listed(f"/accounts/{anna.id}/followers")) == ["ben", "eve"]
     assert await anna.listed("/follow_requests") == []
 
@@ -220,7 +220,7 @@ async def test_a_follower_can_be_removed(users: UsersDeployment) -> None:
     await ben.act("follow", anna)
     assert not (await anna.act("remove_from_followers", ben))["followed_by"]
     assert not (await anna.act("remove_from_followers", eve))["followed_by"]
-    await users.world.settle()
+    await users.cluster.settle()
     assert (await anna.get("/accounts/me"))["counts"]["followers"] == 0
     assert (await ben.act("follow", anna))["following"]
 
@@ -235,7 +235,7 @@ async def test_follow_requests_are_counted(users: UsersDeployment) -> None:
     anna, ben = await users.new_users("anna", "ben")
     await anna.ask("PATCH", "/accounts/me", json={"locked": True})
     await ben.act("follow", anna)
-    await users.world.settle()
+    await users.cluster.settle()
     assert (await anna.get("/accounts/me"))["follow_requests"] == 1
     changed = await anna.ask("PATCH", "/accounts/me", json={"note": "x"})
     assert changed.json()["follow_requests"] == 1
@@ -245,7 +245,7 @@ async def test_relationships_take_one_state_call(users: UsersDeployment) -> None
     anna, *others = await users.new_users("anna", *(f"p{n}" for n in range(20)))
     for other in others[::2]:
         await anna.act("follow", other)
-    await users.world.settle()
+    await users.cluster.settle()
     before = users.calls()
     ids = [other.id for other in others]
     seen = await anna.get("/relationships", ids=",".join(ids))
@@ -258,7 +258,7 @@ async def test_lists_are_paged_both_ways_at_a_constant_cost(users: UsersDeployme
     star, *fans = await users.new_users("star", *(f"fan{n}" for n in range(200)))
     for fan in fans:
         await fan.act("follow", star)
-    await users.world.settle()
+    await users.cluster.settle()
     names = [fan.username for fan in reversed(fans)]
     path, seen, max_id = f"/accounts/{star.id}/followers", list[str](), ""
     while True:
@@ -283,7 +283,7 @@ async def test_the_posts_service_reads_relationships_with_any_scope(
     users: UsersDeployment, caller: str, status: int
 ) -> None:
     ann = await users.new_user("ann")
-    token = users.world.token(ann.id, "read:statuses")
+    token = users.cluster.token(ann.id, "read:statuses")
     answer = await users.replica.call(
         "GET", "/relationships", params={"ids": ann.id}, token=token, caller=caller
     )

@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 from tests.fakes.interleaving import Interleaving
-from tests.services.users.world import UserSession, start
+from tests.services.users.harness import UserSession, start
 
 
-async def report(users: Running, user: UserSession, target: UserSession) -> Any:
+async def report(users: RunningReplica, user: UserSession, target: UserSession) -> Any:
     return await user.post("/reports", {"target": target.id, "comment": " Look. "})
 
 
-async def listed(users: Running, admin: UserSession, **asked: str) -> list[str]:
+async def listed(users: RunningReplica, admin: UserSession, **asked: str) -> list[str]:
     return list((await admin.get("/reports", **asked))["ids"])
 
 
-def admin_of(world: World, users: Running) -> UserSession:
-    admin = UserSession(world, users, "admin")
-    admin.token = world.token(admin.id, "admin:read admin:write")
+def admin_of(cluster: FakeCluster, users: RunningReplica) -> UserSession:
+    admin = UserSession(cluster, users, "admin")
+    admin.token = cluster.token(admin.id, "admin:read admin:write")
     return admin
 
 
@@ -31,11 +31,11 @@ def admin_of(world: World, users: Running) -> UserSession:
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("verb", ["resolve", "reopen"])
 async def test_a_report_is_in_one_list_after_a_crash(
-    world: World, about: str, verb: str, *, after: bool
+    cluster: FakeCluster, about: str, verb: str, *, after: bool
 ) -> None:
-    users = await start(world)
-    ann, ben = [await UserSession.registered(world, users, name) for name in ("ann", "ben")]
-    admin = admin_of(world, users)
+    users = await start(cluster)
+    ann, ben = [await UserSession.registered(cluster, users, name) for name in ("ann", "ben")]
+    admin = admin_of(cluster, users)
     id = (await report(users, ann, ben))["id"]
     if verb == "reopen":
         await admin.post(f"/reports/{id}/resolve")
@@ -45,21 +45,21 @@ async def test_a_report_is_in_one_list_after_a_crash(
     await users.kill()
     replica.cancel()
     users.service.outboxes.clear()
-    admin.replica = await start(world)
+    admin.replica = await start(cluster)
     both = await listed(admin.replica, admin) + await listed(admin.replica, admin, resolved="true")
     assert both == [id]
     await admin.post(f"/reports/{id}/{verb}")
     assert await listed(admin.replica, admin) == ([id] if verb == "reopen" else [])
     assert await listed(admin.replica, admin, resolved="true") == ([] if verb == "reopen" else [id])
-    state = world.state("users")
+    state = cluster.state("users")
     rows = [state.peek(f"reported:{which}") for which in ("open", "resolved")]
     assert sum(id in str(row) for row in rows) == 1
 
 
-async def test_only_admins_read_and_change_reports(world: World) -> None:
-    users = await start(world)
-    ann, ben = [await UserSession.registered(world, users, name) for name in ("ann", "ben")]
-    admin = admin_of(world, users)
+async def test_only_admins_read_and_change_reports(cluster: FakeCluster) -> None:
+    users = await start(cluster)
+    ann, ben = [await UserSession.registered(cluster, users, name) for name in ("ann", "ben")]
+    admin = admin_of(cluster, users)
     made = await report(users, ann, ben)
     assert made["comment"] == "Look."
     for method, path in (
@@ -76,10 +76,10 @@ async def test_only_admins_read_and_change_reports(world: World) -> None:
     assert (await admin.ask("POST", f"/reports/{made['id']}/burn")).status == 422
 
 
-async def test_pages_skip_reports_that_do_not_match(world: World) -> None:
-    users = await start(world)
-    ann, ben, eve = [await UserSession.registered(world, users, n) for n in ("ann", "ben", "eve")]
-    admin = admin_of(world, users)
+async def test_pages_skip_reports_that_do_not_match(cluster: FakeCluster) -> None:
+    users = await start(cluster)
+    ann, ben, eve = [await UserSession.registered(cluster, users, n) for n in ("ann", "ben", "eve")]
+    admin = admin_of(cluster, users)
     first = (await report(users, ann, eve))["id"]
     for _ in range(7):
         await report(users, ann, ben)
@@ -87,12 +87,14 @@ async def test_pages_skip_reports_that_do_not_match(world: World) -> None:
     assert await listed(users, admin, account=ben.id, limit="2") == []
 
 
-async def test_a_report_resolved_and_reopened_concurrently_is_in_one_list(world: World) -> None:
-    replicas = [await start(world), await start(world)]
-    ann, bob = [await UserSession.registered(world, replicas[0], name) for name in ("ann", "bob")]
-    admin = admin_of(world, replicas[0])
+async def test_a_report_resolved_and_reopened_concurrently_is_in_one_list(
+    cluster: FakeCluster,
+) -> None:
+    replicas = [await start(cluster), await start(cluster)]
+    ann, bob = [await UserSession.registered(cluster, replicas[0], name) for name in ("ann", "bob")]
+    admin = admin_of(cluster, replicas[0])
 
-    async def moves(replica: Running, id: str, verb: str) -> None:
+    async def moves(replica: RunningReplica, id: str, verb: str) -> None:
         answer = await replica.call("POST", f"/reports/{id}/{verb}", token=admin.token)
         assert answer.status == 200, answer.text
 

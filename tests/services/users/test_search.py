@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.services.users.world import UsersDeployment, search
+from tests.services.users.harness import UsersDeployment, search
 
 
 async def test_accounts_are_found_by_username_and_by_name(users: UsersDeployment) -> None:
     anna, ben, annabel = await users.new_users("anna", "ben", "annabel")
     await ben.ask("PATCH", "/accounts/me", json={"display_name": "Benno Anders"})
-    await users.world.settle()
+    await users.cluster.settle()
     before = users.calls()
     assert await search(anna, "@anna") == ["anna", "annabel"]
     assert users.calls() - before == 2
@@ -19,9 +19,9 @@ async def test_accounts_are_found_by_username_and_by_name(users: UsersDeployment
     assert await search(anna, "an", limit="1", offset="1") == ["annabel"]
     await ben.ask("PATCH", "/accounts/me", json={"display_name": "Carl"})
     assert await search(anna, "and") == []  # even before the index is updated
-    await users.world.settle()
+    await users.cluster.settle()
     assert await search(anna, "carl") == ["ben"]
-    assert users.world.state("users").peek("bucket:an")["data"]["entries"] == [
+    assert users.cluster.state("users").peek("bucket:an")["data"]["entries"] == [
         {"id": id, "term": term, "handle": True}
         for id, term in ((anna.id, "anna"), (annabel.id, "annabel"))
     ]

@@ -9,7 +9,7 @@ import pytest
 
 from services.users.application.statistics import StatisticsService
 from services.users.repository import Repository
-from tests.services.users.world import UsersDeployment, UserSession
+from tests.services.users.harness import UsersDeployment, UserSession
 
 
 async def post_count(
@@ -26,12 +26,12 @@ async def post_count(
         "entityversion": version,
         "data": {"account": user.id, "total": total, "last_post": last},
     }
-    await users.world.broker.publish("author-counts", [event])
+    await users.cluster.broker.publish("author-counts", [event])
 
 
 async def statistics(users: UsersDeployment) -> dict[str, Any]:
     """The statistics of a replica without a cache."""
-    await users.world.settle()
+    await users.cluster.settle()
     return await StatisticsService(Repository(users.replica.service)).statistics()
 
 
@@ -41,8 +41,8 @@ async def test_statistics_are_exact_at_rest_after_repeated_and_reordered_events(
 ) -> None:
     accounts = [await users.new_user(f"person{n}") for n in range(5)]
     dice = random.Random(seed)  # noqa: S311
-    users.world.broker.copies = 2
-    users.world.broker.hold()
+    users.cluster.broker.copies = 2
+    users.cluster.broker.hold()
     posted: set[str] = set()
     totals = {user.id: 0 for user in accounts}
     for version in range(1, 30):
@@ -50,7 +50,7 @@ async def test_statistics_are_exact_at_rest_after_repeated_and_reordered_events(
         totals[user.id] = dice.randrange(50)
         posted.add(user.id)
         await post_count(users, user, totals[user.id], version=version, last=user.id)
-    users.world.broker.release(seed=seed)
+    users.cluster.broker.release(seed=seed)
     found = await statistics(users)
     assert (found["users"], found["posts"]) == (5, sum(totals.values()))
     assert found["active_month"] == found["active_half_year"] == len(posted)
@@ -62,12 +62,12 @@ async def test_statistics_are_exact_at_rest_after_repeated_and_reordered_events(
 async def test_a_post_count_may_arrive_before_the_account(
     users: UsersDeployment, seed: int
 ) -> None:
-    users.world.broker.hold()
+    users.cluster.broker.hold()
     accounts = [await users.new_user(f"person{n}") for n in range(3)]
     for user in accounts:
         for version in (1, 2):
             await post_count(users, user, version, version=version, last=user.id)
-    users.world.broker.release(seed=seed)
+    users.cluster.broker.release(seed=seed)
     found = await statistics(users)
     assert (found["users"], found["posts"]) == (3, 6)
 
@@ -93,10 +93,10 @@ async def test_a_deleted_account_is_not_counted(users: UsersDeployment) -> None:
             "deleted": True,
         },
     }
-    await users.world.broker.publish("logins", [event])
+    await users.cluster.broker.publish("logins", [event])
     found = await statistics(users)
     assert (found["users"], found["posts"]) == (1, 0)
-    published = [e["data"] for e in users.world.broker.events("followed-tags")]
+    published = [e["data"] for e in users.cluster.broker.events("followed-tags")]
     assert published[-1] == {"account": anna.id, "tags": []}
     assert [a["profile"]["username"] for a in await ben.get("/directory", order="new")] == ["ben"]
 
@@ -109,7 +109,7 @@ async def test_the_directory_lists_discoverable_accounts_in_both_orders(
         await post_count(users, user, 1, version=version, last=f"{120 + version}000000000000000")
     await cid.ask("PATCH", "/accounts/me", json={"discoverable": False})
     await dan.act("block", ben)
-    await users.world.settle()
+    await users.cluster.settle()
 
     async def names(**asked: str) -> list[str]:
         return [a["profile"]["username"] for a in await ben.get("/directory", **asked)]

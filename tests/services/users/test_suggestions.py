@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.contracts.accounts import Suggestion
-from tests.services.users.world import UsersDeployment, UserSession
+from tests.services.users.harness import UsersDeployment, UserSession
 
 
 async def posted(users: UsersDeployment, user: UserSession) -> None:
@@ -29,7 +29,7 @@ async def test_suggestions_start_with_friends_of_friends_then_new_accounts_with_
     for one, other in ((anna, ben), (anna, cyd), (ben, dan), (cyd, dan), (ben, eve), (ben, anna)):
         await one.act("follow", other)
     await posted(users, fay)
-    await users.world.settle()
+    await users.cluster.settle()
     assert await suggested(anna) == [
         ("dan", "friends_of_friends"),
         ("eve", "friends_of_friends"),
@@ -48,7 +48,7 @@ async def test_separated_or_dismissed_accounts_are_not_suggested(
     await ben.act("follow", dan)
     for user in (dan, fay):
         await posted(users, user)
-    await users.world.settle()
+    await users.cluster.settle()
     assert [name for name, _ in await suggested(anna)] == ["dan", "fay"]
     for user in (dan, fay):
         if why in ("block", "mute", "follow"):
@@ -59,7 +59,7 @@ async def test_separated_or_dismissed_accounts_are_not_suggested(
             await user.ask("PATCH", "/accounts/me", json={"discoverable": False})
         else:
             assert (await anna.ask("DELETE", f"/suggestions/{user.id}")).status == 200
-    await users.world.settle()
+    await users.cluster.settle()
     assert await suggested(anna) == []
 
 
@@ -70,7 +70,7 @@ async def test_suggestions_take_three_state_calls_for_any_number_of_accounts(
     await anna.act("follow", ben)
     for other in others[:20]:
         await ben.act("follow", other)
-    await users.world.settle()
+    await users.cluster.settle()
     before = users.calls()
     assert len(await anna.get("/suggestions")) == 20
     assert users.calls() - before == 3
@@ -82,7 +82,7 @@ async def test_familiar_followers_are_followers_whom_the_caller_follows(
     anna, ben, cyd, dan = await users.new_users("anna", "ben", "cyd", "dan")
     for one, other in ((anna, ben), (anna, cyd), (ben, dan), (dan, ben)):
         await one.act("follow", other)
-    await users.world.settle()
+    await users.cluster.settle()
     rows = await anna.get("/familiar_followers", ids=f"{dan.id},{ben.id}")
     names = [[one["profile"]["username"] for one in row["accounts"]] for row in rows]
     assert ([row["id"] for row in rows], names) == ([dan.id, ben.id], [["ben"], []])

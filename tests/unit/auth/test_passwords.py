@@ -6,7 +6,7 @@ import pytest
 
 from services.auth.adapters.passwords import PasswordHasherPool, argon2id
 from services.chassis.errors import RateLimited
-from tests.services.auth.world import cheap
+from tests.services.auth.harness import cheap
 
 
 async def test_only_the_password_itself_matches() -> None:

@@ -13,7 +13,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,20 +41,22 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def things() -> AsyncIterator[tuple[World, Running]]:
-    async with World() as world:
-        yield world, await world.start(create_app, "things")
+async def things() -> AsyncIterator[tuple[FakeCluster, RunningReplica]]:
+    async with FakeCluster() as cluster:
+        yield cluster, await cluster.start(create_app, "things")
 
 
-async def bundle(running: Running, *questions: Any, token: str = "", caller: str = "a") -> Any:
+async def bundle(
+    running: RunningReplica, *questions: Any, token: str = "", caller: str = "a"
+) -> Any:
     body = {"questions": questions}
     return (await running.call("POST", "/bundles", json=body, token=token, caller=caller)).json()
 
 
 async def test_each_request_of_a_batch_is_handled_as_if_it_came_alone(
-    things: tuple[World, Running],
+    things: tuple[FakeCluster, RunningReplica],
 ) -> None:
-    world, running = things
+    cluster, running = things
     said = await bundle(
         running,
         {"path": "things/1", "params": {"q": "a b&c"}},
@@ -64,7 +66,7 @@ async def test_each_request_of_a_batch_is_handled_as_if_it_came_alone(
         {"path": "nothing"},
         {"path": "own", "method": "POST", "body": {"a": [1]}},
         {"path": "own", "method": "POST", "body": {}, "anonymous": True},
-        token=world.token("7"),
+        token=cluster.token("7"),
     )
     assert [part["status"] for part in said] == [200, 200, 404, 200, 404, 200, 401]
     assert said[0]["body"] == {"id": "1", "q": "a b&c", "me": "7", "asks": "a"}
@@ -73,21 +75,21 @@ async def test_each_request_of_a_batch_is_handled_as_if_it_came_alone(
     assert said[5]["body"] == {"given": {"a": [1]}, "me": "7"}
 
 
-async def test_a_batch_gives_no_more_rights(things: tuple[World, Running]) -> None:
-    world, running = things
+async def test_a_batch_gives_no_more_rights(things: tuple[FakeCluster, RunningReplica]) -> None:
+    cluster, running = things
     said = await bundle(
         running,
         {"path": "bundles", "method": "POST", "body": {"questions": []}},
         {"path": "//bundles/", "method": "POST", "body": {"questions": []}},
         {"path": "deadletters"},
         {"path": "own", "method": "POST", "body": {}},
-        token=world.token("7", "write"),
+        token=cluster.token("7", "write"),
     )
     assert [part["status"] for part in said] == [404, 404, 403, 403]
     assert (await running.public("POST", "/bundles", json={"questions": []})).status == 401
 
 
-async def test_batches_are_limited(things: tuple[World, Running]) -> None:
+async def test_batches_are_limited(things: tuple[FakeCluster, RunningReplica]) -> None:
     _, running = things
     many = [{"path": "things/1"}] * 101
     answered = await running.call("POST", "/bundles", json={"questions": many}, caller="a")

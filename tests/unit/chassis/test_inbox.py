@@ -18,7 +18,7 @@ from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
-from tests.fakes import Running, World
+from tests.fakes import FakeCluster, RunningReplica
 
 
 @dataclass(frozen=True)
@@ -89,18 +89,18 @@ class RecordingConsumer:
 class Pair:
     """A producer and a consumer, and what each of them stores."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, cluster: FakeCluster) -> None:
+        self.cluster = cluster
         self.consumer = RecordingConsumer()
-        self.producers: list[Running] = []
-        self.consumers: list[Running] = []
+        self.producers: list[RunningReplica] = []
+        self.consumers: list[RunningReplica] = []
 
-    async def start_producer(self) -> Running:
-        self.producers.append(await self.world.start(producer_app, "producer"))
+    async def start_producer(self) -> RunningReplica:
+        self.producers.append(await self.cluster.start(producer_app, "producer"))
         return self.producers[-1]
 
-    async def start_consumer(self) -> Running:
-        self.consumers.append(await self.world.start(self.consumer.app, "consumer"))
+    async def start_consumer(self) -> RunningReplica:
+        self.consumers.append(await self.cluster.start(self.consumer.app, "consumer"))
         return self.consumers[-1]
 
     async def make(self, *ids: str, topic: str = "things") -> None:
@@ -115,7 +115,7 @@ class Pair:
         return self._numbers("consumer", "kept:thing.changed/")
 
     def _numbers(self, app: str, prefix: str) -> dict[str, int]:
-        state = self.world.state(app)
+        state = self.cluster.state(app)
         found = {key.removeprefix(prefix): state.peek(key)["data"] for key in state.keys(prefix)}
         return {id: data["n"] for id, data in found.items()}
 
@@ -124,8 +124,8 @@ class Pair:
 async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
     # Tests poll by themselves, however long they take.
     monkeypatch.setattr("services.chassis.service.POLL_INTERVAL", 3600.0)
-    async with World() as world:
-        pair = Pair(world)
+    async with FakeCluster() as cluster:
+        pair = Pair(cluster)
         await pair.start_producer()
         await pair.start_consumer()
         yield pair
@@ -137,55 +137,55 @@ def ids(count: int) -> list[str]:
 
 async def test_delivered_events_are_handled_with_their_trace(pair: Pair) -> None:
     await pair.make("a")
-    await pair.world.settle(rounds=0)
+    await pair.cluster.settle(rounds=0)
     assert pair.known() == pair.truth() == {"a": 1}
     assert pair.consumer.traces == [pair.consumer.received[0].envelope.traceparent]
     assert (
-        pair.world.state("producer").peek("thing:a")["change"]["traceparent"]
+        pair.cluster.state("producer").peek("thing:a")["change"]["traceparent"]
         in pair.consumer.traces
     )
 
 
 async def test_delivered_events_are_not_fetched(pair: Pair) -> None:
     await pair.make(*ids(20))
-    await pair.world.settle(rounds=5)
+    await pair.cluster.settle(rounds=5)
     assert len(pair.consumer.received) == 20
 
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_events_may_be_lost_duplicated_delayed_and_reordered(pair: Pair, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
-    world = pair.world
-    world.broker.copies = 2
-    world.broker.loses = lambda _: chance.random() < 0.4
+    cluster = pair.cluster
+    cluster.broker.copies = 2
+    cluster.broker.loses = lambda _: chance.random() < 0.4
     for _ in range(4):
-        world.broker.hold()
+        cluster.broker.hold()
         await pair.make(*(chance.choice(ids(30)) for _ in range(40)))
-        world.broker.release(seed)
-        await world.settle(rounds=1)
-    await world.settle()
+        cluster.broker.release(seed)
+        await cluster.settle(rounds=1)
+    await cluster.settle()
     assert pair.known() == pair.truth()
 
 
 async def test_lost_events_arrive_after_two_polls(pair: Pair) -> None:
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     await pair.make(*ids(200))
-    await pair.world.settle(rounds=1)
+    await pair.cluster.settle(rounds=1)
     assert pair.known() == {}
-    await pair.world.settle(rounds=1)
+    await pair.cluster.settle(rounds=1)
     assert pair.known() == pair.truth()
     assert len(pair.known()) == 200
     calls = pair.consumers[0].sidecar.faults.count("invoke")
-    await pair.world.settle(rounds=2)
+    await pair.cluster.settle(rounds=2)
     assert len(pair.consumer.received) == 200
     assert pair.consumers[0].sidecar.faults.count("invoke") == calls + 2
 
 
 async def test_a_broker_that_starts_empty_loses_nothing(pair: Pair) -> None:
-    pair.world.broker.hold()
+    pair.cluster.broker.hold()
     await pair.make(*ids(30))
-    pair.world.broker.forget()
-    await pair.world.settle()
+    pair.cluster.broker.forget()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
 
 
@@ -193,19 +193,19 @@ async def test_a_consumer_that_starts_late_catches_up(pair: Pair) -> None:
     await pair.consumers[0].stop()
     await pair.make(*ids(150), *ids(10))
     await pair.start_consumer()
-    await pair.world.settle()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
 
 
 async def test_a_restarted_consumer_continues_from_its_positions(pair: Pair) -> None:
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     await pair.make(*ids(40))
-    await pair.world.settle(rounds=3)
+    await pair.cluster.settle(rounds=3)
     await pair.consumers[0].kill()
     await pair.make("new")
     pair.consumer.received.clear()
     await pair.start_consumer()
-    await pair.world.settle()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
     assert [event.subject for event in pair.consumer.received] == ["new"]
 
@@ -213,7 +213,7 @@ async def test_a_restarted_consumer_continues_from_its_positions(pair: Pair) -> 
 async def test_a_consumer_that_dies_between_effect_and_answer_gets_the_event_again(
     pair: Pair,
 ) -> None:
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     pair.consumers[0].sidecar.state.faults.crash(
         "compare_and_set", about="kept:", nth=5, after=True
     )
@@ -224,18 +224,18 @@ async def test_a_consumer_that_dies_between_effect_and_answer_gets_the_event_aga
     await pair.consumers[0].kill()
     dying.cancel()
     await pair.start_consumer()
-    await pair.world.settle()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
 
 
 async def test_all_events_of_producers_that_die_and_restart_arrive(pair: Pair) -> None:
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     for n in range(3):
         await pair.make(*ids(10 + n))
         await pair.producers.pop().kill()
         await pair.start_producer()
     # Entries of dead processes settle with time; their events can be fetched at once.
-    await pair.world.settle()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
 
 
@@ -248,11 +248,11 @@ async def test_two_producers_and_two_consumers_agree(pair: Pair) -> None:
         lost["seen"] += 1
         return lost["seen"] % 3 == 0
 
-    pair.world.broker.loses = every_third
+    pair.cluster.broker.loses = every_third
     for _ in range(5):
         await pair.make(*ids(20))
-        await pair.world.settle(rounds=1)
-    await pair.world.settle(rounds=3)
+        await pair.cluster.settle(rounds=1)
+    await pair.cluster.settle(rounds=3)
     assert pair.known() == pair.truth()
     assert set(pair.truth().values()) == {5}
 
@@ -260,18 +260,18 @@ async def test_two_producers_and_two_consumers_agree(pair: Pair) -> None:
 async def test_a_temporary_failure_is_retried(pair: Pair) -> None:
     pair.consumer.failing["a"] = 3
     await pair.make("a", "b")
-    await pair.world.settle(rounds=0)
+    await pair.cluster.settle(rounds=0)
     assert pair.known() == pair.truth()
 
 
 async def test_poison_messages_become_dead_letters_and_block_nothing(pair: Pair) -> None:
     pair.consumer.poison = {"t3"}
-    pair.world.broker.loses = lambda event: event["subject"] == "t3"
+    pair.cluster.broker.loses = lambda event: event["subject"] == "t3"
     await pair.make(*ids(20))
-    await pair.world.settle()
-    pair.world.broker.loses = lambda _: False
+    await pair.cluster.settle()
+    pair.cluster.broker.loses = lambda _: False
     await pair.make("t3")
-    await pair.world.settle()
+    await pair.cluster.settle()
     expected = {id: n for id, n in pair.truth().items() if id != "t3"}
     assert pair.known() == expected
     letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
@@ -287,32 +287,32 @@ async def test_an_event_that_breaks_its_handler_does_not_block_fetched_events(
     pair: Pair,
 ) -> None:
     pair.consumer.broken = {"t3"}
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     await pair.make(*ids(150))
-    await pair.world.settle(rounds=3)
+    await pair.cluster.settle(rounds=3)
     assert set(pair.truth()) - set(pair.known()) == {"t3"}
     letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
     assert [letter["event"]["subject"] for letter in letters] == ["t3"]
 
 
 async def test_a_failing_topic_does_not_block_other_topics(pair: Pair) -> None:
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     pair.consumer.failing["bad"] = 1000
     await pair.make("bad")
     await pair.make("good", topic="others")
-    await pair.world.settle()
-    assert pair.world.state("consumer").peek("kept:other.changed/good") is not None
+    await pair.cluster.settle()
+    assert pair.cluster.state("consumer").peek("kept:other.changed/good") is not None
     pair.consumer.failing.clear()
-    await pair.world.settle()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
 
 
 async def test_an_unavailable_producer_is_polled_again(pair: Pair) -> None:
-    pair.world.broker.loses = lambda _: True
+    pair.cluster.broker.loses = lambda _: True
     await pair.make("a")
     pair.consumers[0].sidecar.faults.fail("invoke", about="producer", times=3)
     await pair.consumers[0].service.inbox.catch_up()
-    await pair.world.settle()
+    await pair.cluster.settle()
     assert pair.known() == pair.truth()
 
 

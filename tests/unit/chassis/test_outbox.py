@@ -44,7 +44,7 @@ class Process:
         self.broker.faults.kill()
 
 
-class World:
+class OutboxHarness:
     def __init__(self) -> None:
         self.state, self.broker = FakeState(), FakeBroker()
         self.processes: list[Process] = []
@@ -64,10 +64,10 @@ class World:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
-    yield world
-    for process in world.processes:
+async def harness() -> AsyncIterator[OutboxHarness]:
+    harness = OutboxHarness()
+    yield harness
+    for process in harness.processes:
         if not process.state.faults.dead.is_set() and not process.broker.faults.dead.is_set():
             await process.outbox.close()
 
@@ -99,13 +99,13 @@ async def dies(process: Process, work: Awaitable[Any]) -> None:
     await asyncio.gather(doomed, *waits, return_exceptions=True)
 
 
-async def test_the_event_of_a_commit_has_all_that_consumers_need(world: World) -> None:
+async def test_the_event_of_a_commit_has_all_that_consumers_need(harness: OutboxHarness) -> None:
     trace = telemetry.start_trace({})
-    one = world.process()
+    one = harness.process()
     await one.make("a")
     await one.make("a")
     await one.published()
-    first, second = world.broker.events("things")
+    first, second = harness.broker.events("things")
     assert first["id"] == "producer:thing:a@1"
     assert second["id"] == "producer:thing:a@2"
     assert second["data"] == {"id": "a", "n": 2}
@@ -119,8 +119,10 @@ async def test_the_event_of_a_commit_has_all_that_consumers_need(world: World) -
     assert second["cause"] == trace.traceparent
 
 
-async def test_journal_entries_of_concurrent_commits_share_their_writes(world: World) -> None:
-    one = world.process()
+async def test_journal_entries_of_concurrent_commits_share_their_writes(
+    harness: OutboxHarness,
+) -> None:
+    one = harness.process()
     await one.make("first")
     await one.published()
     one.state.faults.calls.clear()
@@ -128,17 +130,19 @@ async def test_journal_entries_of_concurrent_commits_share_their_writes(world: W
     assert one.state.faults.count("compare_and_set") == 50
     assert one.state.faults.count("set") <= 3
     await one.published()
-    assert len(world.published()) == 51
+    assert len(harness.published()) == 51
     assert one.broker.faults.count("publish") <= 5
 
 
-async def test_nothing_is_committed_before_its_journal_entry_is_written(world: World) -> None:
-    one = world.process()
+async def test_nothing_is_committed_before_its_journal_entry_is_written(
+    harness: OutboxHarness,
+) -> None:
+    one = harness.process()
     seen: list[str] = []
 
     async def look(call: Call) -> None:
         if call.name == "compare_and_set" and call.about[0].startswith("thing:"):
-            tail = world.state.peek(f"journal:things:{one.outbox.stream}")
+            tail = harness.state.peek(f"journal:things:{one.outbox.stream}")
             seen.extend(key for _, key, _ in tail["notes"] if key == call.about[0])
 
     one.state.faults.before.append(look)
@@ -147,26 +151,26 @@ async def test_nothing_is_committed_before_its_journal_entry_is_written(world: W
 
 
 async def test_without_its_journal_entry_a_commit_does_not_happen(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.storage.commit.COMMIT_TIMEOUT", 0.02)
-    one = world.process()
+    one = harness.process()
     one.state.faults.fail("set", times=1000, error=Unavailable("down"))
     with pytest.raises(Unavailable):
         await one.make("a")
-    assert world.state.peek("thing:a") is None
+    assert harness.state.peek("thing:a") is None
     one.state.faults._faults.clear()
     await one.make("a")
     await one.published()
-    assert world.published() == {"a": 1}
+    assert harness.published() == {"a": 1}
 
 
-async def test_a_document_without_event_data_is_not_published(world: World) -> None:
-    one = world.process()
+async def test_a_document_without_event_data_is_not_published(harness: OutboxHarness) -> None:
+    one = harness.process()
     one.outbox.publishes("thing", "thing.changed", lambda id, data: data if id == "open" else None)
     await one.make("open", "closed")
     await one.published()
-    assert set(world.published()) == {"open"}
+    assert set(harness.published()) == {"open"}
     events, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert [event["subject"] for event in events] == ["open"]
     assert settled == 2
@@ -198,14 +202,14 @@ async def caught_up(process: Process, stream: str, after: int = 0) -> tuple[dict
     ids=["before-entry", "after-entry", "before-commit", "after-commit"],
 )
 async def test_a_crash_loses_nothing_that_was_committed(
-    world: World,
+    harness: OutboxHarness,
     later: Callable[[float], None],
     name: str,
     about: str,
     after: bool,
     committed: bool,
 ) -> None:
-    one, two = world.process(), world.process()
+    one, two = harness.process(), harness.process()
     await one.make("a")
     await one.published()
     one.state.faults.crash(name, about=about, after=after)
@@ -213,53 +217,53 @@ async def test_a_crash_loses_nothing_that_was_committed(
     later(20)
     await two.outbox.recover()
     expected = {"a": 1, "b": 1} if committed else {"a": 1}
-    assert world.published() == expected
+    assert harness.published() == expected
     published, _ = await caught_up(two, one.outbox.stream)
     assert published == expected
 
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_crash_around_publishing_loses_nothing(
-    world: World, later: Callable[[float], None], after: bool
+    harness: OutboxHarness, later: Callable[[float], None], after: bool
 ) -> None:
-    one, two = world.process(), world.process()
+    one, two = harness.process(), harness.process()
     one.broker.faults.crash("publish", after=after)
     await dies(one, one.make("a", "b", "c"))
-    assert world.published() == ({"a": 1, "b": 1, "c": 1} if after else {})
+    assert harness.published() == ({"a": 1, "b": 1, "c": 1} if after else {})
     later(20)
     await two.outbox.recover()
-    assert world.published() == {"a": 1, "b": 1, "c": 1}
-    published = len(world.broker.events("things"))
+    assert harness.published() == {"a": 1, "b": 1, "c": 1}
+    published = len(harness.broker.events("things"))
     await two.outbox.recover()
-    assert len(world.broker.events("things")) == published
+    assert len(harness.broker.events("things")) == published
 
 
-async def test_recovery_skips_a_process_that_may_be_alive(world: World) -> None:
-    one, two = world.process(), world.process()
+async def test_recovery_skips_a_process_that_may_be_alive(harness: OutboxHarness) -> None:
+    one, two = harness.process(), harness.process()
     one.broker.faults.crash("publish")
     await dies(one, one.make("a"))
     assert await two.outbox.recover() == 0
-    assert world.published() == {}
+    assert harness.published() == {}
 
 
 async def test_a_recovery_that_dies_is_continued_by_another_process(
-    world: World, later: Callable[[float], None]
+    harness: OutboxHarness, later: Callable[[float], None]
 ) -> None:
-    one, two, three = world.process(), world.process(), world.process()
+    one, two, three = harness.process(), harness.process(), harness.process()
     one.broker.faults.crash("publish")
     await dies(one, one.make(*(f"t{n}" for n in range(150))))
     later(20)
     two.broker.faults.crash("publish", nth=2)
     await dies(two, two.outbox.recover())
     await three.outbox.recover()
-    assert len(world.published()) == 150
+    assert len(harness.published()) == 150
 
 
 # ── what consumers ask for ──────────────────────────────────────────────────────────────────────
 
 
-async def test_heads_are_the_last_numbers_of_all_streams(world: World) -> None:
-    one, two = world.process(), world.process()
+async def test_heads_are_the_last_numbers_of_all_streams(harness: OutboxHarness) -> None:
+    one, two = harness.process(), harness.process()
     assert await one.outbox.heads() == []
     await one.make("a", "b")
     await two.make("c")
@@ -272,9 +276,9 @@ async def test_heads_are_the_last_numbers_of_all_streams(world: World) -> None:
     "count", [1, SEGMENT_SIZE - 1, SEGMENT_SIZE, SEGMENT_SIZE + 1, 3 * SEGMENT_SIZE + 7]
 )
 async def test_all_commits_can_be_read_from_any_number(
-    world: World, later: Callable[[float], None], count: int
+    harness: OutboxHarness, later: Callable[[float], None], count: int
 ) -> None:
-    one, two = world.process(), world.process()
+    one, two = harness.process(), harness.process()
     for start in range(0, count, 10):
         await one.make(*(f"t{n}" for n in range(start, min(start + 10, count))))
     later(20)
@@ -287,8 +291,8 @@ async def test_all_commits_can_be_read_from_any_number(
             assert len(published) == count - after
 
 
-async def test_an_undecided_commit_is_not_settled(world: World) -> None:
-    one = world.process()
+async def test_an_undecided_commit_is_not_settled(harness: OutboxHarness) -> None:
+    one = harness.process()
     gate = asyncio.Event()
 
     async def wait(call: Call) -> None:
@@ -309,8 +313,8 @@ async def test_an_undecided_commit_is_not_settled(world: World) -> None:
     assert settled == 3
 
 
-async def test_an_unwritten_journal_entry_is_not_settled(world: World) -> None:
-    one = world.process()
+async def test_an_unwritten_journal_entry_is_not_settled(harness: OutboxHarness) -> None:
+    one = harness.process()
     await one.make("a")
     gate = asyncio.Event()
 
@@ -328,9 +332,9 @@ async def test_an_unwritten_journal_entry_is_not_settled(world: World) -> None:
 
 
 async def test_a_commit_during_a_read_is_not_settled_without_its_event(
-    world: World,
+    harness: OutboxHarness,
 ) -> None:
-    one = world.process()
+    one = harness.process()
     await one.make("a")
     gate = asyncio.Event()
 
@@ -352,8 +356,8 @@ async def test_a_commit_during_a_read_is_not_settled_without_its_event(
     assert settled == 1
 
 
-async def test_a_segment_that_fills_during_a_read_is_not_skipped(world: World) -> None:
-    one, two = world.process(), world.process()
+async def test_a_segment_that_fills_during_a_read_is_not_skipped(harness: OutboxHarness) -> None:
+    one, two = harness.process(), harness.process()
     for n in range(SEGMENT_SIZE - 1):
         await one.make(f"t{n}")
 
@@ -373,9 +377,9 @@ async def test_a_segment_that_fills_during_a_read_is_not_skipped(world: World) -
 
 
 async def test_journal_entries_of_another_process_settle_with_time(
-    world: World, later: Callable[[float], None]
+    harness: OutboxHarness, later: Callable[[float], None]
 ) -> None:
-    one, two = world.process(), world.process()
+    one, two = harness.process(), harness.process()
     await one.make("a")
     events, settled = await two.outbox.changes_since(one.outbox.stream, 0, 64)
     assert [event["subject"] for event in events] == ["a"]
@@ -386,11 +390,11 @@ async def test_journal_entries_of_another_process_settle_with_time(
 
 
 async def test_an_unknown_outcome_is_settled_only_when_it_can_no_longer_commit(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.storage.commit.COMMIT_TIMEOUT", 0.02)
     monkeypatch.setattr("services.chassis.storage.commit.SETTLED_AFTER", 0.05)
-    one = world.process()
+    one = harness.process()
     await one.make("a")
     one.state.faults.fail("compare_and_set", about="thing:b", times=1000, after=True)
     one.state.faults.fail("get", about="thing:b", nth=2, times=1000)
@@ -406,12 +410,12 @@ async def test_an_unknown_outcome_is_settled_only_when_it_can_no_longer_commit(
 
 
 async def test_expired_journal_segments_are_skipped(
-    world: World, later: Callable[[float], None]
+    harness: OutboxHarness, later: Callable[[float], None]
 ) -> None:
-    one, two = world.process(), world.process()
+    one, two = harness.process(), harness.process()
     for n in range(SEGMENT_SIZE + 5):
         await one.make(f"t{n}")
-    await world.state.delete(f"journal:things:{one.outbox.stream}:0")
+    await harness.state.delete(f"journal:things:{one.outbox.stream}:0")
     later(20)
     for asked in (one, two):
         published, settled = await caught_up(asked, one.outbox.stream)
@@ -420,64 +424,64 @@ async def test_expired_journal_segments_are_skipped(
 
 
 async def test_a_long_lived_stream_stays_registered(
-    world: World, later: Callable[[float], None]
+    harness: OutboxHarness, later: Callable[[float], None]
 ) -> None:
-    one = world.process()
+    one = harness.process()
     await one.make("a")
     for _ in range(9):
         later(24 * 3600 + 60)
         await one.make("a")
-    two = world.process()
+    two = harness.process()
     await two.make("b")
-    assert one.outbox.stream in world.state.peek("streams:things")
+    assert one.outbox.stream in harness.state.peek("streams:things")
     later(8 * 24 * 3600)
-    three = world.process()
+    three = harness.process()
     await three.make("c")
-    assert list(world.state.peek("streams:things")) == [three.outbox.stream]
+    assert list(harness.state.peek("streams:things")) == [three.outbox.stream]
 
 
 # ── the broker ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_an_unavailable_broker_delays_events_but_no_commit(world: World) -> None:
-    one = world.process()
-    world.broker.down = True
+async def test_an_unavailable_broker_delays_events_but_no_commit(harness: OutboxHarness) -> None:
+    one = harness.process()
+    harness.broker.down = True
     await one.make(*(f"t{n}" for n in range(30)))
     await one.make("t1")
     assert one.outbox.backlog == 31
-    world.broker.down = False
+    harness.broker.down = False
     await one.published()
-    assert world.published() == {f"t{n}": 2 if n == 1 else 1 for n in range(30)}
+    assert harness.published() == {f"t{n}": 2 if n == 1 else 1 for n in range(30)}
 
 
 async def test_a_full_backlog_drops_its_oldest_events(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    harness: OutboxHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "MAX_BACKLOG", 10)
-    one = world.process()
-    world.broker.down = True
+    one = harness.process()
+    harness.broker.down = True
     await one.make(*(f"t{n}" for n in range(30)))
     assert one.outbox.backlog == 10
-    world.broker.down = False
+    harness.broker.down = False
     await one.published()
     published, _ = await caught_up(one, one.outbox.stream)
     assert len(published) == 30
 
 
 async def test_closing_publishes_and_writes_what_is_left(
-    world: World, later: Callable[[float], None]
+    harness: OutboxHarness, later: Callable[[float], None]
 ) -> None:
-    one, two = world.process(), world.process()
+    one, two = harness.process(), harness.process()
     await one.make("a", "b", "c")
     await one.outbox.close()
-    assert len(world.published()) == 3
-    assert world.state.peek(f"journal:things:{one.outbox.stream}")["published"] == 3
+    assert len(harness.published()) == 3
+    assert harness.state.peek(f"journal:things:{one.outbox.stream}")["published"] == 3
     later(20)
     assert await two.outbox.recover() == 0
 
 
-async def test_replicas_that_start_together_all_register(world: World) -> None:
-    processes = [world.process() for _ in range(6)]
+async def test_replicas_that_start_together_all_register(harness: OutboxHarness) -> None:
+    processes = [harness.process() for _ in range(6)]
     await asyncio.gather(*(process.make(f"t{n}") for n, process in enumerate(processes)))
-    registry = world.state.peek("streams:things")
+    registry = harness.state.peek("streams:things")
     assert set(registry) == {process.outbox.stream for process in processes}

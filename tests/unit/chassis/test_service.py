@@ -19,7 +19,7 @@ from services.chassis.security.guards import (
 )
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tests.fakes import APP_TOKEN, Running, World, call, until
+from tests.fakes import APP_TOKEN, FakeCluster, RunningReplica, call, until
 
 
 class Body(BaseModel):
@@ -83,26 +83,28 @@ def public(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
+async def cluster() -> AsyncIterator[FakeCluster]:
+    async with FakeCluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture
-async def inside(world: World) -> Running:
-    return await world.start(private, "things")
+async def inside(cluster: FakeCluster) -> RunningReplica:
+    return await cluster.start(private, "things")
 
 
 @pytest.fixture
-async def outside(world: World) -> Running:
-    return await world.start(public, "gateway")
+async def outside(cluster: FakeCluster) -> RunningReplica:
+    return await cluster.start(public, "gateway")
 
 
 # ── the door ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("token", ["", "wrong", APP_TOKEN + "x", APP_TOKEN.upper(), "\xff"])
-async def test_only_the_sidecar_may_call_a_private_service(inside: Running, token: str) -> None:
+async def test_only_the_sidecar_may_call_a_private_service(
+    inside: RunningReplica, token: str
+) -> None:
     sent = {"dapr-api-token": token, "dapr-caller-app-id": "gateway"}
     for path in ("/headers", "/for-gateway", "/events/x", "/dapr/subscribe", "/nothing"):
         answer = await call(inside.app, "GET", path, headers=sent)
@@ -111,7 +113,7 @@ async def test_only_the_sidecar_may_call_a_private_service(inside: Running, toke
         assert answer.headers["x-request-id"]
 
 
-async def test_health_is_open(inside: Running) -> None:
+async def test_health_is_open(inside: RunningReplica) -> None:
     for path in ("/healthz", "/readyz"):
         answer = await inside.public("GET", path)
         assert answer.status == 200
@@ -120,12 +122,14 @@ async def test_health_is_open(inside: Running) -> None:
     assert (await inside.public("GET", "/readyz")).status == 503
 
 
-async def test_an_empty_token_disables_the_check(world: World) -> None:
-    inside = await world.start(private, "things", app_api_token="")
+async def test_an_empty_token_disables_the_check(cluster: FakeCluster) -> None:
+    inside = await cluster.start(private, "things", app_api_token="")
     assert (await call(inside.app, "GET", "/headers")).status == 200
 
 
-async def test_a_public_service_ignores_an_app_id_that_a_client_sends(outside: Running) -> None:
+async def test_a_public_service_ignores_an_app_id_that_a_client_sends(
+    outside: RunningReplica,
+) -> None:
     forged = {"dapr-caller-app-id": "gateway", "Dapr-Api-Token": "guess", "x-own": "kept"}
     answer = await outside.public("GET", "/headers", headers=forged)
     assert answer.status == 200
@@ -141,13 +145,15 @@ async def test_a_public_service_ignores_an_app_id_that_a_client_sends(outside: R
         *("/changes/x/y?after=0", "/deadletters", "/%64eadletters", "/deadletters/replay"),
     ],
 )
-async def test_a_public_service_hides_the_routes_for_sidecars(outside: Running, path: str) -> None:
+async def test_a_public_service_hides_the_routes_for_sidecars(
+    outside: RunningReplica, path: str
+) -> None:
     answer = await outside.public("GET", path)
     assert answer.status == 401
     assert set(answer.json()) == {"error"}
 
 
-async def test_a_caller_with_two_app_ids_is_refused(inside: Running) -> None:
+async def test_a_caller_with_two_app_ids_is_refused(inside: RunningReplica) -> None:
     reply = inside.sidecar._call(
         "GET",
         "/invoke/things/method/headers",
@@ -175,13 +181,13 @@ async def test_a_caller_with_two_app_ids_is_refused(inside: Running) -> None:
     ],
 )
 async def test_guards_admit_the_callers_that_they_name(
-    world: World, inside: Running, path: str, user: str, scopes: str, status: int
+    cluster: FakeCluster, inside: RunningReplica, path: str, user: str, scopes: str, status: int
 ) -> None:
-    answer = await inside.call("GET", path, token=world.token(user, scopes))
+    answer = await inside.call("GET", path, token=cluster.token(user, scopes))
     assert answer.status == status
 
 
-async def test_without_a_token_only_open_routes_answer(inside: Running) -> None:
+async def test_without_a_token_only_open_routes_answer(inside: RunningReplica) -> None:
     assert (await inside.call("GET", "/open")).json() == "nobody"
     for path in ("/mine", "/apps"):
         assert (await inside.call("GET", path)).status == 401
@@ -189,12 +195,14 @@ async def test_without_a_token_only_open_routes_answer(inside: Running) -> None:
         assert (await inside.call("GET", path, token="bad")).status == 401
 
 
-async def test_a_route_for_a_service_is_for_that_service(inside: Running) -> None:
+async def test_a_route_for_a_service_is_for_that_service(inside: RunningReplica) -> None:
     assert (await inside.call("GET", "/for-gateway", caller="gateway")).status == 200
     assert (await inside.call("GET", "/for-gateway", caller="posts")).status == 403
 
 
-async def test_dead_letters_are_for_the_operator_and_changes_for_services(inside: Running) -> None:
+async def test_dead_letters_are_for_the_operator_and_changes_for_services(
+    inside: RunningReplica,
+) -> None:
     assert (await inside.call("GET", "/deadletters", caller="gateway")).status == 403
     assert (await inside.call("GET", "/deadletters", caller="things")).status == 200
     answer = await inside.call("GET", "/changes", params={"topics": "nothing"})
@@ -204,7 +212,7 @@ async def test_dead_letters_are_for_the_operator_and_changes_for_services(inside
 # ── failures ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_errors_have_one_shape(inside: Running) -> None:
+async def test_errors_have_one_shape(inside: RunningReplica) -> None:
     answer = await inside.call("GET", "/fails")
     assert answer.status == 404
     assert answer.json() == {
@@ -214,7 +222,9 @@ async def test_errors_have_one_shape(inside: Running) -> None:
     }
 
 
-async def test_errors_of_unknown_routes_and_methods_have_the_same_shape(inside: Running) -> None:
+async def test_errors_of_unknown_routes_and_methods_have_the_same_shape(
+    inside: RunningReplica,
+) -> None:
     answer = await inside.call("GET", "/nothing")
     assert (answer.status, answer.json()["code"]) == (404, "not_found")
     answer = await inside.call("DELETE", "/count")
@@ -235,7 +245,7 @@ async def test_errors_of_unknown_routes_and_methods_have_the_same_shape(inside: 
     ],
 )
 async def test_bad_input_is_a_422_that_says_where(
-    inside: Running, content: dict[str, Any], where: str
+    inside: RunningReplica, content: dict[str, Any], where: str
 ) -> None:
     headers = {"content-type": "application/json"}
     answer = await inside.call("POST", "/count", headers=headers, **content)
@@ -245,7 +255,7 @@ async def test_bad_input_is_a_422_that_says_where(
 
 
 async def test_an_internal_error_shows_no_details_but_the_request_id(
-    inside: Running, outside: Running
+    inside: RunningReplica, outside: RunningReplica
 ) -> None:
     answer = await inside.call("GET", "/breaks", headers={"x-request-id": "request-9"})
     assert answer.status == 500
@@ -256,12 +266,12 @@ async def test_an_internal_error_shows_no_details_but_the_request_id(
     assert answer.json() == {"error": "Something went wrong on our side."}
 
 
-async def test_a_public_service_renders_errors_in_its_own_shape(outside: Running) -> None:
+async def test_a_public_service_renders_errors_in_its_own_shape(outside: RunningReplica) -> None:
     assert (await outside.public("GET", "/fails")).json() == {"error": "There is none."}
     assert set((await outside.public("GET", "/nothing")).json()) == {"error"}
 
 
-async def test_every_answer_has_the_requests_id_once(inside: Running) -> None:
+async def test_every_answer_has_the_requests_id_once(inside: RunningReplica) -> None:
     for path in ("/headers", "/fails", "/breaks", "/nothing", "/healthz"):
         answer = await inside.call("GET", path, headers={"x-request-id": "request-7"})
         assert answer.headers.getall("x-request-id") == ["request-7"]
@@ -272,7 +282,7 @@ async def test_every_answer_has_the_requests_id_once(inside: Running) -> None:
 # ── life ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_service_manages_its_resources_and_runs_its_work(world: World) -> None:
+async def test_a_service_manages_its_resources_and_runs_its_work(cluster: FakeCluster) -> None:
     life: list[str] = []
 
     class Resource:
@@ -292,7 +302,7 @@ async def test_a_service_manages_its_resources_and_runs_its_work(world: World) -
         service.background(task)
         return service.create_app()
 
-    running = await world.start(create, "things")
+    running = await cluster.start(create, "things")
     await until(lambda: "ran" in life)
     assert (await running.public("GET", "/healthz")).status == 200
     await running.stop()

@@ -14,7 +14,7 @@ from services.chassis.security.guards import require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
-from tests.fakes import World
+from tests.fakes import FakeCluster
 
 
 @dataclass(frozen=True)
@@ -64,42 +64,42 @@ def consumer(settings: Settings) -> Service:
 
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
 async def test_published_events_arrive_whatever_the_broker_does(like: str) -> None:
-    async with World(like=like) as world:
-        one = await world.start(producer_app, "producer")
-        two = await world.start(producer_app, "producer")
-        await world.start(consumer, "consumer")
-        token = world.token("1")
-        world.broker.hold()
+    async with FakeCluster(like=like) as cluster:
+        one = await cluster.start(producer_app, "producer")
+        two = await cluster.start(producer_app, "producer")
+        await cluster.start(consumer, "consumer")
+        token = cluster.token("1")
+        cluster.broker.hold()
         for i in range(8):
             answer = await [one, two][i % 2].call("POST", f"/things/{i % 3}", token=token)
             assert answer.status == 200
-        world.broker.release(seed=1)
-        world.broker.loses = lambda _: True
+        cluster.broker.release(seed=1)
+        cluster.broker.loses = lambda _: True
         for i in range(40):
             await one.call("POST", f"/things/{i % 3}", token=token)
-        await world.settle()
-        kept = [world.state("consumer").peek(f"copy:{i}")["data"]["likes"] for i in range(3)]
+        await cluster.settle()
+        kept = [cluster.state("consumer").peek(f"copy:{i}")["data"]["likes"] for i in range(3)]
         assert kept == [17, 16, 15]
 
 
 async def test_the_commits_of_a_killed_service_remain() -> None:
-    async with World() as world:
-        one = await world.start(producer_app, "producer")
-        await world.start(consumer, "consumer")
+    async with FakeCluster() as cluster:
+        one = await cluster.start(producer_app, "producer")
+        await cluster.start(consumer, "consumer")
         one.sidecar.broker.faults.crash("publish")
-        assert (await one.call("POST", "/things/1", token=world.token("1"))).status == 200
+        assert (await one.call("POST", "/things/1", token=cluster.token("1"))).status == 200
         await one.sidecar.broker.faults.dead.wait()
         await one.kill()
-        await world.start(producer_app, "producer")
-        await world.settle()
-        assert world.broker.events("things") == []
-        assert world.state("producer").peek("thing:1")["data"]["likes"] == 1
+        await cluster.start(producer_app, "producer")
+        await cluster.settle()
+        assert cluster.broker.events("things") == []
+        assert cluster.state("producer").peek("thing:1")["data"]["likes"] == 1
 
 
 async def test_without_a_token_every_caller_is_refused() -> None:
-    async with World() as world:
-        one = await world.start(producer_app, "producer")
+    async with FakeCluster() as cluster:
+        one = await cluster.start(producer_app, "producer")
         assert (await one.call("POST", "/things/1")).status == 401
-        revoked = world.token("1")
+        revoked = cluster.token("1")
         assert (await one.call("POST", "/things/1", token=revoked)).status == 200
         assert (await one.public("POST", "/things/1", token=revoked)).status == 401

@@ -49,9 +49,9 @@ def test_a_direct_comment_is_for_those_it_mentions() -> None:
     assert audience(visibility="direct", mentions=[{"id": "8"}, {"id": "6"}]) == ("8",)
 
 
-def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
-    told = to_public({name: getattr(COMMENT, name) for name in CommentRecord.__slots__})
-    assert set(told) == set(CommentContract.model_fields)
+def test_events_have_all_fields_of_the_contract_and_no_other() -> None:
+    exported = to_public({name: getattr(COMMENT, name) for name in CommentRecord.__slots__})
+    assert set(exported) == set(CommentContract.model_fields)
 
 
 def test_a_comment_ends_once_and_for_good() -> None:

@@ -28,29 +28,32 @@ async def answering(*answers: Answer) -> AsyncIterator[tuple[DemoApiClient, list
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     say: Callable[[str], None] = said.append
-    async with TestServer(app) as server, DemoApiClient(str(server.make_url("/")), say=say) as door:
-        yield door, said
+    async with (
+        TestServer(app) as server,
+        DemoApiClient(str(server.make_url("/")), say=say) as client,
+    ):
+        yield client, said
 
 
 async def test_the_client_waits_for_a_rate_limit() -> None:
-    async with answering((429, {"retry-after": "0"}), (200, {})) as (door, said):
-        assert await door.request("GET", "/") == {"error": "because"}
+    async with answering((429, {"retry-after": "0"}), (200, {})) as (client, said):
+        assert await client.request("GET", "/") == {"error": "because"}
         assert "a rate limit is reached" in said[0]
 
 
 async def test_a_rate_limit_that_takes_too_long_ends_the_demo() -> None:
-    async with answering((429, {"retry-after": "1800"})) as (door, _):
+    async with answering((429, {"retry-after": "1800"})) as (client, _):
         with pytest.raises(RunnerError, match="nothing is doubled"):
-            await door.request("GET", "/")
+            await client.request("GET", "/")
 
 
 async def test_an_unavailable_service_is_retried() -> None:
-    async with answering((503, {}), (200, {})) as (door, _):
-        assert await door.request("GET", "/") == {"error": "because"}
+    async with answering((503, {}), (200, {})) as (client, _):
+        assert await client.request("GET", "/") == {"error": "because"}
 
 
 async def test_a_refused_request_reports_its_reason() -> None:
-    async with answering((422, {})) as (door, _):
+    async with answering((422, {})) as (client, _):
         with pytest.raises(RequestRefused, match=r"\(422\): because") as refused:
-            await door.request("POST", "/x")
+            await client.request("POST", "/x")
     assert refused.value.status == 422

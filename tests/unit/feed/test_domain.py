@@ -49,31 +49,31 @@ edges = st.lists(
 
 
 @given(edges, st.data())
-def test_a_stance_ends_the_same_whatever_order_the_news_comes_in(
-    news: list[tuple[str, bool, bool]], data: st.DataObject
+def test_relations_converge_whatever_the_order_of_events(
+    edge_changes: list[tuple[str, bool, bool]], data: st.DataObject
 ) -> None:
-    numbered = [(person, f, h, n) for n, (person, f, h) in enumerate(news, start=1)]
+    numbered = [(person, f, h, n) for n, (person, f, h) in enumerate(edge_changes, start=1)]
     jumbled = data.draw(st.permutations(numbered + data.draw(st.lists(st.sampled_from(numbered)))))
 
-    in_order = told(numbered)
-    any_order = told(jumbled)
+    in_order = apply_changes(numbered)
+    any_order = apply_changes(jumbled)
 
     assert any_order.follows.keys() == in_order.follows.keys()
     assert any_order.hidden.keys() == in_order.hidden.keys()
 
 
-def told(news: list[tuple[str, bool, bool, int]]) -> ReaderRelations:
+def apply_changes(edge_changes: list[tuple[str, bool, bool, int]]) -> ReaderRelations:
     stance = ReaderRelations()
-    for person, follows, hides, version in news:
+    for person, follows, hides, version in edge_changes:
         stance = stance.apply_edge(person, follows=follows, hides=hides, version=version)
     return stance
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12), st.data())
-def test_a_shard_of_followers_ends_the_same_whatever_order_the_news_comes_in(
-    news: list[tuple[str, bool]], data: st.DataObject
+def test_a_shard_of_followers_converges_whatever_the_order_of_events(
+    edge_changes: list[tuple[str, bool]], data: st.DataObject
 ) -> None:
-    numbered = [(person, follows, n) for n, (person, follows) in enumerate(news, start=1)]
+    numbered = [(person, follows, n) for n, (person, follows) in enumerate(edge_changes, start=1)]
     expected = {person: follows for person, follows, _ in numbered}
 
     shard = FollowerShard()
@@ -84,13 +84,13 @@ def test_a_shard_of_followers_ends_the_same_whatever_order_the_news_comes_in(
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.data())
-def test_a_block_ends_the_same_whatever_order_the_news_comes_in(
-    news: list[bool], data: st.DataObject
+def test_a_block_converges_whatever_the_order_of_events(
+    edge_changes: list[bool], data: st.DataObject
 ) -> None:
     stance = ReaderRelations()
-    for version in data.draw(st.permutations(range(1, len(news) + 1))):
-        stance = stance.apply_block("b", blocks=news[version - 1], version=version)
-    assert stance.can_see("b") is not news[-1]
+    for version in data.draw(st.permutations(range(1, len(edge_changes) + 1))):
+        stance = stance.apply_block("b", blocks=edge_changes[version - 1], version=version)
+    assert stance.can_see("b") is not edge_changes[-1]
 
 
 def test_a_block_hides_its_author_until_it_is_taken_back() -> None:
@@ -190,7 +190,7 @@ def test_followers_may_do_without_boosts() -> None:
     assert Reader("1", stance).belongs_at_home(boost)
 
 
-def test_pins_are_the_newest_that_were_told() -> None:
+def test_pins_are_the_newest_received() -> None:
     stance = ReaderRelations().apply_pins(["5"], 2).apply_pins(["6"], 1)
     post = a_post(id="5", author="1")
     assert Reader("1", stance).interaction_flags(post, 0) == PINNED
@@ -214,7 +214,7 @@ def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     assert lifted.apply_block("b", blocks=True, version=1).blocked_by == lifted.blocked_by
 
 
-def test_of_blocks_that_are_kept_apart_the_newest_news_counts() -> None:
+def test_of_blocks_kept_apart_the_newest_event_counts() -> None:
     blocked = BlockState().apply(2, blocks=True)
     assert blocked.apply(1, blocks=False) == blocked
     assert blocked.apply(3, blocks=False).apply(2, blocks=True) == BlockState(-3)

@@ -33,7 +33,7 @@ def hours(**uses: dict[str, set[int]]) -> dict[int, dict[str, list[int]]]:
     }
 
 
-def test_what_is_heard_twice_or_in_another_order_counts_once() -> None:
+def test_repeated_or_reordered_events_count_once() -> None:
     parts = [{"sea": prints(n, n + 1)} for n in range(20)] + [{"sun": prints(n)} for n in range(9)]
     once = TrendBucket()
     for part in parts:

@@ -28,7 +28,7 @@ UP = Window(2, min_id="1")
         ("", "", UP, "", False, True, None),
     ],
 )
-def test_one_more_row_tells_whether_there_is_another_page(
+def test_one_more_row_shows_whether_there_is_another_page(
     ids: str, more: str, window: Window, shown: str, newer: bool, older: bool, onward: str | None
 ) -> None:
     assert probe(window).limit == window.limit + 1

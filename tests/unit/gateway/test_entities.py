@@ -130,9 +130,9 @@ def test_a_hashtag_is_complete() -> None:
 
 
 def test_rendered_entities_are_cached_until_they_change() -> None:
-    keeper, authors = rendered(), {ADA.profile.id: parsed(ADA)}
-    first = keeper.status(parsed(VIEW), authors)
-    assert keeper.status(parsed(VIEW), authors) == first
+    renderer, authors = rendered(), {ADA.profile.id: parsed(ADA)}
+    first = renderer.status(parsed(VIEW), authors)
+    assert renderer.status(parsed(VIEW), authors) == first
     changes: list[tuple[dict[str, Any], str, Any]] = [
         ({"favourited": False}, "favourited", False),
         ({"bookmarked": True}, "bookmarked", True),
@@ -144,15 +144,15 @@ def test_rendered_entities_are_cached_until_they_change() -> None:
     ]
     for change, field, value in changes:
         view = parsed(VIEW.model_copy(update=change))
-        assert orjson.loads(keeper.status(view, authors))[field] == value
+        assert orjson.loads(renderer.status(view, authors))[field] == value
 
 
 def test_a_new_follower_count_appears_in_cached_posts() -> None:
-    keeper = rendered()
-    keeper.status(parsed(VIEW), {ADA.profile.id: parsed(ADA)})
+    renderer = rendered()
+    renderer.status(parsed(VIEW), {ADA.profile.id: parsed(ADA)})
     counts = ADA.counts.model_copy(update={"followers": 9})
     author = parsed(ADA.model_copy(update={"counts": counts}))
-    shown = orjson.loads(keeper.status(parsed(VIEW), {ADA.profile.id: author}))
+    shown = orjson.loads(renderer.status(parsed(VIEW), {ADA.profile.id: author}))
     assert shown["account"]["followers_count"] == 9
 
 
@@ -178,13 +178,13 @@ def test_posts_of_missing_authors_are_left_out() -> None:
 
 
 def test_the_byte_cache_is_bounded_and_evicts_the_least_recently_used() -> None:
-    shelf = LruByteCache(10_000)
+    cache = LruByteCache(10_000)
     for n in range(100):
-        shelf.put(n, b"x" * 600)
-        shelf.get(0)
-    assert len(shelf) <= 10
-    assert shelf.get(0) is not None
-    assert shelf.get(1) is None
+        cache.put(n, b"x" * 600)
+        cache.get(0)
+    assert len(cache) <= 10
+    assert cache.get(0) is not None
+    assert cache.get(1) is None
 
 
 def test_suspended_accounts_show_only_their_username() -> None:

@@ -93,7 +93,7 @@ async def test_replicas_merge_the_counts_of_others() -> None:
     await two.ledger.sync()
     assert two.hit().used == 8
     await two.ledger.sync()
-    assert one.hit().used == 7  # has not heard of it yet
+    assert one.hit().used == 7  # does not know it yet
     await one.ledger.sync()
     assert one.hit().used == 10
     assert one.hit().is_exceeded

@@ -165,11 +165,11 @@ async def test_nothing_is_sent_after_the_end() -> None:
 
 
 def test_an_event_is_encoded_once() -> None:
-    news = StreamEvent("delete", b"12")
-    assert news.sse == b"event: delete\ndata: 12\n\n"
-    assert news.frame(("user",)) == '{"stream":["user"],"event":"delete","payload":"12"}'
-    assert news.frame(("user",)) is news.frame(("user",))
-    assert news.frame(("hashtag", "a")) != news.frame(("user",))
+    event = StreamEvent("delete", b"12")
+    assert event.sse == b"event: delete\ndata: 12\n\n"
+    assert event.frame(("user",)) == '{"stream":["user"],"event":"delete","payload":"12"}'
+    assert event.frame(("user",)) is event.frame(("user",))
+    assert event.frame(("hashtag", "a")) != event.frame(("user",))
 
 
 # ── tokens ──────────────────────────────────────────────────────────────────────────────────────

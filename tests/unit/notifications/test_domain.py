@@ -45,7 +45,7 @@ def test_what_was_never_on_is_nothing() -> None:
     assert after([replace(LIKE, on=False, making="")]) is None
 
 
-def test_the_order_of_news_does_not_matter() -> None:
+def test_the_order_of_events_does_not_matter() -> None:
     story = [
         LIKE,
         replace(LIKE, version=2, on=False, making=""),
@@ -124,7 +124,7 @@ def test_a_mute_ends_by_itself() -> None:
     assert stance.admits("2", "2026-01-02")
 
 
-def test_late_news_of_an_edge_is_old() -> None:
+def test_a_late_event_of_an_edge_is_ignored() -> None:
     stance = (
         OwnerRelations().apply_edge("2", HiddenEdge(3, hides=False)).apply_edge("2", HiddenEdge(2))
     )
@@ -162,7 +162,7 @@ def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     assert BlockState(3).apply(4, blocks=False) == BlockState(-4)
 
 
-def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
+def test_subscribers_are_notified_from_their_request_on_and_are_bounded() -> None:
     people = PostSubscribers().apply("2", 1, "2026-01-02").apply("2", 2, "2026-01-05")
     assert people.subscribed_at("2026-01-01") == []
     assert people.subscribed_at("2026-01-03") == ["2"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
 from services.chassis.workflows.plan import CallActivity, ContinueAsNew, Plan, StepFailed
 from services.contracts.limits import LINES, PIECES
-from services.contracts.orders import Order as Told
+from services.contracts.orders import Order as ViewContract
 from services.orders.domain import carts, orders, saga, transitions
 from services.orders.domain.carts import CartEntry, CartRecord
 from services.orders.domain.orders import (
@@ -83,9 +83,9 @@ def test_a_cart_is_claimed_by_one_order_and_only_at_its_revision() -> None:
 
 
 def test_a_new_order_costs_what_its_lines_cost() -> None:
-    told = Told.model_validate(order_view(new()))
-    assert (told.state, told.total, told.paid) == ("placed", 301, False)
-    assert [entry.what for entry in told.history] == ["placed"]
+    view = ViewContract.model_validate(order_view(new()))
+    assert (view.state, view.total, view.paid) == ("placed", 301, False)
+    assert [entry.what for entry in view.history] == ["placed"]
 
 
 def test_only_buyer_and_seller_may_read_an_order() -> None:
@@ -190,7 +190,7 @@ def test_the_log_stays_valid_after_any_sequence_of_transitions(names: list[str])
     assert not ("completed" in whats and order.reversal)
     assert len(set(whats) & {"completed", "cancelled", "failed"}) <= 1
     assert order.is_final == (order.state in FINAL_STATES)
-    Told.model_validate(order_view(order))
+    ViewContract.model_validate(order_view(order))
 
 
 def test_events_are_recorded_once() -> None:

@@ -90,9 +90,9 @@ def test_faults_are_found() -> None:
 
 def test_the_public_view_has_exactly_the_fields_of_the_contract() -> None:
     for payment in (paid(), steps.void(None, "3"), steps.authorize(None, "3", TERMS)):
-        told = rules.to_public(payment)
-        assert set(told) == set(PaymentContract.model_fields)
-        assert PaymentContract.model_validate(told).model_dump() == told
+        exported = rules.to_public(payment)
+        assert set(exported) == set(PaymentContract.model_fields)
+        assert PaymentContract.model_validate(exported).model_dump() == exported
 
 
 @given(st.binary(max_size=100), st.integers(2_000, 10**11), st.integers(-1_000, 1_000))

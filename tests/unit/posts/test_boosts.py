@@ -56,8 +56,8 @@ def test_what_is_for_few_is_not_passed_on(original: Any, user: str) -> None:
 def test_a_boost_is_a_post_that_names_what_it_shows() -> None:
     assert (BOOST.id, BOOST.author, BOOST.visibility, BOOST.text) == ("9", "2", "unlisted", "")
     assert (BOOST.reblog_of_id, BOOST.reblog_of_account_id) == ("5", "1")
-    buried = tombstone(BOOST)
-    assert (buried.reblog_of_id, buried.deleted) == ("5", True)
+    deleted_boost = tombstone(BOOST)
+    assert (deleted_boost.reblog_of_id, deleted_boost.deleted) == ("5", True)
 
 
 def test_a_boost_that_is_over_never_comes_back() -> None:

@@ -97,7 +97,7 @@ def test_visibility_is_public_unless_said_otherwise() -> None:
 # ── making and ending ───────────────────────────────────────────────────────────────────────
 
 
-def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
+def test_events_have_all_fields_of_the_contract_and_no_other() -> None:
     assert set(PUBLIC_FIELDS) == set(PostContract.model_fields)
     assert {"revision", "fingerprint"} == {f.name for f in fields(PostRecord)} - set(PUBLIC_FIELDS)
 
@@ -275,17 +275,17 @@ def test_every_place_a_mark_had_is_remembered(turns: list[bool]) -> None:
     assert len(reaction.past) <= MAX_PAST_IDS
 
 
-def test_others_hear_of_marks_what_the_contract_says() -> None:
+def test_events_of_marks_match_the_contract() -> None:
     reaction = {"on": True, "id": "5", "past": []}
     off = {"on": False, "id": "6", "past": ["4"]}
     old = {"user": "1", "post": "2", "favourite": reaction, "bookmark": off}
     boost = {"on": True, "id": "9", "visibility": "public"}
-    told = mark_rules.to_public({**old, "author": "7", "reblog": boost})
-    assert MarkContract.model_validate(told).model_dump() == told
-    assert (told["author"], told["reblogged"], told["reblog_id"]) == ("7", True, "9")
-    told = mark_rules.to_public(old)  # written before there were boosts
-    assert (told["author"], told["reblogged"], told["reblog_id"]) == ("", False, "")
-    assert (told["favourite_id"], told["bookmark_id"]) == ("5", "")
+    exported = mark_rules.to_public({**old, "author": "7", "reblog": boost})
+    assert MarkContract.model_validate(exported).model_dump() == exported
+    assert (exported["author"], exported["reblogged"], exported["reblog_id"]) == ("7", True, "9")
+    exported = mark_rules.to_public(old)  # written before there were boosts
+    assert (exported["author"], exported["reblogged"], exported["reblog_id"]) == ("", False, "")
+    assert (exported["favourite_id"], exported["bookmark_id"]) == ("5", "")
     assert Interaction("1", "2").bookmark.removed_ids == ()
 
 

@@ -153,9 +153,9 @@ def test_rabbitmq_has_the_exchanges_of_broadcast_declared_as_those_of_pubsub(set
 @pytest.mark.parametrize("name", SETS)
 def test_only_the_gateway_receives_a_broadcast_with_every_replica(name: str) -> None:
     assert component("broadcast", name)["scopes"] == ["gateway"]
-    told = metadata("broadcast", name)
-    assert "{uuid}" in told.get("consumerID", "{uuid}")
-    assert not {"durableName", "queueGroupName"} & told.keys()
+    options = metadata("broadcast", name)
+    assert "{uuid}" in options.get("consumerID", "{uuid}")
+    assert not {"durableName", "queueGroupName"} & options.keys()
 
 
 def test_jetstream_delivers_one_message_at_a_time() -> None:

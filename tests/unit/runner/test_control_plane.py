@@ -39,14 +39,16 @@ def test_only_sidecars_with_workflows_get_their_addresses(run: RunDir) -> None:
     settings = RunSettings(
         run, Path("daprd"), Path(), {None: Path()}, "", addresses, read_topology().workflows
     )
-    told = {
+    arguments = {
         name: [
             each for each in sidecar_spec(replica(name), settings).argv if "-host-address" in each
         ]
         for name in ("posts", "orders")
     }
-    assert told["posts"] == []
-    assert told["orders"] == [f"--{name}-host-address={addresses[name]}" for name in CONTROL_PLANE]
+    assert arguments["posts"] == []
+    assert arguments["orders"] == [
+        f"--{name}-host-address={addresses[name]}" for name in CONTROL_PLANE
+    ]
 
 
 def test_they_listen_on_loopback_on_distinct_ports_and_write_into_the_run_directory(

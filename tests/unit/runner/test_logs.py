@@ -77,15 +77,15 @@ def test_a_service_name_includes_its_sidecar_and_replicas(tmp_path: Path) -> Non
 
 def test_following_goes_on_across_a_rotation(path: Path) -> None:
     path.write_bytes(b"before\n")
-    heard: list[bytes] = []
-    rounds = follow([path], lambda _, chunk: heard.append(chunk), period=0)
+    chunks: list[bytes] = []
+    rounds = follow([path], lambda _, chunk: chunks.append(chunk), period=0)
     next(rounds)
     path.write_bytes(b"before\nafter\n")
     next(rounds)
     path.rename(path.with_name("posts.log.1"))
     path.write_bytes(b"new file\n")
     next(rounds)
-    assert heard == [b"after\n", b"new file\n"]
+    assert chunks == [b"after\n", b"new file\n"]
 
 
 def test_the_terminal_prints_whole_lines_behind_their_name(

@@ -65,11 +65,11 @@ async def test_a_death_during_the_start_is_reported_with_cause_and_last_lines(
     process.start()
     async with asyncio.timeout(30):
         await process.died.wait()
-    told = process.failure_report()
-    assert "child exited with code 3" in told
-    assert "what went wrong" in told
-    assert "going on" not in told
-    assert str(process.log) in told
+    report = process.failure_report()
+    assert "child exited with code 3" in report
+    assert "what went wrong" in report
+    assert "going on" not in report
+    assert str(process.log) in report
     assert process.state == "failed"
 
 
@@ -98,8 +98,8 @@ async def test_a_later_death_causes_a_counted_restart(
     process = make(SLEEP, run, processes)
     returned: list[float] = []
     process.on_recovered = returned.append
-    heard: list[bytes] = []
-    process._echo = lambda _, chunk: heard.append(chunk)
+    chunks: list[bytes] = []
+    process._echo = lambda _, chunk: chunks.append(chunk)
     process.start()
     async with asyncio.timeout(30):
         await process.is_ready.wait()
@@ -111,7 +111,7 @@ async def test_a_later_death_causes_a_counted_restart(
         await process.is_ready.wait()
     assert process.restarts == 1
     assert process.cause == "was killed by SIGKILL"
-    assert b"was killed by SIGKILL: restarting\n" in heard
+    assert b"was killed by SIGKILL: restarting\n" in chunks
     assert len(returned) == 1
 
 

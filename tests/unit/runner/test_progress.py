@@ -1,4 +1,4 @@
-"""Whoever waits is told what is done, how far it is and for how long, also without a terminal."""
+"""Progress lines say what is done, how far it is and for how long, also without a terminal."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def test_a_long_step_is_reported_at_start_regularly_and_at_its_end(
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
     step = Progress("building x")
     assert capsys.readouterr().err == "building x …\n"
-    for seconds, told in ((14, ""), (15, "building x: 1 of 2, 15 s so far\n"), (29, "")):
+    for seconds, printed in ((14, ""), (15, "building x: 1 of 2, 15 s so far\n"), (29, "")):
         now = 100.0 + seconds
         step.update(lambda: "1 of 2")
-        assert capsys.readouterr().err == told
+        assert capsys.readouterr().err == printed
     now = 131.0
     step.update()
     assert capsys.readouterr().err == "building x: 31 s so far\n"
@@ -126,10 +126,10 @@ def test_a_build_reports_downloaded_modules_and_compiled_packages(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert toolchain.build_tool("placement").exists()
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     downloading = r"^downloading the modules of placement: 1 of at most \d+ modules, 0 s so far$"
-    assert re.search(downloading, told, re.MULTILINE)
-    assert "\nbuilding placement: 2 of at most 3 packages, 0 s so far\n" in told
+    assert re.search(downloading, printed, re.MULTILINE)
+    assert "\nbuilding placement: 2 of at most 3 packages, 0 s so far\n" in printed
 
 
 def test_the_progress_of_apt_get_is_parsed() -> None:
@@ -164,11 +164,11 @@ def test_a_background_start_is_reported_while_it_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log, seen = run.logs / "runner.out", run.path / "seen"
-    told: list[str] = []
+    printed: list[str] = []
 
     def wait(_: float) -> None:
-        told.append(capsys.readouterr().err)
-        if "15 s so far" in "".join(told):
+        printed.append(capsys.readouterr().err)
+        if "15 s so far" in "".join(printed):
             seen.touch()
         time.sleep(0.01)
 
@@ -179,7 +179,7 @@ def test_a_background_start_is_reported_while_it_runs(
         assert start._relay_output(run, child, said) == code
         child.kill()
     rest = capsys.readouterr().err
-    everything = "".join(told) + rest
+    everything = "".join(printed) + rest
     assert everything == "starting: 1 of 2, 15 s so far\n" + ("it died\n" if code else "")
 
 

@@ -143,11 +143,11 @@ def up_detached(plan: StartPlan, arguments: list[str]) -> int:
 def _relay_output(run: RunDir, child: subprocess.Popen[bytes], said: IO[str]) -> int:
     """Print the output of a background start until it is ready or has failed."""
     while child.poll() is None:
-        news, state = said.read(), run.read_state()
+        printed, state = said.read(), run.read_state()
         if state.get("runner_pid") == child.pid:  # the runner prints the report only after this
             print_report(state)
             return 0
-        print(news, file=sys.stderr, end="", flush=True)
+        print(printed, file=sys.stderr, end="", flush=True)
         time.sleep(0.05)
     print(said.read(), file=sys.stderr, end="")
     return child.returncode or 1

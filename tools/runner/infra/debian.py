@@ -45,5 +45,5 @@ def _apt_get(what: str, *arguments: str) -> None:
 
 
 def _parse_progress(said: str) -> str:
-    told = _STATUS.findall(said)
-    return f"{float(told[-1][0]):.0f} % ({told[-1][1]})" if told else ""
+    statuses = _STATUS.findall(said)
+    return f"{float(statuses[-1][0]):.0f} % ({statuses[-1][1]})" if statuses else ""

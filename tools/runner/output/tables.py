@@ -27,9 +27,9 @@ def print_report(report: dict[str, Any]) -> None:
         console.print(f"Microgram is at [bold]{report['gateway']}[/bold] ({report['components']})")
     for row in report["infra"]:
         if row["state"] == "external":
-            told = f"{row['service']} at {row['address']} belongs to another process"
-            told += f" ({row['holder']}): `down` does not stop it"
-            console.print(f"note: {told}", markup=False, soft_wrap=True)
+            text = f"{row['service']} at {row['address']} belongs to another process"
+            text += f" ({row['holder']}): `down` does not stop it"
+            console.print(f"note: {text}", markup=False, soft_wrap=True)
     for name, needs in report.get("missed", {}).items():
         console.print(f"note: {name} calls {', '.join(needs)}, which this start leaves out")
 

@@ -201,9 +201,11 @@ class ManagedProcess:
         written = tail(self.log, 200, since=self._log_start)
         lines = [text for line in written if (text := compact(line))] or written
         shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (no output)"
-        told = f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
+        report = f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
         free = shutil.disk_usage(self.log.parent).free
-        return told if free > _LOW_DISK else f"{told}\n  only {free / 1e6:.0f} MB are free there"
+        return (
+            report if free > _LOW_DISK else f"{report}\n  only {free / 1e6:.0f} MB are free there"
+        )
 
 
 def _cause(code: int) -> str:

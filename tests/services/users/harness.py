@@ -13,7 +13,7 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.users.app import create_app
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 _ids = SnowflakeGenerator()
 
@@ -26,25 +26,27 @@ async def _idle_posts(scope: Scope, receive: Receive, send: Send) -> None:
     await OrjsonResponse({"author-counts": {}})(scope, receive, send)
 
 
-async def start(world: World) -> Running:
+async def start(cluster: FakeCluster) -> RunningReplica:
     """Start a replica, beside a posts service without changes."""
-    if _idle_posts not in world.network:
-        world.network.add("posts", _idle_posts)
-    return await world.start(users_app, "users")
+    if _idle_posts not in cluster.network:
+        cluster.network.add("posts", _idle_posts)
+    return await cluster.start(users_app, "users")
 
 
 class UserSession:
     """A user with an access token, and requests to the service."""
 
-    def __init__(self, world: World, users: Running, username: str) -> None:
+    def __init__(self, cluster: FakeCluster, users: RunningReplica, username: str) -> None:
         self.id = _ids.next()
         self.username = username
         self.replica = users
-        self.token = world.token(self.id, username=username)
+        self.token = cluster.token(self.id, username=username)
 
     @classmethod
-    async def registered(cls, world: World, users: Running, username: str) -> UserSession:
-        user = cls(world, users, username)
+    async def registered(
+        cls, cluster: FakeCluster, users: RunningReplica, username: str
+    ) -> UserSession:
+        user = cls(cluster, users, username)
         assert (await user.get("/accounts/me"))["profile"]["id"] == user.id
         return user
 
@@ -74,15 +76,15 @@ class UserSession:
 class UsersDeployment:
     """The users service among fakes of the other services."""
 
-    world: World
-    replica: Running
+    cluster: FakeCluster
+    replica: RunningReplica
 
     async def new_user(self, username: str) -> UserSession:
-        return await UserSession.registered(self.world, self.replica, username)
+        return await UserSession.registered(self.cluster, self.replica, username)
 
     async def new_users(self, *usernames: str) -> list[UserSession]:
         accounts = [await self.new_user(username) for username in usernames]
-        await self.world.settle()
+        await self.cluster.settle()
         return accounts
 
     def calls(self) -> int:
@@ -106,8 +108,8 @@ class UsersDeployment:
             "entityversion": version,
             "data": rest,
         }
-        await self.world.broker.publish(topic, [event])
-        await self.world.settle()
+        await self.cluster.broker.publish(topic, [event])
+        await self.cluster.settle()
 
 
 async def search(user: UserSession, text: str, **params: str) -> list[str]:
@@ -122,7 +124,9 @@ def login_of(user: UserSession) -> dict[str, Any]:
     }
 
 
-async def receive_login(users: Running, user: UserSession, version: int, **status: Any) -> None:
+async def receive_login(
+    users: RunningReplica, user: UserSession, version: int, **status: Any
+) -> None:
     event = {
         "specversion": "1.0",
         "id": f"login.registered:{user.id}@{version}",

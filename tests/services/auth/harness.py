@@ -21,7 +21,7 @@ from services.auth.app import create_app
 from services.auth.domain.authorization_codes import s256_challenge
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tests.fakes import Response, Running, World
+from tests.fakes import FakeCluster, Response, RunningReplica
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -52,15 +52,15 @@ class SettableClock:
 class Auth:
     """A replica of auth, and the requests that the gateway sends it."""
 
-    world: World
+    cluster: FakeCluster
     clock: SettableClock
-    running: Running
+    running: RunningReplica
 
     async def ask(self, target: str, token: str = "", **form: Any) -> Response:
         return await self.running.call("POST", target, json=form, token=token)
 
     async def replica(self, hasher: PasswordHasher | None = None) -> Auth:
-        return Auth(self.world, self.clock, await start(self.world, self.clock, hasher))
+        return Auth(self.cluster, self.clock, await start(self.cluster, self.clock, hasher))
 
     async def register(self, username: str = "ada", token: str = "", **changed: Any) -> Response:
         form = {"username": username, "email": f"{username}@example.org", "password": PASSWORD}
@@ -124,18 +124,18 @@ def proof(app: dict[str, Any]) -> dict[str, str]:
 
 
 async def start(
-    world: World, clock: SettableClock, hasher: PasswordHasher | None = None
-) -> Running:
+    cluster: FakeCluster, clock: SettableClock, hasher: PasswordHasher | None = None
+) -> RunningReplica:
     def create(settings: Settings) -> FastAPI:
         passwords = PasswordHasherPool(hasher or cheap(), waiting=100)
         return create_app(Service(settings), passwords=passwords, clock=clock)
 
-    return await world.start(create, "auth")
+    return await cluster.start(create, "auth")
 
 
 @asynccontextmanager
-async def auth_world() -> AsyncIterator[Auth]:
-    async with World() as world:
-        world.secrets[SIGNING_KEYS_SECRET] = signing_keys("first")
+async def auth_harness() -> AsyncIterator[Auth]:
+    async with FakeCluster() as cluster:
+        cluster.secrets[SIGNING_KEYS_SECRET] = signing_keys("first")
         clock = SettableClock()
-        yield Auth(world, clock, await start(world, clock))
+        yield Auth(cluster, clock, await start(cluster, clock))
