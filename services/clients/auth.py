@@ -9,19 +9,19 @@ from services.chassis.security.caller import Caller
 from services.clients.base import ExportingClient
 from services.clients.paths import numeric_id, path_segment
 from services.contracts.logins import (
-    Address,
     App,
     Authorization,
-    Code,
-    Deleted,
-    Deletion,
-    Grantable,
+    AuthorizationCode,
+    DeletionRequest,
+    DeletionResponse,
+    EmailAddress,
+    GrantableScope,
     KnownLogin,
     LoginDetails,
     NewApp,
     NewSession,
-    Registered,
-    Registration,
+    RegistrationRequest,
+    RegistrationResponse,
     Session,
     Token,
     TokenRequest,
@@ -43,14 +43,14 @@ class AuthClient(ExportingClient):
         """An app. Raises `NotFound`."""
         return await self._get(App, f"apps/{path_segment(client_id)}")
 
-    async def grantable(self, client_id: str, scope: str) -> Grantable:
+    async def grantable(self, client_id: str, scope: str) -> GrantableScope:
         """The scopes that an app would get. Raises what `authorize` would."""
         path = f"apps/{path_segment(client_id)}/grant"
-        return await self._get(Grantable, path, params={"scope": scope})
+        return await self._get(GrantableScope, path, params={"scope": scope})
 
-    async def authorize(self, authorization: Authorization) -> Code:
+    async def authorize(self, authorization: Authorization) -> AuthorizationCode:
         """An authorization code for an app that a person lets in."""
-        return await self._post(Code, "authorizations", json=authorization)
+        return await self._post(AuthorizationCode, "authorizations", json=authorization)
 
     async def issue_token(self, request: TokenRequest) -> Token:
         """An access token for a code, or for an app's own secret."""
@@ -71,17 +71,21 @@ class AuthClient(ExportingClient):
 
     # ── people ──────────────────────────────────────────────────────────────────────────────
 
-    async def register(self, new: Registration, caller: Caller | None = None) -> Registered:
+    async def register(
+        self, new: RegistrationRequest, caller: Caller | None = None
+    ) -> RegistrationResponse:
         """Register a person; with a token for the app that the caller is."""
-        return await self._post(Registered, "registrations", caller, json=new)
+        return await self._post(RegistrationResponse, "registrations", caller, json=new)
 
-    async def delete_account(self, who: Deletion, caller: Caller | None = None) -> Deleted:
+    async def delete_account(
+        self, who: DeletionRequest, caller: Caller | None = None
+    ) -> DeletionResponse:
         """Delete the account of somebody who proves who they are."""
-        return await self._post(Deleted, "deletions", caller, json=who)
+        return await self._post(DeletionResponse, "deletions", caller, json=who)
 
-    async def address(self, user: str) -> Address:
+    async def address(self, user: str) -> EmailAddress:
         """Where somebody is reached by mail. Raises `NotFound` for suspended and deleted users."""
-        return await self._get(Address, f"addresses/{numeric_id(user)}")
+        return await self._get(EmailAddress, f"addresses/{numeric_id(user)}")
 
     async def logins_by_id(self, ids: Iterable[str]) -> list[KnownLogin]:
         """The logins of those of some people who are registered."""

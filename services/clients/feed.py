@@ -16,7 +16,7 @@ from services.clients.json_types.posts import (
     TagUseJson,
 )
 from services.clients.paths import numeric_id, quoted
-from services.contracts.audiences import AudienceQuestion
+from services.contracts.audiences import AudienceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class FeedClient(ExportingClient):
         params = {"limit": str(limit), "offset": str(offset)}
         return await self._get(PageJson, "trends/posts", caller, params)
 
-    async def audience(self, question: AudienceQuestion) -> AudienceJson:
+    async def audience(self, question: AudienceRequest) -> AudienceJson:
         """Which of those who are connected a post is for."""
         return await self._post(AudienceJson, "audiences", json=question)
 

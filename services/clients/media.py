@@ -13,7 +13,7 @@ from services.chassis.security.caller import Caller
 from services.clients.base import Invoker, ServiceClient, decode, given
 from services.clients.paths import numeric_id, quoted
 from services.contracts.data_export import Export
-from services.contracts.posts import Attachment, AttachmentEdit, Portrait
+from services.contracts.posts import Attachment, AttachmentEdit, ProfileImage
 from services.shared.pictures import Picture
 
 UPLOAD_TIMEOUT = 60.0
@@ -48,9 +48,9 @@ class MediaClient(ServiceClient):
         params = given(description=description, focus=focus)
         return decode(Attachment, await self._upload("attachments", data, caller, params))
 
-    async def upload_profile_image(self, data: bytes, kind: str, caller: Caller) -> Portrait:
+    async def upload_profile_image(self, data: bytes, kind: str, caller: Caller) -> ProfileImage:
         """Upload an `avatar` or a `header`."""
-        return decode(Portrait, await self._upload("portraits", data, caller, {"kind": kind}))
+        return decode(ProfileImage, await self._upload("portraits", data, caller, {"kind": kind}))
 
     async def _upload(
         self, path: str, data: bytes, caller: Caller, params: Mapping[str, str]

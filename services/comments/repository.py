@@ -24,7 +24,7 @@ from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments.domain.comments import CommentRecord, to_public
 from services.comments.domain.threads import ThreadRow
 from services.contracts import events
-from services.contracts.limits import PATH
+from services.contracts.limits import MAX_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Repository:
                 above = docs.get(id)
                 if above is None or not above.deleted or above.with_replies:
                     return id
-            if len(path) < PATH:
+            if len(path) < MAX_PATH:
                 break
             path = docs[path[1][0]].path
         return comment.root

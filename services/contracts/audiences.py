@@ -10,11 +10,11 @@ from pydantic import Field
 from services.contracts.accounts import Account, Id, Model
 from services.contracts.posts import Post, PostView
 
-PEOPLE = 2_000
+MAX_USERS = 2_000
 """Users in one request."""
 
 
-class AudienceQuestion(Model):
+class AudienceRequest(Model):
     """A post from an event that the feed may not have received yet.
 
     `users` stream their home timelines, `viewers` stream public channels. A deleted post has the
@@ -23,8 +23,8 @@ class AudienceQuestion(Model):
 
     post: Post
     version: int = Field(ge=1)
-    users: list[Id] = Field(default_factory=list, max_length=PEOPLE)
-    viewers: list[Id] = Field(default_factory=list, max_length=PEOPLE)
+    users: list[Id] = Field(default_factory=list, max_length=MAX_USERS)
+    viewers: list[Id] = Field(default_factory=list, max_length=MAX_USERS)
 
 
 class Audience(Model):
@@ -43,12 +43,12 @@ class Audience(Model):
     conversation: Id = ""
 
 
-class MarksQuestion(Model):
+class MarksRequest(Model):
     """A post with its author, and the users who are about to receive it."""
 
     post: Id
     author: Id
-    users: list[Id] = Field(max_length=PEOPLE)
+    users: list[Id] = Field(max_length=MAX_USERS)
 
 
 class PostMarks(Model):

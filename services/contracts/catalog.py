@@ -22,8 +22,8 @@ Currency = Literal[
 EXPONENTS: Mapping[str, int] = {**dict.fromkeys(get_args(Currency), 2), "JPY": 0, "KWD": 3}
 """Decimal places of a currency's minor unit (ISO 4217)."""
 
-Price = Annotated[int, Field(ge=0, le=limits.PRICE, strict=True)]
-Pieces = Annotated[int, Field(ge=1, le=limits.PIECES, strict=True)]
+Price = Annotated[int, Field(ge=0, le=limits.MAX_PRICE, strict=True)]
+Pieces = Annotated[int, Field(ge=1, le=limits.MAX_PIECES, strict=True)]
 """A number of pieces to buy."""
 
 SHOP: dict[str, Any] = {
@@ -164,12 +164,12 @@ class ProductList(Model):
     last: Id = ""
 
 
-class CardsAsked(Model):
+class ProductsRequest(Model):
     """The products of some posts."""
 
     model_config = examples({"ids": [PRODUCT["id"]]})
 
-    ids: list[Id] = Field(max_length=limits.CARDS)
+    ids: list[Id] = Field(max_length=limits.MAX_CARDS)
 
 
 class NewShop(Model):
@@ -185,7 +185,7 @@ class NewShop(Model):
     )
 
     name: str = Field(max_length=1_000)
-    description: str = Field(default="", max_length=limits.TYPED)
+    description: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     currency: Currency
     idempotency_key: str = Field(default="", max_length=200)
 
@@ -196,7 +196,7 @@ class EditedShop(Model):
     model_config = examples({"name": "Anna & Ben"}, {"archived": True})
 
     name: str | None = Field(default=None, max_length=1_000)
-    description: str | None = Field(default=None, max_length=limits.TYPED)
+    description: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     archived: bool | None = None
 
 
@@ -205,7 +205,7 @@ class NewVariant(Model):
 
     name: str = Field(default="", max_length=1_000)
     price: Price
-    stock: int = Field(default=0, ge=0, le=limits.STOCK, strict=True)
+    stock: int = Field(default=0, ge=0, le=limits.MAX_STOCK, strict=True)
 
 
 class EditedVariant(Model):
@@ -234,7 +234,7 @@ class NewProduct(Model):
 
     shop: Id = Field(max_length=20)
     title: str = Field(max_length=1_000)
-    description: str = Field(default="", max_length=limits.TYPED)
+    description: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
     variants: list[NewVariant] = Field(min_length=1, max_length=100)
     idempotency_key: str = Field(default="", max_length=200)
@@ -250,7 +250,7 @@ class EditedProduct(Model):
     )
 
     title: str | None = Field(default=None, max_length=1_000)
-    description: str | None = Field(default=None, max_length=limits.TYPED)
+    description: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
     variants: list[EditedVariant] | None = Field(default=None, min_length=1, max_length=100)
     archived: bool | None = None
@@ -290,8 +290,8 @@ class StockChange(Model):
         {"delta": 5, "idempotency_key": "delivery-17"}, {"on_hand": 12, "revision": 1}
     )
 
-    on_hand: int | None = Field(default=None, ge=0, le=limits.STOCK, strict=True)
-    delta: int | None = Field(default=None, ge=-limits.STOCK, le=limits.STOCK, strict=True)
+    on_hand: int | None = Field(default=None, ge=0, le=limits.MAX_STOCK, strict=True)
+    delta: int | None = Field(default=None, ge=-limits.MAX_STOCK, le=limits.MAX_STOCK, strict=True)
     revision: int | None = Field(default=None, ge=0)
     idempotency_key: str = Field(default="", max_length=200)
 
@@ -311,7 +311,7 @@ class QuoteRequest(Model):
 
     model_config = examples({"items": [ITEM]})
 
-    items: list[QuoteItem] = Field(min_length=1, max_length=limits.LINES)
+    items: list[QuoteItem] = Field(min_length=1, max_length=limits.MAX_LINES)
 
 
 class QuoteLine(Model):
@@ -377,9 +377,9 @@ class NewReservation(Model):
     )
 
     order: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
-    items: list[ReservedItem] = Field(min_length=1, max_length=limits.LINES)
-    agreed: list[AgreedPrice] = Field(default_factory=list, max_length=limits.LINES)
-    seconds: int = Field(ge=1, le=limits.RESERVED_SECONDS)
+    items: list[ReservedItem] = Field(min_length=1, max_length=limits.MAX_LINES)
+    agreed: list[AgreedPrice] = Field(default_factory=list, max_length=limits.MAX_LINES)
+    seconds: int = Field(ge=1, le=limits.MAX_RESERVATION_SECONDS)
 
 
 ReservationState = Literal[

@@ -37,7 +37,7 @@ class ConversationPage(Model):
     more: Id = ""
 
 
-class ConversationMark(Model):
+class ConversationReadState(Model):
     """Whether the caller has read a conversation."""
 
     read: bool = Field(examples=[True])

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.contracts.accounts import Id, Model, examples
-from services.contracts.limits import HASHTAG_CHARACTERS
+from services.contracts.limits import MAX_HASHTAG_CHARACTERS
 
 
 class FollowedTags(Model):
@@ -22,7 +22,7 @@ class TagFollowed(Model):
 
     model_config = examples({"name": "sea", "following": True})
 
-    name: str = Field(max_length=HASHTAG_CHARACTERS)
+    name: str = Field(max_length=MAX_HASHTAG_CHARACTERS)
     following: bool
 
 
@@ -72,7 +72,7 @@ class TagUse(Model):
     history: list[DayOfTag]
 
 
-class TagNames(Model):
+class TagUseRequest(Model):
     """Hashtags to look up, without the #."""
 
-    names: list[Annotated[str, Field(max_length=HASHTAG_CHARACTERS)]] = Field(max_length=200)
+    names: list[Annotated[str, Field(max_length=MAX_HASHTAG_CHARACTERS)]] = Field(max_length=200)

@@ -61,7 +61,7 @@ class LoginDetails(Login):
     email: str
 
 
-class Address(Model):
+class EmailAddress(Model):
     """The e-mail address of a user, requested by the sender at the moment of sending."""
 
     model_config = examples({"username": "ada", "email": "ada@example.org"})
@@ -120,7 +120,7 @@ class App(Model):
     scopes: str
 
 
-class Grantable(Model):
+class GrantableScope(Model):
     """The scopes that a client would get."""
 
     model_config = examples({"scope": "read write"})
@@ -151,7 +151,7 @@ class Authorization(Model):
     password: str = Field(max_length=256)
 
 
-class Code(Model):
+class AuthorizationCode(Model):
     """An authorization code. It works once, for ten minutes."""
 
     model_config = examples({"code": _CODE})
@@ -251,7 +251,7 @@ class RevokedTokens(Model):
     next: int
 
 
-class Proof(Model):
+class Credentials(Model):
     """A login (username or e-mail address) and its password."""
 
     model_config = examples(_CREDENTIALS)
@@ -260,7 +260,7 @@ class Proof(Model):
     password: str = Field(max_length=256)
 
 
-class NewSession(Proof):
+class NewSession(Credentials):
     """A user logs in to a page of the gateway."""
 
 
@@ -272,7 +272,7 @@ class Session(Model):
     token: str
 
 
-class Registration(Model):
+class RegistrationRequest(Model):
     """A user to register. Auth validates each field."""
 
     model_config = examples(
@@ -292,11 +292,11 @@ class Registration(Model):
     locale: str = Field(default="en", max_length=100)
 
 
-class Deletion(Proof):
+class DeletionRequest(Credentials):
     """A user deletes their account, and proves their identity."""
 
 
-class Deleted(Model):
+class DeletionResponse(Model):
     """The id of the deleted user."""
 
     model_config = examples({"user_id": _LOGIN["user_id"]})
@@ -304,7 +304,7 @@ class Deleted(Model):
     user_id: Id
 
 
-class Registered(Model):
+class RegistrationResponse(Model):
     """The registered user. `token` is for the app that registered them, if an app did."""
 
     model_config = examples(

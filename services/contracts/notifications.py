@@ -77,7 +77,7 @@ class Marker(Model):
     updated_at: str
 
 
-class Read(Model):
+class NewMarker(Model):
     """The newest item that the caller has read of a timeline."""
 
     last_read_id: str = Field(min_length=1, max_length=20, pattern=r"^\d+$")
@@ -86,8 +86,8 @@ class Read(Model):
 class NewMarkers(Model):
     """New markers of the caller. `None` keeps a marker."""
 
-    home: Read | None = None
-    notifications: Read | None = None
+    home: NewMarker | None = None
+    notifications: NewMarker | None = None
 
 
 class UnreadCount(Model):

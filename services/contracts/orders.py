@@ -115,7 +115,7 @@ class NewCart(Model):
 
     model_config = examples({"items": [ITEM]}, {"items": []})
 
-    items: list[QuoteItem] = Field(max_length=limits.LINES)
+    items: list[QuoteItem] = Field(max_length=limits.MAX_LINES)
 
 
 class CartQuantity(Model):
@@ -144,7 +144,7 @@ class NewCheckout(Model):
 
     idempotency_key: str = Field(min_length=1, max_length=200)
     card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
-    expected_total: int = Field(ge=0, le=limits.PAYMENT, strict=True)
+    expected_total: int = Field(ge=0, le=limits.MAX_PAYMENT, strict=True)
     currency: Currency
 
 
@@ -201,7 +201,7 @@ class OrderList(Model):
     last: Id = ""
 
 
-class Rebuilt(Model):
+class RebuildResponse(Model):
     """The result of rebuilding a part of the read models. `next` is the cursor of the next part."""
 
     model_config = examples({"orders": 1200, "mended": 0})

@@ -10,7 +10,7 @@ from services.contracts import limits
 from services.contracts.accounts import Id, Model, examples
 from services.contracts.catalog import Currency
 
-Amount = Annotated[int, Field(ge=1, le=limits.PAYMENT, strict=True)]
+Amount = Annotated[int, Field(ge=1, le=limits.MAX_PAYMENT, strict=True)]
 PaymentState = Literal["pending", "authorized", "declined", "captured", "refunded", "voided"]
 
 

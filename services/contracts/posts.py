@@ -102,7 +102,7 @@ class Post(Model):
     `pictures_kept` means that its author deleted it and may use its pictures in another post for a
     day. A comment is deleted alone or `with_replies`. Replies to a deleted post that is neither a
     comment nor direct are always deleted. `path` holds the posts above a reply with their authors,
-    topmost first: the topmost and the nearest others, at most `limits.PATH`. A boost is a post
+    topmost first: the topmost and the nearest others, at most `limits.MAX_PATH`. A boost is a post
     without text that names the post it shows (`reblog_of_id`).
     """
 
@@ -237,12 +237,12 @@ class NewPost(Model):
         {"text": "Wonderful!", "in_reply_to_id": POST["id"]},
     )
 
-    text: str = Field(default="", max_length=limits.TYPED)
+    text: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
     in_reply_to_id: Id | None = None
     visibility: Visibility | None = None
     sensitive: bool = False
-    spoiler_text: str = Field(default="", max_length=limits.TYPED)
+    spoiler_text: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     language: str | None = Field(default=None, max_length=100)
     product_ids: list[Id] = Field(default_factory=list, max_length=40)
     application: str = Field(default="", max_length=100)
@@ -255,11 +255,11 @@ class EditedPost(Model):
 
     model_config = examples({"text": "Last light, in fact"})
 
-    text: str | None = Field(default=None, max_length=limits.TYPED)
+    text: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
     product_ids: list[Id] | None = Field(default=None, max_length=40)
     sensitive: bool | None = None
-    spoiler_text: str | None = Field(default=None, max_length=limits.TYPED)
+    spoiler_text: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     language: str | None = Field(default=None, max_length=100)
 
 
@@ -331,7 +331,7 @@ class PostVersion(Model):
     created_at: str
 
 
-class Asked(Model):
+class PostsRequest(Model):
     """A request for several posts.
 
     With `around`, they are the thread of that post, from which authors are left out whom the caller
@@ -349,11 +349,11 @@ class AttachmentEdit(Model):
 
     model_config = examples({"description": "Boats in a harbour"})
 
-    description: str | None = Field(default=None, max_length=limits.TYPED)
+    description: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     focus: tuple[float, float] | None = None
 
 
-class Claims(Model):
+class PictureClaims(Model):
     """The pictures that a post claims."""
 
     model_config = examples({"post_id": "116548273934401537", "ids": ["116548273000001537"]})
@@ -362,7 +362,7 @@ class Claims(Model):
     ids: list[Id] = Field(max_length=40)
 
 
-class Release(Model):
+class PictureRelease(Model):
     """A deleted post whose pictures other posts may use."""
 
     model_config = examples({"post_id": "116548273934401537"})
@@ -370,7 +370,7 @@ class Release(Model):
     post_id: Id
 
 
-class Portrait(Model):
+class ProfileImage(Model):
     """The file name of an avatar or header in `media`."""
 
     model_config = examples({"name": "116548273000001537-9f86d081884c7d65-a.jpg"})

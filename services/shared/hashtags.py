@@ -15,7 +15,7 @@ from services.contracts import limits
 SEPARATORS = "\u00b7\u30fb\u200c\u200d"
 """Permitted only inside a hashtag: two middle dots, and the zero-width (non-)joiner."""
 
-_RAW_CHARACTERS = 4 * limits.HASHTAG_CHARACTERS
+_RAW_CHARACTERS = 4 * limits.MAX_HASHTAG_CHARACTERS
 """Longer text is not normalized, which would be slow: at most four characters compose to one."""
 
 
@@ -24,7 +24,7 @@ def normal_tag(raw: str) -> str:
     if len(raw) > _RAW_CHARACTERS:
         return ""
     tag = normalize("NFKC", normalize("NFKC", raw).lower()).rstrip(SEPARATORS)
-    if not 1 <= len(tag) <= limits.HASHTAG_CHARACTERS or not all(map(_in_tag, tag)):
+    if not 1 <= len(tag) <= limits.MAX_HASHTAG_CHARACTERS or not all(map(_in_tag, tag)):
         return ""
     return tag if _starts_correctly(tag) and _is_not_a_number(tag) else ""
 

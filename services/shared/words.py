@@ -40,7 +40,11 @@ def folded(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text, folded, each once."""
-    runs = ("".join(run) for kind, run in groupby(folded(text)[: limits.TYPED], key=_kind) if kind)
+    runs = (
+        "".join(run)
+        for kind, run in groupby(folded(text)[: limits.MAX_TEXT_CODE_POINTS], key=_kind)
+        if kind
+    )
     return list(
         dict.fromkeys(word if has_no_blanks(word) else word[:MAX_WORD_CHARACTERS] for word in runs)
     )

@@ -63,7 +63,7 @@ def product_of(**more: Any) -> Any:
     return {"shop": "{shop}", "title": "x", "variants": [{"price": 1, "stock": 1}]} | more
 
 
-NUMBERS = (-1, 0, limits.PIECES + 1, HUGE, 1.5, "2", "many", None, True, [1])
+NUMBERS = (-1, 0, limits.MAX_PIECES + 1, HUGE, 1.5, "2", "many", None, True, [1])
 """None of which is a quantity."""
 
 QUANTITIES = [
@@ -75,7 +75,7 @@ QUANTITIES = [
     ),
     *(InvalidShopRequest("POST /quotes", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
     InvalidShopRequest(
-        "POST /cart/items", item(limits.PIECES)
+        "POST /cart/items", item(limits.MAX_PIECES)
     ),  # with the one that is there, too many
 ]
 UNKNOWN = [
@@ -168,12 +168,12 @@ UNSOLD: list[dict[str, Any]] = [
     {"variants": []},
     {"variants": [{"price": 1}] * 21},
     {"variants": [{"price": -1}]},
-    {"variants": [{"price": limits.PRICE + 1}]},
+    {"variants": [{"price": limits.MAX_PRICE + 1}]},
     {"variants": [{"price": HUGE}]},
     {"variants": [{"price": 9.99}]},
     {"variants": [{"price": "9.99"}]},
     {"variants": [{"price": 1, "stock": -1}]},
-    {"variants": [{"price": 1, "stock": limits.STOCK + 1}]},
+    {"variants": [{"price": 1, "stock": limits.MAX_STOCK + 1}]},
     {"media_ids": ["1"] * 50},
 ]
 """What no product can be."""
@@ -225,7 +225,7 @@ SELLING = [
             ("{variant}", {"delta": -1_000}, (409, 422)),
             ("{variant}", {"delta": HUGE}, (422,)),
             ("{variant}", {"delta": 0.5}, (422,)),
-            ("{variant}", {"delta": limits.STOCK}, (409, 422)),
+            ("{variant}", {"delta": limits.MAX_STOCK}, (409, 422)),
             (NOWHERE, {"delta": 1}, (404,)),
         )
     ),

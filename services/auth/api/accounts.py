@@ -13,7 +13,7 @@ from services.chassis.errors import NotFound
 from services.chassis.http.openapi import error_responses
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.contracts.logins import Address, KnownLogin, LoginDetails, NewRole
+from services.contracts.logins import EmailAddress, KnownLogin, LoginDetails, NewRole
 
 AdminReader = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
 AdminWriter = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
@@ -71,11 +71,11 @@ def _for_notifications(accounts: AccountService) -> APIRouter:
     router = router_for("notifications", "addresses")
 
     @router.get("/addresses/{user_id}", responses=error_responses(404))
-    async def get_address(user_id: UserId) -> Address:
+    async def get_address(user_id: UserId) -> EmailAddress:
         """Return the e-mail address of a user. Deleted and suspended users have none."""
         for user in await accounts.find([user_id]):
             if not user.suspended:
-                return Address(username=user.username, email=user.email)
+                return EmailAddress(username=user.username, email=user.email)
         raise NotFound("This user does not exist, or is suspended.")
 
     return router

@@ -11,7 +11,7 @@ from services.auth.application.apps import AppService
 from services.auth.domain.clients import OAuthClient
 from services.chassis.errors import NotFound
 from services.chassis.http.openapi import error_responses
-from services.contracts.logins import App, Grantable, NewApp
+from services.contracts.logins import App, GrantableScope, NewApp
 
 ClientId = Annotated[
     str, Path(max_length=100, examples=["b6cVQXlrDFGMTEXCtR1nq7cVZnGn4JmYxLkB6q0sPyE"])
@@ -39,9 +39,9 @@ def create_router(apps: AppService) -> APIRouter:
     @router.get("/apps/{client_id}/grant", responses=error_responses(400, 401, 422))
     async def get_grantable_scopes(
         client_id: ClientId, scope: Annotated[str, Query(max_length=500)] = ""
-    ) -> Grantable:
+    ) -> GrantableScope:
         """Return the scopes that an app would get. An error if it would get none."""
-        return Grantable(scope=await apps.grantable_scopes(client_id, scope))
+        return GrantableScope(scope=await apps.grantable_scopes(client_id, scope))
 
     return router
 

@@ -16,7 +16,12 @@ from services.chassis.errors import Forbidden
 from services.chassis.http.openapi import error_responses
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user
-from services.contracts.logins import Deleted, Deletion, Registered, Registration
+from services.contracts.logins import (
+    DeletionRequest,
+    DeletionResponse,
+    RegistrationRequest,
+    RegistrationResponse,
+)
 
 AppToken = Annotated[Caller | None, Depends(optional_user("write:accounts"))]
 
@@ -28,7 +33,7 @@ def create_router(
     router = router_for("gateway", "registrations")
 
     @router.post("/registrations", responses=error_responses(401, 403, 422, 429))
-    async def register(form: Registration, app: AppToken) -> Registered:
+    async def register(form: RegistrationRequest, app: AppToken) -> RegistrationResponse:
         """Register a user. With an app's own token, also issue that app a token for the user.
 
         The `details` of a 422 say for each field what is wrong with it.
@@ -42,20 +47,20 @@ def create_router(
             await oauth.ensure_can_sign()
         user = await registration.register(new_user)
         signed = await oauth.token_for_new_user(app.client_id, user) if app else None
-        return Registered(
+        return RegistrationResponse(
             user_id=user.user_id,
             username=user.username,
             token=token_body(signed) if signed else None,
         )
 
     @router.post("/deletions", responses=error_responses(401, 403, 422, 429))
-    async def delete_account(form: Deletion, caller: AppToken) -> Deleted:
+    async def delete_account(form: DeletionRequest, caller: AppToken) -> DeletionResponse:
         """Delete an account for good. With a token, only the account of the token's user.
 
         All tokens of the user stop working everywhere within 5 s. The other services delete the
         user's content in the background.
         """
         user_id = caller.user_id if caller else ""
-        return Deleted(user_id=await deletion.delete(form.login, form.password, user_id))
+        return DeletionResponse(user_id=await deletion.delete(form.login, form.password, user_id))
 
     return router

@@ -17,7 +17,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
 from services.contracts.logins import (
     Authorization,
-    Code,
+    AuthorizationCode,
     NewSession,
     Session,
     Token,
@@ -33,13 +33,13 @@ def create_router(oauth: OAuthService, sessions: SessionService) -> APIRouter:
     router = router_for("gateway", "tokens")
 
     @router.post("/authorizations", responses=error_responses(400, 401, 422, 429))
-    async def authorize(form: Authorization) -> Code:
+    async def authorize(form: Authorization) -> AuthorizationCode:
         """Log a user in for an app, and issue a code that the app can redeem once.
 
         `wrong_login` (401) concerns the user; every other error is the app's fault. Errors may be
         sent to the redirect URI only if the redirect URI belongs to the app.
         """
-        return Code(code=await oauth.authorize(form))
+        return AuthorizationCode(code=await oauth.authorize(form))
 
     @router.post("/tokens", responses=error_responses(400, 401, 422))
     async def issue_token(form: TokenRequest) -> Token:

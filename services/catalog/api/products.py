@@ -24,11 +24,11 @@ from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import normalize_id
 from services.contracts.catalog import (
-    CardsAsked,
     EditedProduct,
     NewProduct,
     Product,
     ProductList,
+    ProductsRequest,
     ProductView,
     Quote,
     QuoteRequest,
@@ -94,7 +94,7 @@ def create_router(
         return with_etag(await products.edit(id, wanted, seen, caller))
 
     @router.post("/cards", responses=_CARDS)
-    async def list_cards(asked: CardsAsked, _: OptionalReader) -> OrjsonResponse:
+    async def list_cards(asked: ProductsRequest, _: OptionalReader) -> OrjsonResponse:
         """Return some products as everybody sees them, without those that are not offered."""
         ids = list(dict.fromkeys(normalize_id(id) for id in asked.ids))
         offers = await queries.products(ids, "", stock=False)

@@ -59,7 +59,7 @@ class ShopService:
         try:
             await self._list(caller.user_id, id)
         except ListFull as full:
-            message = f"You can have at most {limits.SHOPS} shops."
+            message = f"You can have at most {limits.MAX_SHOPS} shops."
             raise Conflict(message, code="too_many_shops") from full
         made = await self._repository.shops.update(
             id, lambda kept: rules.create_once(kept, shop(id)), expect_absent=True
@@ -74,7 +74,7 @@ class ShopService:
         """
         by_owner = self._repository.shops_by_owner
         try:
-            await by_owner.insert(user, [[shop]], max_total=limits.SHOPS)
+            await by_owner.insert(user, [[shop]], max_total=limits.MAX_SHOPS)
         except ListFull:
             ids = [row[0] for row in await by_owner.all(user)]
             existing = await self._repository.shops.get_many(ids)
@@ -82,7 +82,7 @@ class ShopService:
             await by_owner.remove(
                 user, [id for id in ids if id not in existing and _is_abandoned(id, now)]
             )
-            await by_owner.insert(user, [[shop]], max_total=limits.SHOPS)
+            await by_owner.insert(user, [[shop]], max_total=limits.MAX_SHOPS)
 
     async def edit(
         self, id: str, wanted: EditedShop, seen: Condition | None, caller: Caller

@@ -104,10 +104,10 @@ class ProductDraft:
     ) -> ProductDraft:
         """Return a valid draft. Raises `Invalid`."""
         chosen = tuple(dict.fromkeys(pictures))
-        if len(chosen) > limits.PICTURES:
-            raise Invalid(f"A product can have at most {limits.PICTURES} pictures.")
-        if not 1 <= len(variants) <= limits.VARIANTS:
-            raise Invalid(f"A product needs 1 to {limits.VARIANTS} variants.")
+        if len(chosen) > limits.MAX_PICTURES:
+            raise Invalid(f"A product can have at most {limits.MAX_PICTURES} pictures.")
+        if not 1 <= len(variants) <= limits.MAX_VARIANTS:
+            raise Invalid(f"A product needs 1 to {limits.MAX_VARIANTS} variants.")
         sold = tuple(replace(one, name=normalize_name(one.name, "A variant")) for one in variants)
         if len({one.name for one in sold}) < len(sold) or len({one.id for one in sold}) < len(sold):
             raise Invalid("Two variants of the product are the same.")

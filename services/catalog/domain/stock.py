@@ -162,8 +162,8 @@ def adjust(stock: StockRecord | None, change: StockAdjustment) -> StockRecord:
     if change.seen is not None:
         check_revision(stock.revision, change.seen)
     pieces = stock.on_hand + change.delta if change.delta is not None else change.on_hand or 0
-    if pieces > limits.STOCK:
-        raise Invalid(f"A stock can have at most {limits.STOCK} pieces.")
+    if pieces > limits.MAX_STOCK:
+        raise Invalid(f"A stock can have at most {limits.MAX_STOCK} pieces.")
     if pieces < stock.held:
         raise Conflict(
             f"{stock.held} pieces are held for orders, so there cannot be {pieces}.",

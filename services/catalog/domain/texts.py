@@ -24,10 +24,10 @@ def normalize_name(text: str, what: str) -> str:
     """Return a name on one line, which may be empty. Raises `Invalid` if it is too long."""
     name = " ".join(clean(text).split())
     characters = graphemes(name)
-    if characters > limits.TITLE_CHARACTERS:
+    if characters > limits.MAX_TITLE_CHARACTERS:
         raise Invalid(
             f"The name of {what.lower()} has {characters} characters;"
-            f" at most {limits.TITLE_CHARACTERS} are allowed."
+            f" at most {limits.MAX_TITLE_CHARACTERS} are allowed."
         )
     return name
 
@@ -36,8 +36,9 @@ def normalize_description(text: str) -> str:
     """Return a description. Raises `Invalid` if it is too long."""
     text = clean(text)
     characters = count(text)
-    if characters > limits.CHARACTERS:
+    if characters > limits.MAX_POST_CHARACTERS:
         raise Invalid(
-            f"The description has {characters} characters; at most {limits.CHARACTERS} are allowed."
+            f"The description has {characters} characters;"
+            f" at most {limits.MAX_POST_CHARACTERS} are allowed."
         )
     return text

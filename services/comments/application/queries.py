@@ -10,7 +10,7 @@ from services.chassis.storage.window import Window
 from services.comments.domain.comments import CommentRecord
 from services.comments.domain.threads import ThreadLimits, ThreadRow, ancestors, descendants
 from services.comments.repository import Repository, ThreadHeads
-from services.contracts.limits import PATH
+from services.contracts.limits import MAX_PATH
 
 MAX_ROWS = 4_096
 """How many comments of a thread are read: the oldest below a post, the newest above it."""
@@ -45,7 +45,7 @@ class ThreadQueries:
     ) -> list[str]:
         rows: list[ThreadRow] = []
         window = Window(MAX_ROWS, max_id=comment.id)
-        if len(comment.path) >= PATH:
+        if len(comment.path) >= MAX_PATH:
             rows = await self._repository.threads.read(heads.thread, window)
         removed = await self._removed_ids(heads.removed, window)
         return ancestors(comment.path, rows, limits.ancestors, removed)

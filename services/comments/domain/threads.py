@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.contracts.limits import PATH
+from services.contracts.limits import MAX_PATH
 
 ThreadRow = list[Any]
 """`[comment id, answered post id, author id]`"""
@@ -40,7 +40,7 @@ def ancestors(
     below its topmost post, which is filled from the rows of the thread.
     """
     ids = [id for id, _ in path]
-    if len(ids) >= PATH:
+    if len(ids) >= MAX_PATH:
         root, *near = ids
         parents = {comment: answered for comment, answered, _ in rows}
         gap: list[str] = []

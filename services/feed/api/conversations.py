@@ -12,7 +12,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
 from services.chassis.storage.window import Window
-from services.contracts.conversations import ConversationMark, ConversationPage
+from services.contracts.conversations import ConversationPage, ConversationReadState
 from services.feed.application.conversation_queries import ConversationQueries
 from services.feed.application.conversations import ConversationService, conversation_not_found
 
@@ -34,7 +34,7 @@ def create_router(conversations: ConversationService, queries: ConversationQueri
 
     @router.post("/{id}/mark", responses=page)
     async def mark(
-        id: PathId, asked: Annotated[ConversationMark, Body()], caller: Writer
+        id: PathId, asked: Annotated[ConversationReadState, Body()], caller: Writer
     ) -> OrjsonResponse:
         """Mark a conversation as read or unread."""
         await queries.get(caller.user_id, id)

@@ -10,8 +10,8 @@ from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_service, require_user
-from services.contracts.discovery import TagNames, TagUse
-from services.contracts.limits import HASHTAG_CHARACTERS
+from services.contracts.discovery import TagUse, TagUseRequest
+from services.contracts.limits import MAX_HASHTAG_CHARACTERS
 from services.contracts.posts import Page
 from services.feed.application.hashtags import HashtagQueries
 from services.feed.application.post_search import PostSearch
@@ -19,7 +19,7 @@ from services.feed.application.post_search import PostSearch
 Limit = Annotated[int, Query(ge=1, le=40)]
 Offset = Annotated[int, Query(ge=0, le=1_000)]
 SearchText = Annotated[str, Query(min_length=1, max_length=500, examples=["low tide"])]
-TagPrefix = Annotated[str, Query(min_length=1, max_length=HASHTAG_CHARACTERS, examples=["se"])]
+TagPrefix = Annotated[str, Query(min_length=1, max_length=MAX_HASHTAG_CHARACTERS, examples=["se"])]
 OptionalReader = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
 Reader = Annotated[Caller, Depends(require_user("read:statuses"))]
 
@@ -60,7 +60,7 @@ def _hashtag_routes(hashtags: HashtagQueries) -> APIRouter:
     many = responses(list[TagUse], "Hashtags with their use.")
 
     @router.post("/hashtags", responses=many)
-    async def uses(asked: Annotated[TagNames, Body()]) -> OrjsonResponse:
+    async def uses(asked: Annotated[TagUseRequest, Body()]) -> OrjsonResponse:
         """Return the use of some hashtags, including unused ones. One state call for all."""
         return OrjsonResponse(await hashtags.uses(asked.names))
 

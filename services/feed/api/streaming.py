@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from services.chassis.security.guards import require_service
-from services.contracts.audiences import Audience, AudienceQuestion
+from services.contracts.audiences import Audience, AudienceRequest
 from services.feed.application.audiences import AudienceQueries
 
 
@@ -14,7 +14,7 @@ def create_router(audiences: AudienceQueries) -> APIRouter:
     router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/audiences", response_model=Audience)
-    async def audience_of(asked: AudienceQuestion) -> Audience:
+    async def audience_of(asked: AudienceRequest) -> Audience:
         """Return which of the connected users a post is for, and what they are shown."""
         return await audiences.find(asked)
 

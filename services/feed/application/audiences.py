@@ -15,7 +15,7 @@ from typing import Any
 from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import id_date
 from services.contracts.accounts import Account, AccountCounts, Profile
-from services.contracts.audiences import Audience, AudienceQuestion
+from services.contracts.audiences import Audience, AudienceRequest
 from services.contracts.posts import Post, PostCounts, PostView
 from services.feed.domain.conversations import conversation_id, memberships
 from services.feed.domain.projections import AccountProjection, PostProjection
@@ -44,7 +44,7 @@ class AudienceQueries:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
-    async def find(self, asked: AudienceQuestion) -> Audience:
+    async def find(self, asked: AudienceRequest) -> Audience:
         """Return the audience of the newest known version of a post.
 
         The stored version may be older than the one asked about, or newer.
@@ -83,7 +83,7 @@ class AudienceQueries:
         docs = await self._repository.home_tags_cache.read(keys)
         return [keys[key] for key, doc in docs.items() if not tags.isdisjoint(doc["data"]["tags"])]
 
-    async def _load(self, asked: AudienceQuestion) -> _PostContext:
+    async def _load(self, asked: AudienceRequest) -> _PostContext:
         """Return a post, the post it boosts, their authors and perhaps the followers.
 
         One state call.

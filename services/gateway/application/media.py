@@ -38,8 +38,8 @@ class MediaUploads:
 
         A long description does not fit into a query string: it is sent after the picture.
         """
-        most = limits.DESCRIPTION_CHARACTERS
-        if len(description) > limits.TYPED or graphemes(description) > most:
+        most = limits.MAX_DESCRIPTION_CHARACTERS
+        if len(description) > limits.MAX_TEXT_CODE_POINTS or graphemes(description) > most:
             raise Invalid(
                 f"Validation failed: Description is too long (maximum is {most} characters)"
             )
@@ -70,8 +70,8 @@ class MediaUploads:
     @asynccontextmanager
     async def _data_of(self, file: UploadFile) -> AsyncIterator[bytes]:
         """The bytes of a picture, while there is memory for it. Raises `TooLarge` or `Invalid`."""
-        if file.size is not None and file.size > limits.PICTURE_BYTES:
-            raise TooLarge(f"A picture may have at most {limits.PICTURE_BYTES >> 20} MiB.")
+        if file.size is not None and file.size > limits.MAX_PICTURE_BYTES:
+            raise TooLarge(f"A picture may have at most {limits.MAX_PICTURE_BYTES >> 20} MiB.")
         if not file.size:
             raise Invalid("Validation failed: The file is empty.")
         async with self._slots:

@@ -72,7 +72,7 @@ class PostPresenter:
         if not ids:
             return {}
         try:
-            products = await self._services.catalog.cards(ids[: limits.CARDS])
+            products = await self._services.catalog.cards(ids[: limits.MAX_CARDS])
         except ServiceError as failure:
             log_failure(failure)
             return {}

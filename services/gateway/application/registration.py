@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.chassis.errors import Invalid, ServiceError
-from services.contracts.logins import Registration
+from services.contracts.logins import RegistrationRequest
 from services.gateway.http.params import RequestParams
 
 _ERROR_CODES = (
@@ -16,9 +16,9 @@ _ERROR_CODES = (
 )
 
 
-def new_registration(form: RequestParams) -> Registration:
-    """A `Registration`, truncated to its bounds. The auth service validates it."""
-    return Registration(
+def new_registration(form: RequestParams) -> RegistrationRequest:
+    """A `RegistrationRequest`, truncated to its bounds. The auth service validates it."""
+    return RegistrationRequest(
         username=form.string("username").strip()[:100],
         email=form.string("email").strip()[:320],
         password=form.string("password")[:1000],

@@ -15,7 +15,7 @@ from services.contracts import limits
 from services.gateway.http.body import MAX_BODY_BYTES, bounded_chunks, too_large
 from services.gateway.http.form_fields import MAX_FIELDS
 
-MAX_DATA_URL_BYTES = limits.PICTURE_BYTES * 3 // 2  # a picture in base64, partly percent-encoded
+MAX_DATA_URL_BYTES = limits.MAX_PICTURE_BYTES * 3 // 2  # in base64, partly percent-encoded
 _EXTENDED_FILENAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
 
 
@@ -49,8 +49,8 @@ class _MultipartParser(MultiPartParser):
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._taken += end - start
-        if self._current_part.file is not None and self._taken > limits.PICTURE_BYTES:
-            raise too_large(limits.PICTURE_BYTES)
+        if self._current_part.file is not None and self._taken > limits.MAX_PICTURE_BYTES:
+            raise too_large(limits.MAX_PICTURE_BYTES)
         super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:

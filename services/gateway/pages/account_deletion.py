@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import ServiceError
-from services.contracts.logins import Deletion
+from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.pages.login_form import login_credentials
@@ -35,7 +35,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         if not body.strict_boolean("sure"):
             return form(login=login, error="Confirm that you are sure.", status=422)
         try:
-            await gateway.services.auth.delete_account(Deletion(**who))
+            await gateway.services.auth.delete_account(DeletionRequest(**who))
         except ServiceError as failure:
             if failure.code == "wrong_login" or failure.status == 429:
                 status = 429 if failure.status == 429 else 422

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from services.chassis.errors import Forbidden, Unauthenticated
 from services.chassis.http.responses import OrjsonResponse
-from services.contracts.logins import Deletion
+from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.reading import read_params
@@ -32,7 +32,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         username stays reserved.
         """
         password = (await read_params(request)).string("password")
-        who = Deletion.model_construct(login=caller.username, password=password[:256])
+        who = DeletionRequest.model_construct(login=caller.username, password=password[:256])
         try:
             await gateway.services.auth.delete_account(who, caller)
         except Unauthenticated as failure:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import normalize_id
 from services.clients.json_types.notifications import MarkerJson
-from services.contracts.notifications import Marker, NewMarkers, Read
+from services.contracts.notifications import Marker, NewMarker, NewMarkers
 from services.gateway.container import Gateway
 from services.gateway.http.form_fields import params_of
 from services.gateway.http.openapi import request_body, responses
@@ -45,7 +45,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         body = await read_params(request)
         read = {name: body.nested(name).optional_string("last_read_id") for name in TIMELINES}
         moved = {
-            name: Read.model_construct(last_read_id=normalize_id(id))
+            name: NewMarker.model_construct(last_read_id=normalize_id(id))
             for name, id in read.items()
             if id
         }

@@ -78,8 +78,8 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         _reject_unsupported(body)
         pictures = body.strings("media_ids")
         described = body.objects("media_attributes") or []
-        if len(described) > limits.PICTURES:
-            raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+        if len(described) > limits.MAX_PICTURES:
+            raise Invalid(f"A post can have at most {limits.MAX_PICTURES} pictures.")
         for picture in described:
             await gateway.uploads.describe(
                 caller,

@@ -19,7 +19,7 @@ from services.chassis.ids import id_time
 from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import ConversationViewJson, PostViewJson
 from services.contracts.accounts import Profile
-from services.contracts.audiences import PEOPLE, AudienceQuestion
+from services.contracts.audiences import MAX_USERS, AudienceRequest
 from services.contracts.notifications import Notification
 from services.contracts.posts import Post
 from services.gateway.container import Gateway
@@ -157,7 +157,7 @@ class StreamDispatcher:
         listening = [user for user in people if self._hub.has_listeners((DIRECT, user))]
         if not listening:
             return
-        question = AudienceQuestion(post=post, version=change.version, viewers=listening)
+        question = AudienceRequest(post=post, version=change.version, viewers=listening)
         audience = await self._gateway.services.feed.audience(question)
         if not audience["conversation"]:  # deleted meanwhile
             return
@@ -202,18 +202,18 @@ class StreamDispatcher:
     ) -> tuple[list[str], set[str], tuple[PostViewJson, Mapping[str, AccountJson]] | None]:
         """The home timelines of a post, users from whom it is hidden, its view and its authors.
 
-        Costs one call for every `PEOPLE` connected users, and none without listeners.
+        Costs one call for every `MAX_USERS` connected users, and none without listeners.
         """
         users = self._hub.listened_arguments(USER)
         homes: list[str] = []
         hidden: set[str] = set()
         shown: tuple[PostViewJson, Mapping[str, AccountJson]] | None = None
-        for start in range(0, max(len(users), len(viewers)), PEOPLE):
-            question = AudienceQuestion(
+        for start in range(0, max(len(users), len(viewers)), MAX_USERS):
+            question = AudienceRequest(
                 post=change.post,
                 version=change.version,
-                users=users[start : start + PEOPLE],
-                viewers=viewers[start : start + PEOPLE],
+                users=users[start : start + MAX_USERS],
+                viewers=viewers[start : start + MAX_USERS],
             )
             audience = await self._gateway.services.feed.audience(question)
             homes += audience["home"]

@@ -9,7 +9,7 @@ from typing import cast
 
 from services.chassis.errors import ServiceError
 from services.clients.json_types.posts import PostJson, PostMarksJson, PostViewJson
-from services.contracts.audiences import PEOPLE
+from services.contracts.audiences import MAX_USERS
 from services.gateway.container import Gateway
 
 LOOKUP_TIMEOUT = 2.0
@@ -26,11 +26,11 @@ async def interactions_of(
     """By user the `PostMarks` of a post, or of the boosted post.
 
     Users without an interaction are left out. Costs one call, which costs posts one state call, for
-    every `PEOPLE` users, however many connections they have. If the call fails, no interactions are
-    known: events are not lost for it.
+    every `MAX_USERS` users, however many connections they have. If the call fails, no interactions
+    are known: events are not lost for it.
     """
     post = (view["reblog"] or view)["post"]
-    parts = [people[start : start + PEOPLE] for start in range(0, len(people), PEOPLE)]
+    parts = [people[start : start + MAX_USERS] for start in range(0, len(people), MAX_USERS)]
     found: InteractionsByUser = {}
     for part in await asyncio.gather(*(_request(gateway, post, part) for part in parts)):
         found |= part

@@ -11,7 +11,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_service, require_user
 from services.chassis.storage.window import normalize_or_missing
-from services.contracts.posts import Attachment, AttachmentEdit, Claims, Release
+from services.contracts.posts import Attachment, AttachmentEdit, PictureClaims, PictureRelease
 from services.media.api.bodies import PICTURE_BODY, read_picture
 from services.media.application.attachments import AttachmentService, attachment_view
 from services.media.application.removal import AttachmentRemoval
@@ -58,13 +58,13 @@ def create_router(attachments: AttachmentService, removal: AttachmentRemoval) ->
         return OrjsonResponse(attachment_view(attachment))
 
     @router.post("/claims", responses=_CLAIMED)
-    async def claim_attachments(claims: Claims, caller: Claimant) -> OrjsonResponse:
+    async def claim_attachments(claims: PictureClaims, caller: Claimant) -> OrjsonResponse:
         """Let a post show pictures of the caller. A repeat changes nothing."""
         claimed = await attachments.claim(claims.post_id, claims.ids, caller)
         return OrjsonResponse([attachment_view(attachment) for attachment in claimed])
 
     @router.post("/releases", dependencies=[Depends(require_service("posts"))], responses=_RELEASED)
-    async def release_attachments(deleted: Release) -> OrjsonResponse:
+    async def release_attachments(deleted: PictureRelease) -> OrjsonResponse:
         """Hide the pictures of a deleted post, and let other posts claim them.
 
         Unless another post claims them within a day, they are removed. A repeat changes nothing.

@@ -12,7 +12,7 @@ from services.chassis.http.preconditions import EntityTags
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_service, require_user
-from services.contracts.posts import Portrait
+from services.contracts.posts import ProfileImage
 from services.media.api.bodies import BYTES, PICTURE_BODY, read_picture
 from services.media.application.attachments import AttachmentService
 from services.media.application.profile_images import ProfileImageService
@@ -24,7 +24,7 @@ FileName = Annotated[
     str, Path(max_length=100, examples=["116548273000001537-9f86d081884c7d65-o.jpg"])
 ]
 
-_PROFILE_IMAGE = responses(Portrait, "The name of the file.", 401, 403, 413, 422, 503)
+_PROFILE_IMAGE = responses(ProfileImage, "The name of the file.", 401, 403, 413, 422, 503)
 _FILE: Responses = {
     200: {
         "description": "The bytes, which never change.",

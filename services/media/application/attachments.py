@@ -107,8 +107,8 @@ class AttachmentService:
         """
         post = normalize_or_missing(post, NO_SUCH_PICTURE)
         wanted = [normalize_or_missing(id, NO_SUCH_PICTURE) for id in dict.fromkeys(ids)]
-        if len(wanted) > limits.PICTURES:
-            raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+        if len(wanted) > limits.MAX_PICTURES:
+            raise Invalid(f"A post can have at most {limits.MAX_PICTURES} pictures.")
         user, attachments = caller.user_id, self._repository.attachments
         found = await attachments.get_many(wanted)
         claimed = {id: rules.claim(found.get(id), user, post) for id in wanted}

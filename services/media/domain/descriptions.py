@@ -17,10 +17,10 @@ def normalize_description(text: str) -> str:
     """Return a description without NUL characters and surrounding blanks. Raises `Invalid`."""
     text = text.replace("\x00", "").strip()
     characters = graphemes(text)
-    if characters > limits.DESCRIPTION_CHARACTERS:
+    if characters > limits.MAX_DESCRIPTION_CHARACTERS:
         raise Invalid(
             f"The description has {characters} characters;"
-            f" at most {limits.DESCRIPTION_CHARACTERS} are allowed."
+            f" at most {limits.MAX_DESCRIPTION_CHARACTERS} are allowed."
         )
     return text
 

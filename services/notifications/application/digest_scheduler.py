@@ -19,7 +19,7 @@ from services.chassis.ids import id_time
 from services.chassis.storage.window import Window
 from services.clients.auth import AuthClient
 from services.clients.users import UsersClient
-from services.contracts.logins import Address
+from services.contracts.logins import EmailAddress
 from services.notifications.adapters import digest_email
 from services.notifications.adapters.digest_email import DigestEmail, EmailPerson
 from services.notifications.application.digest_settings import DUE_LIST_ID, due_position
@@ -151,7 +151,7 @@ class DigestScheduler:
         await self._sidecar.send_mail(address.email, email.subject, email.html)
         return newest
 
-    async def _address(self, owner: str) -> Address | None:
+    async def _address(self, owner: str) -> EmailAddress | None:
         """Return the address of a user, or None if they are suspended or deleted."""
         try:
             return await self._auth.address(owner)

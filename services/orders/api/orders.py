@@ -11,7 +11,7 @@ from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.guards import require_service
 from services.chassis.storage.window import Window
-from services.contracts.orders import NewCheckout, Order, OrderList, Rebuilt
+from services.contracts.orders import NewCheckout, Order, OrderList, RebuildResponse
 from services.orders.api.parameters import Reader, Writer
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.order_commands import OrderCommands
@@ -23,7 +23,7 @@ PageWindow = Annotated[Window, Depends(window())]
 
 _ORDER = responses(Order, "The order.", 401, 403, 404, 409, 422, 503)
 _LIST = responses(OrderList, "A page of orders.", 401, 403, 422)
-_REBUILT = responses(Rebuilt, "How much was repaired.", 403)
+_REBUILT = responses(RebuildResponse, "How much was repaired.", 403)
 
 
 def create_router(

@@ -10,7 +10,7 @@ from typing import Any
 from services.chassis.errors import Conflict, Invalid, NotFound, ServiceError
 from services.chassis.storage.documents import Document
 from services.contracts.catalog import QuoteLine
-from services.contracts.limits import PAYMENT
+from services.contracts.limits import MAX_PAYMENT
 from services.contracts.orders import NewCheckout
 from services.orders.adapters.shop_services import ShopServices
 from services.orders.application.carts import total_price
@@ -174,7 +174,7 @@ class CheckoutService:
         if short:
             message = "There is not enough stock for this order."
             raise Conflict(message, code="out_of_stock", variants=short)
-        if cost > PAYMENT:
+        if cost > MAX_PAYMENT:
             raise Invalid("The total is more than can be paid at once.")
         return _terms(user, lines)
 

@@ -34,7 +34,7 @@ class ProjectionRebuild:
         self._repository = repository
 
     async def run(self) -> dict[str, int]:
-        """Rebuild everything and return a `Rebuilt`.
+        """Rebuild everything and return a `RebuildResponse`.
 
         Two state calls for each hundred orders and each list.
         """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.chassis.errors import Conflict, Invalid, NotFound
-from services.contracts.limits import LINES, PIECES
+from services.contracts.limits import MAX_LINES, MAX_PIECES
 from services.orders.domain.orders import OrderRecord
 
 
@@ -101,10 +101,10 @@ def clear_claim(cart: CartRecord | None, order: str) -> CartRecord | None:
 
 
 def _with_items(cart: CartRecord, items: list[CartEntry], shop: str) -> CartRecord:
-    if len(items) > LINES:
-        raise Invalid(f"A cart can have at most {LINES} different items.")
-    if any(item.quantity > PIECES for item in items):
-        raise Invalid(f"At most {PIECES} pieces of an item can be ordered at once.")
+    if len(items) > MAX_LINES:
+        raise Invalid(f"A cart can have at most {MAX_LINES} different items.")
+    if any(item.quantity > MAX_PIECES for item in items):
+        raise Invalid(f"At most {MAX_PIECES} pieces of an item can be ordered at once.")
     if tuple(items) == cart.items:
         return cart
     return replace(cart, items=tuple(items), shop=shop if items else "", revision=cart.revision + 1)

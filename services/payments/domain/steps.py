@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.chassis.errors import Conflict, Invalid, NotFound
-from services.contracts.limits import REFUNDS
+from services.contracts.limits import MAX_REFUNDS
 from services.payments.domain import ledger
 from services.payments.domain.ledger import LedgerEntry, LedgerLine
 from services.payments.domain.payments import (
@@ -78,8 +78,8 @@ def refund(
     wanted = most if amount is None else amount
     if not 0 < wanted <= most:
         raise Conflict(f"At most {most} can be given back.", code="too_much")
-    if sum(step.kind == REFUND for step in known.steps) >= REFUNDS:
-        raise Invalid(f"An order can have at most {REFUNDS} refunds.")
+    if sum(step.kind == REFUND for step in known.steps) >= MAX_REFUNDS:
+        raise Invalid(f"An order can have at most {MAX_REFUNDS} refunds.")
     return _with_step(known, PaymentStep(name, wanted, rest=amount is None))
 
 

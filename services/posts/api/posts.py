@@ -10,7 +10,7 @@ from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.contracts.posts import Asked, EditedPost, NewPost, PostVersion
+from services.contracts.posts import EditedPost, NewPost, PostsRequest, PostVersion
 from services.posts.api.dependencies import (
     CHANGE_RESPONSES,
     POST_RESPONSES,
@@ -51,7 +51,9 @@ def create_router(queries: PostQueries, posts: PostService, deletion: PostDeleti
         return OrjsonResponse([seen.view() for seen in found.values()])
 
     @router.post("/posts/views", responses=many_posts("The visible posts.", 401, 403, 404))
-    async def views_of(asked: Annotated[Asked, Body()], caller: OptionalReader) -> OrjsonResponse:
+    async def views_of(
+        asked: Annotated[PostsRequest, Body()], caller: OptionalReader
+    ) -> OrjsonResponse:
         """Return the visible ones of many posts, in that order, or the visible part of a thread."""
         ids = [parse_post_id(id) for id in asked.ids]
         if asked.around is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from services.chassis.security.guards import require_service
-from services.contracts.audiences import MarksQuestion, PostMarks
+from services.contracts.audiences import MarksRequest, PostMarks
 from services.posts.domain.interactions import Interaction
 from services.posts.repository import Repository
 
@@ -15,7 +15,7 @@ def create_router(repository: Repository) -> APIRouter:
     router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/marks", response_model=dict[str, PostMarks])
-    async def marks(asked: MarksQuestion) -> dict[str, PostMarks]:
+    async def marks(asked: MarksRequest) -> dict[str, PostMarks]:
         """Return what some users did with a post, without users who did nothing."""
         interactions, pinned = await repository.interactions_on(
             asked.post, asked.author, asked.users

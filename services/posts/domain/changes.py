@@ -53,7 +53,7 @@ def create_post(
 
 def _reply_path(parent: PostRecord) -> tuple[tuple[str, str], ...]:
     path = (*parent.path, (parent.id, parent.author))
-    return path if len(path) <= limits.PATH else (path[0], *path[1 - limits.PATH :])
+    return path if len(path) <= limits.MAX_PATH else (path[0], *path[1 - limits.MAX_PATH :])
 
 
 def create_once(existing: PostRecord | None, post: PostRecord) -> PostRecord:

@@ -92,20 +92,21 @@ def _unique(ids: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_length(characters: int) -> None:
-    if characters > limits.CHARACTERS:
+    if characters > limits.MAX_POST_CHARACTERS:
         raise Invalid(
-            f"The text has {characters} characters. The limit is {limits.CHARACTERS} characters."
+            f"The text has {characters} characters."
+            f" The limit is {limits.MAX_POST_CHARACTERS} characters."
         )
 
 
 def _check_pictures(pictures: tuple[str, ...]) -> None:
-    if len(pictures) > limits.PICTURES:
-        raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+    if len(pictures) > limits.MAX_PICTURES:
+        raise Invalid(f"A post can have at most {limits.MAX_PICTURES} pictures.")
 
 
 def _check_products(products: tuple[str, ...]) -> None:
-    if len(products) > limits.PRODUCT_TAGS:
-        raise Invalid(f"A post can show at most {limits.PRODUCT_TAGS} products.")
+    if len(products) > limits.MAX_PRODUCT_TAGS:
+        raise Invalid(f"A post can show at most {limits.MAX_PRODUCT_TAGS} products.")
 
 
 def _check_content(text: str, pictures: tuple[str, ...]) -> None:

@@ -21,8 +21,8 @@ class PinnedPosts:
         """Return the pins with a post. A repetition changes nothing. Raises `Invalid` if full."""
         if post in self.posts:
             return self
-        if len(self.posts) >= limits.PINS:
-            raise Invalid(f"You already pinned {limits.PINS} posts. Unpin one first.")
+        if len(self.posts) >= limits.MAX_PINS:
+            raise Invalid(f"You already pinned {limits.MAX_PINS} posts. Unpin one first.")
         return PinnedPosts(self.account, (post, *self.posts))
 
     def without_posts(self, removed: Collection[str]) -> PinnedPosts:

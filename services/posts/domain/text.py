@@ -20,8 +20,10 @@ def hashtags(found: Iterable[Entity]) -> tuple[str, ...]:
     Raises `Invalid` for too many.
     """
     tags = tags_in(found)
-    if len(tags) > limits.HASHTAGS:
-        raise Invalid(f"A post can have at most {limits.HASHTAGS} hashtags. It has {len(tags)}.")
+    if len(tags) > limits.MAX_HASHTAGS:
+        raise Invalid(
+            f"A post can have at most {limits.MAX_HASHTAGS} hashtags. It has {len(tags)}."
+        )
     return tags
 
 
@@ -32,8 +34,8 @@ def mentioned_usernames(found: Iterable[Entity], host: str) -> tuple[str, ...]:
     too many.
     """
     names = names_in(found, host)
-    if len(names) > limits.MENTIONS:
+    if len(names) > limits.MAX_MENTIONS:
         raise Invalid(
-            f"A post can mention at most {limits.MENTIONS} people. It mentions {len(names)}."
+            f"A post can mention at most {limits.MAX_MENTIONS} people. It mentions {len(names)}."
         )
     return names

@@ -12,7 +12,7 @@ from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import Window
 from services.contracts.discovery import TagFollowed, TagList
-from services.contracts.limits import HASHTAG_CHARACTERS
+from services.contracts.limits import MAX_HASHTAG_CHARACTERS
 from services.shared.hashtags import normal_tag
 from services.users.api.parameters import FollowReader, FollowWriter
 from services.users.application.followed_tags import FollowedTagService
@@ -20,7 +20,7 @@ from services.users.domain.followed_tags import MAX_FOLLOWED_TAGS
 
 
 async def _hashtag(
-    name: Annotated[str, Path(min_length=1, max_length=HASHTAG_CHARACTERS, examples=["sea"])],
+    name: Annotated[str, Path(min_length=1, max_length=MAX_HASHTAG_CHARACTERS, examples=["sea"])],
 ) -> str:
     """The name in its normal form. Raises `Invalid` for a name that is no hashtag."""
     hashtag = normal_tag(name)

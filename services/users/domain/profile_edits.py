@@ -77,18 +77,20 @@ def _validated_parts(edit: ProfileEdit) -> dict[str, Any]:
 
 def _usernames_in(texts: Sequence[str], host: str) -> tuple[str, ...]:
     found = (one for text in texts for one in entities(text))
-    return names_in(found, host)[: limits.MENTIONS]
+    return names_in(found, host)[: limits.MAX_MENTIONS]
 
 
 def _display_name(text: str) -> str:
     name = _single_line(text)
-    return _within_limit(name, graphemes(name), limits.DISPLAY_NAME_CHARACTERS, "The display name")
+    return _within_limit(
+        name, graphemes(name), limits.MAX_DISPLAY_NAME_CHARACTERS, "The display name"
+    )
 
 
 def _note(text: str) -> str:
     plain = _TEXT_CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     note = _without_surrogates(plain).strip()
-    return _within_limit(note, count(note), limits.NOTE_CHARACTERS, "The bio")
+    return _within_limit(note, count(note), limits.MAX_NOTE_CHARACTERS, "The bio")
 
 
 def _fields(fields: Sequence[UserProfileField]) -> tuple[UserProfileField, ...]:
@@ -96,12 +98,12 @@ def _fields(fields: Sequence[UserProfileField]) -> tuple[UserProfileField, ...]:
         UserProfileField(_single_line(field.name), _single_line(field.value)) for field in fields
     ]
     lines = [line for line in lines if line.name or line.value]
-    if len(lines) > limits.PROFILE_FIELDS:
-        raise Invalid(f"A profile has at most {limits.PROFILE_FIELDS} fields.")
+    if len(lines) > limits.MAX_PROFILE_FIELDS:
+        raise Invalid(f"A profile has at most {limits.MAX_PROFILE_FIELDS} fields.")
     for line in lines:
         for part, text in (("name", line.name), ("value", line.value)):
             _within_limit(
-                text, graphemes(text), limits.PROFILE_FIELD_CHARACTERS, f"A field's {part}"
+                text, graphemes(text), limits.MAX_PROFILE_FIELD_CHARACTERS, f"A field's {part}"
             )
     return tuple(lines)
 

@@ -41,7 +41,9 @@ class Anna:
     @classmethod
     async def comes(cls, harness: CatalogHarness) -> Anna:
         me = harness.person()
-        shop, *_ = [await me.create_shop(f"Shop {number}") for number in range(limits.SHOPS - 1)]
+        shop, *_ = [
+            await me.create_shop(f"Shop {number}") for number in range(limits.MAX_SHOPS - 1)
+        ]
         product, variant = await me.create_product(shop=shop)
         return cls(harness, me, shop, product, variant)
 
@@ -122,7 +124,7 @@ async def test_a_list_entry_without_a_shop_is_removed_when_the_list_is_full() ->
     async with FakeCluster() as cluster:
         town = await CatalogHarness.start(cluster)
         anna = town.person()
-        for number in range(limits.SHOPS - 1):
+        for number in range(limits.MAX_SHOPS - 1):
             await anna.create_shop(f"Shop {number}")
         faults = town.catalog.sidecar.state.faults
         faults.fail("compare_and_set", about="shop:", error=RuntimeError("cut off"))
@@ -134,4 +136,4 @@ async def test_a_list_entry_without_a_shop_is_removed_when_the_list_is_full() ->
             await anna.create_shop("x")
         await town.cluster.settle()
         shops = (await anna.request_ok("GET", f"/shops?owner={anna.id}&limit=40"))["shops"]
-        assert len(shops) == limits.SHOPS
+        assert len(shops) == limits.MAX_SHOPS

@@ -150,8 +150,8 @@ async def test_only_the_owner_may_edit(harness: CatalogHarness) -> None:
         {"variants": [{"price": 10**12}]},
         {"variants": [{"price": 1, "stock": -1}]},
         {"variants": [{"name": "a", "price": 1}, {"name": " a ", "price": 2}]},
-        {"variants": [{"name": str(n), "price": 1} for n in range(limits.VARIANTS + 1)]},
-        {"media_ids": [str(n) for n in range(limits.PICTURES + 1)]},
+        {"variants": [{"name": str(n), "price": 1} for n in range(limits.MAX_VARIANTS + 1)]},
+        {"media_ids": [str(n) for n in range(limits.MAX_PICTURES + 1)]},
     ],
     ids=str,
 )
@@ -165,7 +165,7 @@ async def test_invalid_input_is_refused(harness: CatalogHarness, wrong: dict[str
 
 async def test_the_number_of_shops_is_limited(harness: CatalogHarness) -> None:
     anna = harness.person()
-    for number in range(limits.SHOPS):
+    for number in range(limits.MAX_SHOPS):
         await anna.create_shop(f"Shop {number}")
     await harness.cluster.settle()
     refused = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
@@ -342,7 +342,7 @@ async def test_a_quote_has_the_current_prices(harness: CatalogHarness) -> None:
     refused = await harness.catalog.call("POST", "/quotes", json={"items": unknown})
     assert (refused.status, refused.json()["code"]) == (404, "not_sold")
     assert refused.json()["variants"] == ["5", "6"]
-    for quantity in (0, -1, limits.PIECES + 1, 1.5):
+    for quantity in (0, -1, limits.MAX_PIECES + 1, 1.5):
         wrong = {"items": [item | {"quantity": quantity}]}
         assert (await harness.catalog.call("POST", "/quotes", json=wrong)).status == 422
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.errors import Unavailable
-from services.contracts.limits import PATH
+from services.contracts.limits import MAX_PATH
 from tests.fakes import Call, FakeCluster
 from tests.services.comments.harness import CommentsHarness, comments_app
 from tests.services.posts.harness import PostsUser, posts_app
@@ -145,7 +145,7 @@ async def test_below_more_deleted_comments_than_a_path_names_the_thread_holds_to
 ) -> None:
     ann, bob = harness.add_user("ann"), harness.add_user("bob")
     ids = [await ann.create_post("0")]
-    for n in range(1, 2 * PATH + 5):
+    for n in range(1, 2 * MAX_PATH + 5):
         ids.append(await bob.create_post(str(n), in_reply_to_id=ids[-1]))
     await harness.cluster.settle()
     for id in ids[2:-1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.contracts.comments import Comment, ReplyCount
-from services.contracts.limits import PATH
+from services.contracts.limits import MAX_PATH
 from tests.services.comments.harness import CommentsHarness
 
 NOTHING: dict[str, list[str]] = {"ancestors": [], "descendants": []}
@@ -36,10 +36,10 @@ async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(
 ) -> None:
     ann = harness.add_user("ann")
     ids = [await ann.create_post("0")]
-    for n in range(1, 3 * PATH):
+    for n in range(1, 3 * MAX_PATH):
         ids.append(await ann.create_post(str(n), in_reply_to_id=ids[-1]))
     await harness.cluster.settle()
-    middle = 2 * PATH
+    middle = 2 * MAX_PATH
     assert await harness.thread(ids[middle], ann) == {
         "ancestors": ids[:middle],
         "descendants": ids[middle + 1 :],

@@ -143,7 +143,7 @@ async def test_an_upload_with_a_too_large_content_length_is_refused_unread(
         "/attachments",
         token=harness.ann,
         data=PHOTO,
-        headers={"content-length": str(limits.PICTURE_BYTES + 1)},
+        headers={"content-length": str(limits.MAX_PICTURE_BYTES + 1)},
     )
     assert (answer.status, answer.json()["code"]) == (413, "too_large")
 
@@ -153,7 +153,7 @@ async def test_an_upload_with_a_false_content_length_is_refused(harness: MediaHa
         "POST",
         "/attachments",
         token=harness.ann,
-        data=PHOTO + bytes(limits.PICTURE_BYTES),
+        data=PHOTO + bytes(limits.MAX_PICTURE_BYTES),
         headers={"content-length": "9"},
     )
     assert answer.status == 413
@@ -204,7 +204,7 @@ async def test_a_profile_image_is_one_file(harness: MediaHarness) -> None:
 
 
 def test_the_published_limits_are_those_of_the_decoder() -> None:
-    assert (limits.PICTURE_BYTES, limits.PICTURE_PIXELS) == (MAX_BYTES, MAX_PIXELS)
+    assert (limits.MAX_PICTURE_BYTES, limits.MAX_PICTURE_PIXELS) == (MAX_BYTES, MAX_PIXELS)
 
 
 # ── describing ──────────────────────────────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ class Ann:
     async def comes(cls, harness: PostsHarness) -> Ann:
         ann, ben = harness.add_user(f"ann{next(_names)}"), harness.add_user(f"ben{next(_names)}")
         posts = {"one": await ann.create_post("one"), "two": await ann.create_post("two")}
-        for number in range(limits.PINS - 1):
+        for number in range(limits.MAX_PINS - 1):
             pinned = await ann.create_post(f"pinned {number}")
             await ann.request_ok("POST", f"/posts/{pinned}/pin")
             posts[f"pinned {number}"] = pinned

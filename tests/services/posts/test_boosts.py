@@ -331,13 +331,13 @@ async def test_boosting_costs_the_same_number_of_calls_at_any_number_of_boosts(
 
 async def test_pins_are_ones_own_few_and_newest_first(harness: PostsHarness) -> None:
     ann, bob = harness.add_user("ann"), harness.add_user("bob")
-    ids = [await ann.create_post(str(n)) for n in range(limits.PINS + 1)]
+    ids = [await ann.create_post(str(n)) for n in range(limits.MAX_PINS + 1)]
     views = await asyncio.gather(*(ann.request("POST", f"/posts/{id}/pin") for id in ids))
-    assert sorted(view.status for view in views) == [200] * limits.PINS + [422]
+    assert sorted(view.status for view in views) == [200] * limits.MAX_PINS + [422]
     pinned = [v["post"]["id"] for v in await bob.request_ok("GET", f"/accounts/{ann.id}/pins")]
-    assert len(pinned) == limits.PINS
+    assert len(pinned) == limits.MAX_PINS
     assert [view["pinned"] for view in await ann.request_ok("GET", f"/accounts/{ann.id}/pins")] == (
-        [True] * limits.PINS
+        [True] * limits.MAX_PINS
     )
     assert not any(v["pinned"] for v in await bob.request_ok("GET", f"/accounts/{ann.id}/pins"))
     await ann.request_ok("DELETE", f"/posts/{pinned[0]}")

@@ -19,7 +19,7 @@ from services.comments.domain.comments import (
 )
 from services.comments.domain.threads import ancestors, descendants
 from services.contracts.comments import Comment as CommentContract
-from services.contracts.limits import PATH
+from services.contracts.limits import MAX_PATH
 
 COMMENT = CommentRecord("3", "9", "1", "2", ("7",), "public", "2026-05-10T05:12:31.402Z")
 POST: dict[str, Any] = {
@@ -80,11 +80,11 @@ def chain(length: int) -> tuple[list[str], list[list[str]]]:
     return ids, [[low, high, "9"] for high, low in itertools.pairwise(ids)]
 
 
-@given(st.integers(1, 3 * PATH))
+@given(st.integers(1, 3 * MAX_PATH))
 def test_all_that_is_above_is_found_however_deep(depth: int) -> None:
     ids, rows = chain(depth)
     path = [(id, "9") for id in ids]
-    cut = path if depth <= PATH else [path[0], *path[1 - PATH :]]
+    cut = path if depth <= MAX_PATH else [path[0], *path[1 - MAX_PATH :]]
     assert ancestors(cut, rows, 1000) == ids
 
 
@@ -95,7 +95,7 @@ def test_of_too_many_above_the_topmost_and_the_nearest_are_shown() -> None:
 
 
 def test_a_gap_that_cannot_be_filled_is_left_open() -> None:
-    path = [(f"{n:04}", "9") for n in (0, *range(50, 50 + PATH - 1))]
+    path = [(f"{n:04}", "9") for n in (0, *range(50, 50 + MAX_PATH - 1))]
     assert ancestors(path, [["0050", "0049", "9"]], 1000) == [
         "0000",
         "0049",

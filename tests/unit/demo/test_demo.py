@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from services.contracts.limits import (
-    CHARACTERS,
-    DISPLAY_NAME_CHARACTERS,
-    NOTE_CHARACTERS,
-    TITLE_CHARACTERS,
+    MAX_DISPLAY_NAME_CHARACTERS,
+    MAX_NOTE_CHARACTERS,
+    MAX_POST_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
 )
 from tools.demo import image_generator
 from tools.demo.command import fill_demo
@@ -61,11 +61,13 @@ def test_people_and_posts_keep_the_rules_and_cannot_be_confused() -> None:
     for person in people:
         assert len(person.username) <= 30
         assert person.username.replace("_", "").isalnum()
-        assert len(person.name) <= DISPLAY_NAME_CHARACTERS
-        assert len(person.note) <= NOTE_CHARACTERS
+        assert len(person.name) <= MAX_DISPLAY_NAME_CHARACTERS
+        assert len(person.note) <= MAX_NOTE_CHARACTERS
         captions = [post.caption for post in person.posts]
         assert len(set(captions)) == len(captions)
-        assert all(len(caption) <= CHARACTERS and "{" not in caption for caption in captions)
+        assert all(
+            len(caption) <= MAX_POST_CHARACTERS and "{" not in caption for caption in captions
+        )
     said = [(person, post) for person, post, _ in DemoDataset(20).comments()]
     assert len(set(said)) == len(said)
     assert all(person != post.author for person, post in itertools.islice(said, 50))
@@ -80,7 +82,7 @@ def test_shops_sell_different_products_and_no_one_buys_from_themselves() -> None
     for person in DemoDataset(MAX_PEOPLE).people:
         products = list_products(person)
         assert len({product.title for product in products}) == PRODUCTS
-        assert all(len(p.title) <= TITLE_CHARACTERS and p.variants for p in products)
+        assert all(len(p.title) <= MAX_TITLE_CHARACTERS and p.variants for p in products)
 
 
 @pytest.mark.parametrize("people", [-1, 0, 1, 101])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
 from services.chassis.workflows.plan import CallActivity, ContinueAsNew, Plan, StepFailed
-from services.contracts.limits import LINES, PIECES
+from services.contracts.limits import MAX_LINES, MAX_PIECES
 from services.contracts.orders import Order as ViewContract
 from services.orders.domain import carts, orders, saga, transitions
 from services.orders.domain.carts import CartEntry, CartRecord
@@ -56,9 +56,9 @@ def test_a_cart_has_items_of_one_shop_until_it_is_empty() -> None:
 
 def test_a_cart_has_limits() -> None:
     with pytest.raises(Invalid):
-        carts.replace_items(None, [CartEntry("1", str(n), 1) for n in range(LINES + 1)], "7")
+        carts.replace_items(None, [CartEntry("1", str(n), 1) for n in range(MAX_LINES + 1)], "7")
     with pytest.raises(Invalid):
-        carts.replace_items(None, [CartEntry("1", "2", PIECES), CartEntry("1", "2", 1)], "7")
+        carts.replace_items(None, [CartEntry("1", "2", MAX_PIECES), CartEntry("1", "2", 1)], "7")
     with pytest.raises(NotFound):
         carts.set_quantity(None, "2", 1)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Forbidden, NotFound
-from services.contracts.limits import PAYMENT
+from services.contracts.limits import MAX_PAYMENT
 from services.contracts.payments import Payment as PaymentContract
 from services.payments.adapters.webhooks import WebhookSecret
 from services.payments.domain import ledger, signatures, steps
@@ -16,7 +16,7 @@ from services.payments.domain.faults import find_faults
 from services.payments.domain.ledger import LedgerEntry, LedgerLine
 from services.payments.domain.payments import PaymentRecord, PaymentTerms, ProviderResult
 
-amounts = st.integers(1, PAYMENT)
+amounts = st.integers(1, MAX_PAYMENT)
 TERMS = PaymentTerms("1", "2", 10_000, "EUR", "tok_ok")
 DONE = ProviderResult("done")
 

@@ -103,7 +103,7 @@ def test_pins_are_few_each_there_once_newest_first(turns: list[tuple[bool, int]]
             pins, expected = pins.without_posts({post}), [id for id in expected if id != post]
         elif post in expected:
             assert pins.with_post(post) is pins
-        elif len(expected) < limits.PINS:
+        elif len(expected) < limits.MAX_PINS:
             pins, expected = pins.with_post(post), [post, *expected]
         else:
             with pytest.raises(Invalid):

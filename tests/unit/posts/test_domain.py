@@ -57,14 +57,17 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 
 @pytest.mark.parametrize("character", ["日", FAMILY, "e\u0301"])
 def test_characters_are_counted_as_people_see_them(character: str) -> None:
-    text = character * limits.CHARACTERS
+    text = character * limits.MAX_POST_CHARACTERS
     assert PostDraft.create(text).text == text
     with pytest.raises(Invalid):
         PostDraft.create(text, spoiler_text=character)
 
 
 def test_a_link_counts_as_a_short_one_however_long_it_is() -> None:
-    link, left = "https://example.org/" + "x" * 500, limits.CHARACTERS - limits.LINK_CHARACTERS - 1
+    link, left = (
+        "https://example.org/" + "x" * 500,
+        limits.MAX_POST_CHARACTERS - limits.LINK_CHARACTERS - 1,
+    )
     assert PostDraft.create(f"{'a' * left} {link}")
     with pytest.raises(Invalid):
         PostDraft.create(f"{'a' * (left + 1)} {link}")
@@ -103,12 +106,12 @@ def test_events_have_all_fields_of_the_contract_and_no_other() -> None:
 
 
 def test_a_reply_remembers_whom_it_answers_and_the_nearest_posts_above() -> None:
-    above = tuple((str(n), "9") for n in range(limits.PATH))
+    above = tuple((str(n), "9") for n in range(limits.MAX_PATH))
     parent = a_post("7", author="2", path=above)
     reply = create_post(PostDraft.create("yes"), id="8", author="1", now=NOW, parent=parent)
     assert (reply.in_reply_to_id, reply.in_reply_to_account_id) == ("7", "2")
     assert reply.path == (above[0], *above[2:], ("7", "2"))
-    assert len(reply.path) == limits.PATH
+    assert len(reply.path) == limits.MAX_PATH
 
 
 def test_a_post_is_deleted_by_its_author_and_a_comment_by_whoever_made_the_topmost_post() -> None:

@@ -100,7 +100,7 @@ def test_every_hashtag_between_other_text_is_found_once(words: list[str], betwee
 @example("#co\u0140")
 def test_hashtags_of_any_text_are_in_normal_form(text: str) -> None:
     for tag in tags_in(entities(text)):
-        assert 1 <= len(tag) <= limits.HASHTAG_CHARACTERS
+        assert 1 <= len(tag) <= limits.MAX_HASHTAG_CHARACTERS
         assert normal_tag(tag) == tag
         assert tags_in(entities(f"#{tag}")) == (tag,)
         assert tag[-1] not in SEPARATORS
@@ -306,8 +306,8 @@ def test_a_count_is_never_more_than_the_characters_and_what_links_add(text: str)
 )
 @pytest.mark.parametrize("start", ["", "#a", "@a@", "https://a/", "https://"])
 def test_no_text_takes_more_than_a_moment(start: str, hostile: str) -> None:
-    """Texts of the greatest accepted size, `limits.TYPED`."""
-    text = (start + hostile * limits.TYPED)[: limits.TYPED]
+    """Texts of the greatest accepted size, `limits.MAX_TEXT_CODE_POINTS`."""
+    text = (start + hostile * limits.MAX_TEXT_CODE_POINTS)[: limits.MAX_TEXT_CODE_POINTS]
     took = []
     for _ in range(3):  # the machine may be busy
         began = thread_time()

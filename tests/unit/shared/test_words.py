@@ -54,7 +54,7 @@ def test_words_of_any_text_are_in_it_and_folded_once(text: str) -> None:
     "hostile", ["a", "\u0301\u0316", "\ufdfa", "青", "क्", "a青", "\u0e31", "_ "]
 )
 def test_no_text_takes_more_than_a_moment(hostile: str) -> None:
-    text = ("a" + hostile * limits.TYPED)[: limits.TYPED]
+    text = ("a" + hostile * limits.MAX_TEXT_CODE_POINTS)[: limits.MAX_TEXT_CODE_POINTS]
     took = []
     for _ in range(3):  # the machine may be busy
         began = thread_time()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from services.clients.paths import numeric_id
-from services.contracts.notifications import NewMarkers, Read
+from services.contracts.notifications import NewMarker, NewMarkers
 from services.gateway.graphql.context import Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.account_mutations import AccountMutations
@@ -53,7 +53,7 @@ class Mutation(CatalogMutations, OrderMutations, AccountMutations, PostMutations
     async def read_notifications(
         self, info: Info, last_read_id: strawberry.ID
     ) -> strawberry.ID | None:
-        read = Read.model_construct(last_read_id=numeric_id(last_read_id))
+        read = NewMarker.model_construct(last_read_id=numeric_id(last_read_id))
         new = NewMarkers.model_construct(notifications=read)
         await info.context.changes.notifications.move_markers(new, info.context.me)
         return last_read_id

@@ -52,13 +52,13 @@ OptionalReader = Annotated[Caller | None, Depends(optional_user("read:shop"))]
 class StockCount(Model):
     """The number of pieces in stock."""
 
-    on_hand: int = Field(ge=0, le=limits.STOCK, strict=True, examples=[12])
+    on_hand: int = Field(ge=0, le=limits.MAX_STOCK, strict=True, examples=[12])
 
 
 class StockDelta(Model):
     """The change of the number of pieces in stock."""
 
-    delta: int = Field(ge=-limits.STOCK, le=limits.STOCK, strict=True, examples=[5])
+    delta: int = Field(ge=-limits.MAX_STOCK, le=limits.MAX_STOCK, strict=True, examples=[5])
 
 
 def create_router(gateway: Gateway) -> APIRouter:

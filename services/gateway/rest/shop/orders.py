@@ -47,7 +47,7 @@ class Checkout(Model):
     )
 
     card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
-    expected_total: int = Field(ge=0, le=limits.PAYMENT, strict=True)
+    expected_total: int = Field(ge=0, le=limits.MAX_PAYMENT, strict=True)
     currency: Currency
     idempotency_key: str = Field(default="", max_length=200)
 
