@@ -18,7 +18,7 @@ from services.media.exports import api as exports
 from services.media.exports.collector import ExportCollector
 from services.media.exports.repository import ExportRepository
 from services.media.exports.service import ExportService
-from services.media.exports.worker import ExportWorker
+from services.media.exports.worker import POLL_INTERVAL, TURN_PAUSE, ExportWorker
 from services.media.repository import Repository
 
 
@@ -35,7 +35,7 @@ def create_app(service: Service, images: ImageProcessor | None = None) -> FastAP
     export_repository = ExportRepository(service)
     collector = ExportCollector(repository, service.sidecar, service.settings.public_url)
     worker = ExportWorker(export_repository, collector, service.sidecar)
-    service.background(worker.run)
+    service.every(TURN_PAUSE, worker.run, name="exports", at_start=True, max_backoff=POLL_INTERVAL)
     export_service = ExportService(export_repository, worker, service.sidecar, ids=ids)
     subscribe(service, removal, profile_images, export_service.delete)
     return service.create_app(

@@ -39,8 +39,9 @@ class SidecarMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        is_sidecar = self._authenticate(scope)
-        request_id = (b"x-request-id", self._start_trace(scope).encode())
+        headers = dict(scope["headers"])
+        is_sidecar = self._authenticate(scope, headers)
+        request_id = (b"x-request-id", self._start_trace(headers).encode())
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -59,9 +60,8 @@ class SidecarMiddleware:
             response = await self._handle(HTTPConnection(scope), error)
             await response(scope, receive, send_with_id)
 
-    def _authenticate(self, scope: Scope) -> bool:
+    def _authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Whether the sidecar sent a request; the caller's name is removed where it did not."""
-        headers = dict(scope["headers"])
         given = headers.get(b"dapr-api-token", b"")
         is_sidecar = not self._token or compare_digest(given, self._token)
         if not is_sidecar:
@@ -81,8 +81,7 @@ class SidecarMiddleware:
         return path in self.OPEN or (self._public and not path.startswith(self.INTERNAL))
 
     @staticmethod
-    def _start_trace(scope: Scope) -> str:
-        headers = dict(scope["headers"])
+    def _start_trace(headers: dict[bytes, bytes]) -> str:
         trace = telemetry.start_trace(
             {name: headers.get(name.encode(), b"").decode("latin-1") for name in _TRACE_HEADERS}
         )

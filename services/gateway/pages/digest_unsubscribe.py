@@ -36,6 +36,6 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 async def _stop(gateway: Gateway, body: RequestParams) -> None:
     owner, key = body.string("of")[:20], body.string("key")[:100]
     if not key:
-        raise NotFound("This link is no longer valid.")
+        raise NotFound("The link is incomplete. Open the whole link from your newest digest.")
     link = DigestStop.model_construct(owner=numeric_id(owner), key=key)
     await gateway.services.notifications.stop_digest(link)

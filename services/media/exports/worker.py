@@ -13,6 +13,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import ServiceError
@@ -26,7 +27,10 @@ from services.media.exports.part_maker import PartMaker
 from services.media.exports.repository import ALL, ExportRepository
 
 POLL_INTERVAL = 5.0
-"""Seconds between two looks for work."""
+"""Seconds between two looks for work, unless the worker is woken."""
+
+TURN_PAUSE = 0.02
+"""Seconds between the end of one look for work and the wait for the next; it grows on failures."""
 
 MAX_PARTS_PER_TURN = 50
 """How many parts of one archive are made before the next archive has its turn."""
@@ -62,18 +66,12 @@ class ExportWorker:
         self._woken.set()
 
     async def run(self) -> None:
-        """Work for as long as the service runs."""
-        while True:
-            try:
-                async with asyncio.timeout(POLL_INTERVAL * random.uniform(0.7, 1.3)):  # noqa: S311
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-            self._woken.clear()
-            try:
-                await self.process_pending()
-            except ServiceError as error:
-                log.warning("could not look for exports", extra={"why": error.message})
+        """Look for work once: when woken, or after `POLL_INTERVAL`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_INTERVAL * random.uniform(0.7, 1.3)):  # noqa: S311
+                await self._woken.wait()
+        self._woken.clear()
+        await self.process_pending()
 
     async def process_pending(self) -> None:
         """Do what is to be done now. Two state calls if nothing is.

@@ -61,7 +61,10 @@ class DigestSettings:
         """Disable digests by the link in a mail, without a login. Raises `NotFound`."""
         kept = await self._repository.digests.get(owner)
         if kept is None or not kept.key or not _is_equal(kept.key, key):
-            raise NotFound("This link is not valid any more.")
+            raise NotFound(
+                "The link does not belong to the current subscription."
+                " Open the link from your newest digest."
+            )
         await self.set_enabled(owner, on=False)
 
     async def delete(self, owner: str) -> None:

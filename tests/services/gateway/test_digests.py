@@ -51,7 +51,9 @@ async def test_digests_are_enabled_and_unsubscribed_by_link(
     for wrong in ("x", "\u00e9"):
         refused = await mailing.ask("POST", "/digests/stop", form={**form, "key": wrong})
         assert refused.status == 404
-    assert (await mailing.ask("POST", "/digests/stop", form={})).status == 404
+        assert "Open the link from your newest digest." in refused.text
+    incomplete = await mailing.ask("POST", "/digests/stop", form={})
+    assert (incomplete.status, "The link is incomplete." in incomplete.text) == (404, True)
     done = await mailing.ask("POST", "/digests/stop", form=form)
     assert (done.status, "No more digests" in done.text) == (200, True)
     assert (await ada.get("notifications/digest"))["enabled"] is False

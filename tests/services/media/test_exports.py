@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest import mock
 
+import pytest
+from fastapi import FastAPI
+
+from services.chassis.errors import Unavailable
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.media.app import create_app
+from services.media.exports import worker as worker_module
 from services.media.exports.domain import ExportRecord
 from services.media.exports.repository import ALL, ExportRepository
 from services.media.exports.service import ExportService
 from services.media.exports.worker import ExportWorker
-from tests.fakes import Call, FakeSidecar
+from tests.fakes import Call, FakeCluster, FakeSidecar, until
 
 
 async def not_gone() -> bool:
@@ -40,6 +46,26 @@ async def test_one_damaged_export_does_not_stop_the_others() -> None:
     assert ended.state == "gone"
     await worker.process_pending()
     assert await repository.pending.all(ALL) == [[damaged, "2"]]
+
+
+async def test_a_look_for_work_that_fails_is_reported_and_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "POLL_INTERVAL", 0.01)
+
+    async def is_down(call: Call) -> None:
+        if call.about == ("exporting:all",):
+            raise Unavailable("not reachable")
+
+    def media_app(settings: Settings) -> FastAPI:
+        return create_app(Service(settings), mock.Mock())
+
+    async with FakeCluster() as cluster:
+        media = await cluster.start(media_app, "media")
+        media.sidecar.state.faults.before.append(is_down)
+        await until(lambda: media.service.failing_work() == ["exports"])
+        media.sidecar.state.faults.before.remove(is_down)
+        await until(lambda: not media.service.failing_work())
 
 
 async def test_an_archive_requested_while_the_last_one_fails_is_pending() -> None:
