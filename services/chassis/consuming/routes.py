@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from dapr.ext.fastapi import DaprApp
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from services.chassis import telemetry
+from services.chassis.consuming.dapr_subscriptions import DaprSubscriptions, Endpoint
 from services.chassis.consuming.dead_letters import DeadLetters
 from services.chassis.consuming.events import Handlers, PoisonMessage, parse_cloud_event
 from services.chassis.consuming.inbox import Inbox
 from services.chassis.errors import ServiceError
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.guards import require_own_sidecar
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +30,17 @@ def subscribe(
     broadcasts: Mapping[str, Handlers],
 ) -> None:
     """Tell the sidecar which topics to deliver, with a dead-letter topic for what fails."""
-    dapr = DaprApp(app, router_tags=["events"])
+    dapr = DaprSubscriptions(app)
     dead = f"{service}-dead"
     for topic in inbox.subscriptions:
-        dapr.subscribe(
-            "pubsub", topic, metadata={}, route=f"/events/{topic}", dead_letter_topic=dead
-        )(_event_endpoint(inbox, topic))
+        endpoint = _event_endpoint(inbox, topic)
+        dapr.add("pubsub", topic, f"/events/{topic}", endpoint, dead_letters=dead)
     if inbox.subscriptions:
-        dapr.subscribe("pubsub", dead, metadata={}, route="/events-dead")(
-            _dead_letter_endpoint(inbox, dead_letters)
-        )
+        endpoint = _dead_letter_endpoint(inbox, dead_letters)
+        dapr.add("pubsub", dead, "/events-dead", endpoint)
     for topic, handlers in broadcasts.items():
-        dapr.subscribe("broadcast", topic, metadata={}, route=f"/events-broadcast/{topic}")(
-            _broadcast_endpoint(topic, handlers)
-        )
+        endpoint = _broadcast_endpoint(topic, handlers)
+        dapr.add("broadcast", topic, f"/events-broadcast/{topic}", endpoint)
 
 
 def create_dead_letter_router(dead_letters: DeadLetters, inbox: Inbox) -> APIRouter:

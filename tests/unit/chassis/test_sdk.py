@@ -13,7 +13,7 @@ from services.chassis.workflows import sdk
 SERVICES = Path(__file__).parents[3] / "services"
 
 
-@pytest.mark.parametrize("package", ["dapr", "dapr-ext-fastapi", "dapr-ext-workflow"])
+@pytest.mark.parametrize("package", ["dapr", "dapr-ext-workflow"])
 def test_the_installed_release_is_the_one_that_was_checked(package: str) -> None:
     assert version(package) == sdk.CHECKED_RELEASE, (
         f"{package} {version(package)} is installed: check services/chassis/workflows/sdk.py "
