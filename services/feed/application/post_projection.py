@@ -42,26 +42,39 @@ class TimelineProjector:
         stored = await self._repository.posts.get(post["id"])
         known = stored or PostProjection()
         if version < known.version:
+            await self._remove_if_deleted(post, known.post)
             return
-        if known.exists or post["deleted"]:
-            await self._update_lists(known.post, post)
-        else:
-            await self._distribute(post)
-        replaced = known
-
-        def apply(projection: PostProjection) -> PostProjection:
-            nonlocal replaced
-            replaced = projection
-            return projection.apply(post, version)
-
-        now = await self._repository.update_post(post["id"], apply, expect_absent=stored is None)
-        if now.version > version:  # a newer one was written meanwhile
-            await self._update_lists(post, now.post)
-        elif replaced.version > known.version:  # an older one was put into timelines meanwhile
-            await self._update_lists(replaced.post, post)
+        while version > known.version:
+            if known.exists or post["deleted"]:
+                await self._update_lists(known.post, post)
+            else:
+                await self._distribute(post)
+            now = await self._replace(post, version, known, expect_absent=stored is None)
+            if now.version > version:  # a newer one was written meanwhile
+                await self._update_lists(post, now.post)
+            known = now  # or an older one, which is in lists now
         if post["visibility"] == "public":
             await self._index.add(post["tags"])
         self._trends.record_post(post)
+
+    async def _replace(
+        self, post: dict[str, Any], version: int, known: PostProjection, *, expect_absent: bool
+    ) -> PostProjection:
+        """Write the projection of a post, unless another version was written since `known`."""
+
+        def apply(kept: PostProjection) -> PostProjection:
+            return kept.apply(post, version) if kept.version == known.version else kept
+
+        return await self._repository.update_post(post["id"], apply, expect_absent=expect_absent)
+
+    async def _remove_if_deleted(self, post: dict[str, Any], now: dict[str, Any]) -> None:
+        """Remove a deleted post from the lists of an older version, whose event comes late.
+
+        An attempt to handle that event may have failed halfway, before the deletion came. A post
+        that is not deleted stays in such lists: it is hidden there on reading.
+        """
+        if now["deleted"]:
+            await self._update_lists(post, now)
 
     async def _distribute(self, post: dict[str, Any]) -> None:
         await self._fanout.insert_into_timelines(timeline_ids(post), row_of(post))

@@ -18,7 +18,8 @@ from services.feed.app import create_app as feed_app
 from services.feed.domain import conversations as rules
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
-from tests.fakes import Call, FakeCluster
+from tests.fakes import Call, FakeCluster, until
+from tests.fakes.faults import Hook
 from tests.services.belongings import belongings, is_for_the_archivist_alone
 from tests.services.feed.test_timelines import FeedHarness, harness, start
 
@@ -267,6 +268,78 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
             assert await last(harness, person, limit=40) == sorted(right, reverse=True)
             rows = await _rows(harness, person)
             assert {row[0] for row in rows} >= {*right}
+
+
+async def _deliver(harness: FeedHarness, event: dict[str, Any]) -> bool:
+    """Deliver an event of a post to the feed; return whether it was handled."""
+    answer = await harness.feed.call("POST", "/events/posts", caller="", json=event)
+    return bool(answer.status == 200 and answer.json()["status"] == "SUCCESS")
+
+
+async def _reply_and_its_deletion(
+    harness: FeedHarness,
+) -> tuple[list[str], str, list[dict[str, Any]]]:
+    """Return the participants of a conversation, its first post, and two events of its second."""
+    (ann, to_ann), (ben, to_ben) = await names(harness, 2)
+    first = await write(harness, ann, f"{to_ben} hi")
+    await harness.cluster.settle()
+    harness.cluster.broker.hold()
+    reply = await write(harness, ben, f"{to_ann} hi", first)
+    await harness.delete(ben, reply)
+    await until(lambda: not any(one.backlog for one in harness.posts.service.outboxes.values()))
+    found = [e for e in harness.cluster.broker.events("posts") if e["subject"] == reply]
+    return [ann, ben], first, found
+
+
+async def _only_the_first(harness: FeedHarness, people: list[str], first: str) -> None:
+    for person in people:
+        assert await last(harness, person) == [first]
+        assert [row[0] for row in await _rows(harness, person)] == [first]
+
+
+def _fails_from(nth: int) -> Hook:
+    """Return a hook that refuses calls about conversations, from the nth on."""
+    numbers = iter(range(1, 10_000))
+
+    async def refuse(call: Call) -> None:
+        if any(key.startswith("conversation") for key in call.about) and next(numbers) >= nth:
+            raise RuntimeError("not reachable")  # which is not retried at once
+
+    return refuse
+
+
+@pytest.mark.parametrize("nth", [1, 5, 9, 13])
+async def test_a_post_that_was_half_added_when_its_deletion_came_is_removed(
+    harness: FeedHarness, nth: int
+) -> None:
+    people, first, (created, deleted) = await _reply_and_its_deletion(harness)
+    hooks, refuse = harness.feed.sidecar.state.faults.before, _fails_from(nth)
+    hooks.append(refuse)
+    assert not await _deliver(harness, created)
+    hooks.remove(refuse)
+    assert await _deliver(harness, deleted)
+    assert await _deliver(harness, created)
+    await _only_the_first(harness, people, first)
+
+
+@pytest.mark.parametrize("nth", [1, 3, 7, 11])
+async def test_a_deletion_that_overtakes_its_post_and_fails_is_repeated(
+    harness: FeedHarness, nth: int
+) -> None:
+    people, first, (created, deleted) = await _reply_and_its_deletion(harness)
+    faults, refuse = harness.feed.sidecar.state.faults, _fails_from(nth)
+
+    async def overtakes(call: Call) -> None:
+        if f"card:{created['subject']}" in call.about:
+            faults.after.remove(overtakes)
+            assert await _deliver(harness, created)
+            faults.before.append(refuse)
+
+    faults.after.append(overtakes)
+    assert not await _deliver(harness, deleted)
+    faults.before.remove(refuse)
+    assert await _deliver(harness, deleted)
+    await _only_the_first(harness, people, first)
 
 
 async def _rows(harness: FeedHarness, person: str) -> list[list[Any]]:
