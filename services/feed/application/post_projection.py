@@ -40,7 +40,8 @@ class TimelineProjector:
         one for every fifty followers; more for a direct post, which also gets into conversations.
         """
         stored = await self._repository.posts.get(post["id"])
-        known = stored or PostProjection()
+        blank = PostProjection()
+        known = stored or blank
         if version < known.version:
             await self._remove_if_deleted(post, known.post)
             return
@@ -49,7 +50,7 @@ class TimelineProjector:
                 await self._update_lists(known.post, post)
             else:
                 await self._distribute(post)
-            now = await self._replace(post, version, known, expect_absent=stored is None)
+            now = await self._replace(post, version, known, expect_absent=known is blank)
             if now.version > version:  # a newer one was written meanwhile
                 await self._update_lists(post, now.post)
             known = now  # or an older one, which is in lists now
