@@ -120,10 +120,14 @@ class SocialModel:
     def delete(self, who: int, post: int) -> bool:
         """What is below a comment stays, unless another deletes it below their own post.
 
-        So does what answers a direct post.
+        So does what answers a direct post. Who may delete a post may repeat it, without effect.
         """
         it = self.posts[post]
-        if not self.sees(who, post) or who not in (it.author, self.owner(post)):
+        if who not in (it.author, self.owner(post)):
+            return False
+        if it.deleted:
+            return True
+        if not self.sees(who, post):
             return False
         below = [p.number for p in self._below(post)]
         self.posts[post] = replace(it, deleted=True)

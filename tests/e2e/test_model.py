@@ -1,6 +1,7 @@
 """Random actions on the running system lead to the state of the model.
 
-What is drawn is the same on every run. `MICROGRAM_MODEL_RUNS=100` runs more of it.
+What is drawn is the same on every run. `MICROGRAM_MODEL_RUNS=100` runs more of it, and
+`MICROGRAM_MODEL_SEED=7` something else.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -31,6 +32,8 @@ def test_at_rest_all_is_as_the_model_says(system: System) -> None:
         def __init__(self) -> None:
             super().__init__([system.register("life") for _ in range(_PEOPLE)])
 
+    if number := os.environ.get("MICROGRAM_MODEL_SEED"):
+        seed(int(number))(LifeHere)
     run_state_machine_as_test(
         LifeHere,
         settings=settings(
