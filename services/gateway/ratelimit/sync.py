@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from types import TracebackType
 
 from services.chassis.dapr.state import ABSENT, StateStore, StateUpsert, VersionConflict
 from services.chassis.errors import ServiceError
@@ -33,12 +32,7 @@ class RateLimitSync:
     async def __aenter__(self) -> RateLimitSync:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Write the last counts for the other replicas."""
         try:
             await self.sync()

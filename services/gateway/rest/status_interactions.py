@@ -23,8 +23,8 @@ from services.gateway.rest.responses import STATUS, STATUS_PREFIX
 def create_router(gateway: Gateway) -> APIRouter:
     """Routes by which the caller interacts with a post."""
     router = APIRouter()
-    for part in (_interaction_routes, _boost_routes, _unsupported_routes):
-        router.routes.extend(part(gateway).routes)
+    for part in (_interaction_routes(gateway), _boost_routes(gateway), _unsupported_routes()):
+        router.routes.extend(part.routes)
     return router
 
 
@@ -104,7 +104,7 @@ def _add_interaction_route(router: APIRouter, verb: Interaction, noun: str, mark
         return response
 
 
-def _unsupported_routes(gateway: Gateway) -> APIRouter:
+def _unsupported_routes() -> APIRouter:
     router = APIRouter(prefix=STATUS_PREFIX, tags=["statuses"])
     nouns = {
         "mute": "Muting a conversation",

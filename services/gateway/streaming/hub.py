@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import count
-from types import TracebackType
 
 from services.chassis.errors import RateLimited, ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
@@ -152,12 +151,7 @@ class StreamHub:
     async def __aenter__(self) -> StreamHub:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Abort the connections that are still open."""
         self._abort_all()
 

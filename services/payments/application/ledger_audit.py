@@ -9,7 +9,7 @@ from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window, normalize_id
 from services.payments.domain import ledger
 from services.payments.domain.faults import find_faults
-from services.payments.repository import SHARDS, Repository, account_list, account_lists
+from services.payments.repository import SHARDS, Repository, account_list
 
 PAGE_SIZE = 100
 
@@ -60,10 +60,6 @@ class LedgerAudit:
             for (kind, currency), name in names.items()
             if name in held
         ]
-
-    async def account_total(self, account: str, currency: str) -> int:
-        """Return the balance of an account over all its shards. One state call."""
-        return sum((await self._repository.balances(account_lists(account, currency))).values())
 
 
 def _parse_cursor(after: str) -> tuple[int, str]:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from types import TracebackType
 from typing import Any
 
 import orjson
@@ -65,12 +64,7 @@ class SandboxProvider:
     async def __aenter__(self) -> SandboxProvider:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for callback in self._callbacks:
             callback.cancel()
         await asyncio.gather(*self._callbacks, return_exceptions=True)

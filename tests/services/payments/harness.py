@@ -20,7 +20,7 @@ from services.payments.application.payment_service import PaymentService
 from services.payments.domain.payments import ProviderResult
 from services.payments.provider.port import Provider, ProviderOperation
 from services.payments.provider.sandbox import SandboxProvider
-from services.payments.repository import SHARDS, Repository
+from services.payments.repository import SHARDS, Repository, account_lists
 from tests.fakes import FakeCluster, Response, RunningReplica
 
 WEBHOOK_SECRET = "a secret of the provider and us"
@@ -182,7 +182,7 @@ class PaymentsHarness:
 
     async def balance(self, name: str) -> int:
         account, _, currency = name.rpartition(":")
-        return await self.audit.account_total(account, currency)
+        return sum((await self.store.balances(account_lists(account, currency))).values())
 
 
 def webhook_sender(cluster: FakeCluster, app_id: str = "provider") -> WebhookSender:

@@ -18,7 +18,7 @@ from services.gateway.graphql.connections import (
 from services.gateway.graphql.context import Context
 from services.gateway.graphql.permissions import field, optional_user, require_user
 from services.gateway.graphql.schema.people import Person, person_of
-from services.gateway.graphql.schema.scalars import Minor, Picture, Time
+from services.gateway.graphql.schema.scalars import Minor, ShownPicture, Time
 
 _READING = "read:shop"
 
@@ -150,8 +150,8 @@ class Product:
         )
 
     @field("The pictures.")
-    def pictures(self) -> list[Picture]:
-        return [Picture.of(one, self.context.gateway.urls) for one in self.source.pictures]
+    def pictures(self) -> list[ShownPicture]:
+        return [ShownPicture.of(one, self.context.gateway.urls) for one in self.source.pictures]
 
     @field("The seller.")
     async def seller(self) -> Person | None:

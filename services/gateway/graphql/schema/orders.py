@@ -24,7 +24,7 @@ from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import field, require_user
 from services.gateway.graphql.schema.catalog import Money, Product, Shop, shop_of
 from services.gateway.graphql.schema.people import Person, person_of
-from services.gateway.graphql.schema.scalars import Picture, Time
+from services.gateway.graphql.schema.scalars import ShownPicture, Time
 
 _READING = "read:shop"
 
@@ -68,9 +68,9 @@ class Line:
         )
 
     @field("The picture.")
-    def picture(self) -> Picture | None:
+    def picture(self) -> ShownPicture | None:
         shown = self.shown.picture
-        return Picture.of(shown, self.context.gateway.urls) if shown else None
+        return ShownPicture.of(shown, self.context.gateway.urls) if shown else None
 
     @field("The current product, if the caller may see it.")
     async def product(self) -> Product | None:

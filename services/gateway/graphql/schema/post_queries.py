@@ -27,7 +27,7 @@ from services.shared.hashtags import normal_tag
 
 
 @strawberry.type
-class TimelineQueries:
+class PostRootQueries:
     @field("A post.", optional_user("read:statuses"))
     async def post(self, info: Info, id: strawberry.ID) -> Post | None:
         wanted = numeric_id(id)

@@ -28,7 +28,7 @@ from services.gateway.graphql.connections import (
 from services.gateway.graphql.context import Context
 from services.gateway.graphql.permissions import field, optional_user, require_user
 from services.gateway.graphql.schema.people import Person, person_of
-from services.gateway.graphql.schema.scalars import Picture, Tag, Time, Version, Visibility
+from services.gateway.graphql.schema.scalars import ShownPicture, Tag, Time, Version, Visibility
 from services.gateway.presentation.entities import posts
 from services.gateway.presentation.renderer import Row
 
@@ -112,8 +112,10 @@ class Post:
         return self.context.gateway.urls.post(author.username, self.id) if author else None
 
     @field("The pictures.")
-    def pictures(self) -> list[Picture]:
-        return [Picture.of(one, self.context.gateway.urls) for one in self.view.post.attachments]
+    def pictures(self) -> list[ShownPicture]:
+        return [
+            ShownPicture.of(one, self.context.gateway.urls) for one in self.view.post.attachments
+        ]
 
     @field("The hashtags.")
     def tags(self) -> list[Tag]:
@@ -208,7 +210,7 @@ class Post:
             html=posts.content_html(post, source.text, gateway.html),
             spoiler_text=source.spoiler_text,
             sensitive=source.sensitive,
-            pictures=[Picture.of(one, gateway.urls) for one in source.attachments],
+            pictures=[ShownPicture.of(one, gateway.urls) for one in source.attachments],
             created_at=Time(source.created_at),
         )
 

@@ -26,13 +26,13 @@ from services.gateway.graphql.schema.notifications import (
     notifications,
 )
 from services.gateway.graphql.schema.orders import OrderQueries
-from services.gateway.graphql.schema.post_queries import TimelineQueries
+from services.gateway.graphql.schema.post_queries import PostRootQueries
 
 _MAX_COUNT = 100
 
 
 @strawberry.type(description="All lists are newest first.")
-class Query(OrderQueries, AccountQueries, TimelineQueries, CatalogQueries):
+class Query(OrderQueries, AccountQueries, PostRootQueries, CatalogQueries):
     @field("The caller's notifications.", require_user("read:notifications"))
     async def notifications(
         self,

@@ -8,7 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from services.gateway.graphql.schema.mutations import Mutation
 from services.gateway.graphql.schema.queries import Query
 from services.gateway.graphql.schema.scalars import SCALARS
-from services.gateway.graphql.schema.subscriptions import Subscription
+from services.gateway.graphql.schema.subscriptions import SubscriptionRoot
 
 
 def build_schema() -> strawberry.Schema:
@@ -16,7 +16,7 @@ def build_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
-        subscription=Subscription,
+        subscription=SubscriptionRoot,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -53,8 +53,8 @@ class ProfileField:
     verified_at: str | None
 
 
-@strawberry.type(description="A picture in its original and in a small size.")
-class Picture:
+@strawberry.type(name="Picture", description="A picture in its original and in a small size.")
+class ShownPicture:
     id: strawberry.ID
     url: str
     width: int
@@ -66,7 +66,7 @@ class Picture:
     blurhash: str
 
     @classmethod
-    def of(cls, source: contracts.Attachment, at: PublicUrls) -> Picture:
+    def of(cls, source: contracts.Attachment, at: PublicUrls) -> ShownPicture:
         """From an attachment of a post."""
         return cls(
             id=strawberry.ID(source.id),
@@ -92,5 +92,5 @@ class Version:
     html: str
     spoiler_text: str
     sensitive: bool
-    pictures: list[Picture]
+    pictures: list[ShownPicture]
     created_at: Time

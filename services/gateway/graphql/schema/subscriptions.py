@@ -39,8 +39,8 @@ class PostNews:
     post: Post | None = strawberry.field(description="Null if it is deleted.")
 
 
-@strawberry.type
-class Subscription:
+@strawberry.type(name="Subscription")
+class SubscriptionRoot:
     @subscription("Posts of the caller and of the people that they follow.", require_user(_READING))
     async def home(self, info: Info) -> AsyncGenerator[PostNews, None]:
         async for item in _posts(info.context, USER):
