@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.api_client import UnexpectedResponse
-from bench.checkouts import CheckoutBenchmark, CheckoutResults
+from bench.hops import HopBenchmark, HopResults
 from bench.options import BenchOptions, parse
 from bench.progress import progress_bar
 from bench.results import BenchResults
 from bench.run import BenchmarkRun
-from bench.scaling import ScalingBenchmark, ScalingResults
+from bench.scaling import ScalingBenchmark
+from bench.scaling_results import ScalingResults
 from bench.system import OUTPUT, SystemUnavailable
 
 T = TypeVar("T")
@@ -41,9 +42,9 @@ def main(arguments: list[str]) -> int:
 
 async def _run(
     options: BenchOptions, progress: Progress
-) -> BenchResults | ScalingResults | CheckoutResults:
-    if options.checkouts:
-        return await CheckoutBenchmark(options, progress).execute()
+) -> BenchResults | ScalingResults | HopResults:
+    if options.hops:
+        return await HopBenchmark(options, progress).execute()
     if options.growth:
         return await ScalingBenchmark(options, progress).execute()
     return await BenchmarkRun(options, progress).execute()
@@ -57,7 +58,7 @@ async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
 
 
 def _say(
-    outcome: BenchResults | ScalingResults | CheckoutResults,
+    outcome: BenchResults | ScalingResults | HopResults,
     options: BenchOptions,
     console: Console,
 ) -> int:

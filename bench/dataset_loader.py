@@ -1,21 +1,21 @@
-"""Loads users, follows and posts through the public API."""
+"""Loads follows and posts through the public API."""
 
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from dataclasses import dataclass, field
 
 from rich.progress import Progress
 
+from bench.accounts import Accounts
 from bench.api_client import BenchClient, BenchPerson
 from bench.home_verifier import HomeVerifier
 from bench.idle import IdleDetector
 from bench.progress import for_each
 from bench.social_graph import SocialGraph
 
-_REGISTERING, _FOLLOWING, _POSTING = 6, 6, 3
+_FOLLOWING, _POSTING = 6, 3
 """Concurrent requests: about as many as the system processes meanwhile, so that none queue up."""
 
 _TEXTS = (
@@ -47,23 +47,18 @@ class LoadedDataset:
 
 async def load_dataset(
     client: BenchClient,
+    accounts: Accounts,
     graph: SocialGraph,
     posts: int,
     seed: int,
     progress: Progress,
     detector: IdleDetector,
 ) -> LoadedDataset:
-    """Register users, let them follow and post; return when all home timelines are complete."""
+    """Let new users follow and post; return when all home timelines are complete."""
     friends = graph.friends()
     began = time.perf_counter()
-    token = await client.app_token()
-    prefix = f"b{secrets.token_hex(3)}_"
-
-    async def register(person: int) -> BenchPerson:
-        return await client.register(f"{prefix}{person}", token)
-
     everybody = range(graph.people)
-    people = await for_each(progress, "registering", everybody, register, _REGISTERING)
+    people = await accounts.take(client, graph.people, progress)
     loaded = LoadedDataset(graph, friends, people, HomeVerifier(people, friends))
     began = loaded.note("registrations", graph.people, began)
     follows = graph.follows()

@@ -15,6 +15,7 @@ from rich.progress import Progress, TaskID
 
 from bench.api_client import BenchClient, BenchPerson
 from bench.idle import IdleDetector
+from bench.requests import id_order
 
 PAGE_SIZE = 40
 _CONCURRENCY = 4
@@ -30,14 +31,14 @@ class HomeVerifier:
     def __init__(self, people: Sequence[BenchPerson], friends: Sequence[Sequence[int]]) -> None:
         self._people = people
         self._friends = friends
-        self._posts: list[list[int]] = [[] for _ in people]
+        self._posts: list[list[str]] = [[] for _ in people]
 
     def record_post(self, author: int, id: str) -> None:
-        self._posts[author].append(int(id))
+        self._posts[author].append(id)
 
     def post_ids(self) -> list[str]:
         """Return the ids of all posts."""
-        return [str(id) for ids in self._posts for id in ids]
+        return [id for ids in self._posts for id in ids]
 
     def home_size(self, person: int) -> int:
         """Return the number of posts in a home timeline."""
@@ -50,8 +51,8 @@ class HomeVerifier:
     def expected_page(self, person: int) -> list[str]:
         """Return the expected ids of the first page of a home timeline."""
         authors = (person, *self._friends[person])
-        newest = heapq.nlargest(PAGE_SIZE, (id for author in authors for id in self._posts[author]))
-        return [str(id) for id in newest]
+        posts = (id for author in authors for id in self._posts[author])
+        return heapq.nlargest(PAGE_SIZE, posts, key=id_order)
 
     async def wait_until_complete(
         self, client: BenchClient, progress: Progress, title: str, detector: IdleDetector

@@ -54,8 +54,8 @@ class IdleDetector:
 class ForeignLoad:
     """Measures the share of the machine that unrelated processes took."""
 
-    def __init__(self, usage: ProcessUsage) -> None:
-        self._usage = usage
+    def __init__(self, *measured: ProcessUsage) -> None:
+        self._measured = measured
         self._at, self._others = time.perf_counter(), self._elsewhere()
 
     def share(self) -> float:
@@ -64,5 +64,5 @@ class ForeignLoad:
         return max(0.0, self._elsewhere() - self._others) / seconds
 
     def _elsewhere(self) -> float:
-        ours = sum(self._usage.cpu().values()) + process_cpu(os.getpid())
-        return machine_busy_seconds() - ours
+        ours = sum(sum(usage.cpu().values()) for usage in self._measured)
+        return machine_busy_seconds() - ours - process_cpu(os.getpid())

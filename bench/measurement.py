@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.call_counter import read_counts
 from bench.generator import CellResult, LoadGenerator
@@ -14,9 +15,10 @@ from bench.home_verifier import HomeVerifier
 from bench.idle import wait_until_idle
 from bench.process_usage import ProcessUsage, usage_delta
 from bench.scenarios import WRITE_SCENARIOS
-from bench.system import BenchSystem
 
 IDLE = "idle"
+_MIN_IDLE_SECONDS = 15.0
+"""An idle system works in intervals of up to some seconds."""
 
 
 @dataclass
@@ -44,6 +46,10 @@ class Measurement:
         self.samples += cell.samples
         self.own_cpu += cell.own_cpu
 
+    def add_error(self, why: str) -> None:
+        self.errors += 1
+        self.samples.append(why)
+
     def add_usage(self, cpu: dict[str, float], calls: dict[str, float], seconds: float) -> None:
         """Add the cost of a turn."""
         self.observed += seconds
@@ -65,12 +71,13 @@ class Measurement:
 class UsageProbe:
     """Reads the counters before and after every turn."""
 
-    system: BenchSystem
     usage: ProcessUsage
+    call_counts: Path | None = None
+    """The folder of the counters of sidecar calls."""
 
     def calls(self) -> dict[str, float]:
-        folder = self.system.call_counts
-        return {block: float(n) for block, n in read_counts(folder).items()} if folder else {}
+        folder = self.call_counts
+        return {kind: float(n) for kind, n in read_counts(folder).items()} if folder else {}
 
     @contextmanager
     def measure_usage(self, measured: Measurement) -> Iterator[None]:
@@ -83,45 +90,68 @@ class UsageProbe:
         )
 
 
-class MeasurementRounds:
-    """Runs the turns, in reverse order every other round."""
+@dataclass
+class MeasuredServer:
+    """One of the servers whose turns alternate, and what was measured of it."""
 
-    def __init__(self, generator: LoadGenerator, probe: UsageProbe, homes: HomeVerifier) -> None:
-        self._generator = generator
-        self._probe = probe
-        self._verifier = homes
-        self.idle = Measurement(IDLE, 0)
-        self.cells: list[Measurement] = []
+    generator: LoadGenerator
+    probe: UsageProbe
+    verifier: HomeVerifier
+    kinds: Sequence[str]
+    idle: Measurement = field(default_factory=lambda: Measurement(IDLE, 0))
+    cells: list[Measurement] = field(default_factory=list)
+
+    async def turn(self, measured: Measurement, seconds: float) -> None:
+        """Keep requests in flight for some seconds, and wait until their events are processed."""
+        with self.probe.measure_usage(measured):
+            cell = await self.generator.run(measured.kind, measured.in_flight, seconds)
+            if measured.kind in WRITE_SCENARIOS:
+                for author, id in cell.posted:
+                    self.verifier.record_post(author, id)
+                measured.digesting.append(await wait_until_idle(self.probe.usage))
+        measured.add(cell)
+
+
+class MeasurementRounds:
+    """Runs the turns of all servers, in reverse order every other round."""
+
+    def __init__(self, *servers: MeasuredServer) -> None:
+        self._servers = servers
 
     async def run(
         self,
-        kinds: Sequence[str],
         in_flight: Sequence[int],
         seconds: float,
         rounds: int,
         tick: Callable[[str], None],
     ) -> None:
-        """Measure each scenario with each number of requests in flight."""
-        self.cells = [Measurement(kind, number) for number in in_flight for kind in kinds]
-        for cell in self.cells:  # so that nothing is measured cold
-            await self._turn(Measurement(cell.kind, cell.in_flight), min(0.5, seconds / rounds))
+        """Measure each scenario of each server with each number of requests in flight."""
+        turns = self._turns(in_flight)
+        for server, cell in turns:  # so that nothing is measured cold
+            await server.turn(Measurement(cell.kind, cell.in_flight), min(0.5, seconds / rounds))
             tick("warming up")
-        for turn in range(rounds):
-            await self._measure_idle(seconds / rounds)
+        for number in range(rounds):
+            await self._measure_idle(max(_MIN_IDLE_SECONDS, seconds) / rounds)
             tick(IDLE)
-            for cell in self.cells if turn % 2 == 0 else reversed(self.cells):
-                await self._turn(cell, seconds / rounds)
+            for server, cell in turns if number % 2 == 0 else reversed(turns):
+                await server.turn(cell, seconds / rounds)
                 tick(f"{cell.kind}, {cell.in_flight} in flight")
 
-    async def _turn(self, measured: Measurement, seconds: float) -> None:
-        with self._probe.measure_usage(measured):
-            cell = await self._generator.run(measured.kind, measured.in_flight, seconds)
-            if measured.kind in WRITE_SCENARIOS:
-                for author, id in cell.posted:
-                    self._verifier.record_post(author, id)
-                measured.digesting.append(await wait_until_idle(self._probe.usage))
-        measured.add(cell)
+    def _turns(self, in_flight: Sequence[int]) -> list[tuple[MeasuredServer, Measurement]]:
+        turns = [
+            (server, Measurement(kind, number))
+            for number in in_flight
+            for kind in dict.fromkeys(kind for server in self._servers for kind in server.kinds)
+            for server in self._servers
+            if kind in server.kinds
+        ]
+        for server, cell in turns:
+            server.cells.append(cell)
+        return turns
 
     async def _measure_idle(self, seconds: float) -> None:
-        with self._probe.measure_usage(self.idle):
+        with ExitStack() as stack:
+            for server in self._servers:
+                await wait_until_idle(server.probe.usage)
+                stack.enter_context(server.probe.measure_usage(server.idle))
             await asyncio.sleep(seconds)

@@ -1,16 +1,15 @@
-"""Computes the metrics of each cell from its measurement, and evaluates the targets."""
+"""Computes the metrics of each cell from its measurement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.call_counter import DELIVERIES
 from bench.fanout import FanOutResult
 from bench.measurement import Measurement
-from bench.scenarios import COMPOSE, FLOOR, HOME
+from bench.scenarios import FLOOR
 from bench.stats import Latency, median
-
-HOME_RATIO, COMPOSE_RATIO, STATE_CALLS, FAN_OUT_SECONDS = 0.5, 0.25, 3.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -22,20 +21,23 @@ class ScenarioMetrics:
     requests: int
     per_second: float
     of_floor: float | None
+    """Of the requests per second of the floor with the same number in flight."""
+    cost_in_floors: float | None
+    """Processor time relative to that of the floor with the same number in flight: the unit `f`."""
     latency: Latency
     errors: int
     samples: list[str]
-    state_calls: float | None
-    """Per request, of all services, minus the idle rate; None if not counted."""
     calls: dict[str, float]
+    """Sidecar calls per request, of all services, minus the idle rate; empty if not counted."""
     cpu: dict[str, float]
-    """Processor milliseconds per request (or seconds per 1,000 of them), by kind of process."""
+    """Processor milliseconds per request (or seconds per 1,000 of them), by kind of process, minus
+    the idle load."""
     generator_cpu: float
     """Of the load generator, in the same unit; not included in the others."""
     generator_share: float
     """Share of one core during the turn."""
     digested_after: float | None
-    """Seconds until the system was idle, the median of the turns."""
+    """Seconds until the system was idle, the longest of the turns; None if nothing was written."""
     sustained: float | None
     """Requests per second including the time until the system is idle; only for writes."""
 
@@ -51,15 +53,57 @@ class IdleRates:
     cores: dict[str, float]
     calls_per_second: dict[str, float]
 
+    @property
+    def all_cores(self) -> float | None:
+        return sum(self.cores.values()) if self.cores else None
+
+    @property
+    def sidecar_calls(self) -> float | None:
+        """Calls to sidecars per second, without what these deliver."""
+        counted = self.calls_per_second
+        return sum(counted.values()) - counted.get(DELIVERIES, 0.0) if counted else None
+
 
 @dataclass(frozen=True)
-class BenchTarget:
-    """One target, and whether it is met."""
+class ServerResults:
+    """What was measured of one server."""
 
-    what: str
-    wanted: str
-    got: str
-    met: bool
+    url: str
+    phases: Mapping[str, Mapping[str, float]]
+    rows: Sequence[ScenarioMetrics]
+    idle: IdleRates
+    memory: Mapping[str, Mapping[str, float]]
+    """MB by stage and kind of process."""
+    fan_outs: Sequence[FanOutResult]
+    wrong_homes: int
+
+    @property
+    def failed(self) -> int:
+        """The number of failed requests."""
+        return sum(row.errors for row in self.rows)
+
+    @property
+    def lost(self) -> int:
+        """The number of home timelines that lacked an acknowledged post."""
+        return sum(post.missing for post in self.fan_outs) + self.wrong_homes
+
+    @property
+    def fanned_out_after(self) -> float | None:
+        """Seconds until every follower had shown a post, the median; None if one never did."""
+        if not self.fan_outs or any(post.missing for post in self.fan_outs):
+            return None
+        return median([post.proven for post in self.fan_outs])
+
+    @property
+    def digested_after(self) -> float | None:
+        """Seconds until all events were processed, after the worst of all turns."""
+        after = [row.digested_after for row in self.rows if row.digested_after is not None]
+        return max(after, default=None)
+
+    @property
+    def memory_at_end(self) -> float | None:
+        stages = list(self.memory.values())
+        return sum(stages[-1].values()) if stages else None
 
 
 def compute_idle_rates(measured: Measurement) -> IdleRates:
@@ -71,80 +115,61 @@ def compute_idle_rates(measured: Measurement) -> IdleRates:
     )
 
 
-def compute_metrics(cells: Sequence[Measurement], idle: IdleRates) -> list[ScenarioMetrics]:
-    """Return the metrics of all cells, relative to the floor with the same number in flight."""
-    floors = {cell.in_flight: cell.per_second for cell in cells if cell.kind == FLOOR}
-    return [_figures(cell, idle, floors.get(cell.in_flight)) for cell in cells]
+@dataclass(frozen=True)
+class Floor:
+    """The throughput and the processor time of the floor, in milliseconds per request."""
+
+    per_second: float
+    cpu: float
 
 
-def _figures(cell: Measurement, idle: IdleRates, floor: float | None) -> ScenarioMetrics:
-    count = len(cell.took) or 1
-    calls = {
-        block: max(0.0, n - idle.calls_per_second.get(block, 0.0) * cell.observed) / count
-        for block, n in cell.calls.items()
+def compute_floors(cells: Sequence[Measurement], idle: IdleRates) -> dict[int, Floor]:
+    """Return the floor for each number of requests in flight."""
+    return {
+        cell.in_flight: Floor(cell.per_second, sum(_cpu(cell, idle).values()))
+        for cell in cells
+        if cell.kind == FLOOR
     }
+
+
+def compute_metrics(
+    cells: Sequence[Measurement], idle: IdleRates, floors: Mapping[int, Floor]
+) -> list[ScenarioMetrics]:
+    """Return the metrics of all cells, relative to the floors."""
+    return [_metrics(cell, idle, floors.get(cell.in_flight)) for cell in cells]
+
+
+def _metrics(cell: Measurement, idle: IdleRates, floor: Floor | None) -> ScenarioMetrics:
+    cpu = _cpu(cell, idle)
     return ScenarioMetrics(
         kind=cell.kind,
         in_flight=cell.in_flight,
         requests=len(cell.took),
         per_second=cell.per_second,
-        of_floor=cell.per_second / floor if floor else None,
+        of_floor=cell.per_second / floor.per_second if floor and floor.per_second else None,
+        cost_in_floors=sum(cpu.values()) / floor.cpu if floor and floor.cpu else None,
         latency=Latency.of([seconds * 1000 for seconds in cell.took]),
         errors=cell.errors,
         samples=cell.samples[:5],
-        state_calls=calls.get("state"),
-        calls=calls,
-        cpu={kind: used * 1000 / count for kind, used in cell.cpu.items()},
-        generator_cpu=cell.own_cpu * 1000 / count,
+        calls=_per_request(cell, cell.calls, idle.calls_per_second),
+        cpu=cpu,
+        generator_cpu=cell.own_cpu * 1000 / (len(cell.took) or 1),
         generator_share=cell.own_cpu / cell.seconds if cell.seconds else 0.0,
-        digested_after=median(cell.digesting) if cell.digesting else None,
+        digested_after=max(cell.digesting, default=None),
         sustained=cell.sustained if cell.digesting else None,
     )
 
 
-def evaluate_targets(
-    rows: Sequence[ScenarioMetrics],
-    fan_outs: Sequence[FanOutResult],
-    followers: int,
-    wrong_homes: int,
-) -> list[BenchTarget]:
-    """Return the targets for each number of requests in flight."""
-    found: list[BenchTarget] = []
-    for row in rows:
-        if row.kind == HOME:
-            found.append(_ratio(row, HOME_RATIO))
-            found.append(_state_calls(row))
-        elif row.kind == COMPOSE:
-            found.append(_ratio(row, COMPOSE_RATIO))
-    if fan_outs:
-        found.append(_fan_out(fan_outs, followers))
-    errors = sum(row.errors for row in rows)
-    lost = sum(post.missing for post in fan_outs) + wrong_homes
-    found.append(BenchTarget("requests that failed", "0", str(errors), errors == 0))
-    found.append(BenchTarget("homes that lack something acknowledged", "0", str(lost), lost == 0))
-    return found
+def _cpu(cell: Measurement, idle: IdleRates) -> dict[str, float]:
+    seconds = _per_request(cell, cell.cpu, idle.cores)
+    return {kind: used * 1000 for kind, used in seconds.items()}
 
 
-def _ratio(row: ScenarioMetrics, wanted: float) -> BenchTarget:
-    got = row.of_floor or 0.0
-    what = f"{row.kind}, of the floor's req/s, {row.in_flight} in flight"
-    return BenchTarget(what, f"≥ {wanted:.2f}", f"{got:.2f}", got >= wanted)
-
-
-def _state_calls(row: ScenarioMetrics) -> BenchTarget:
-    what = f"{row.kind}, state calls, {row.in_flight} in flight"
-    if row.state_calls is None:
-        return BenchTarget(what, f"≤ {STATE_CALLS:.0f}", "not counted", met=False)
-    # Half a tenth of grace: what the system does by itself is estimated, not known.
-    met = row.state_calls <= STATE_CALLS + 0.05
-    return BenchTarget(what, f"≤ {STATE_CALLS:.0f}", f"{row.state_calls:.2f}", met)
-
-
-def _fan_out(fan_outs: Sequence[FanOutResult], followers: int) -> BenchTarget:
-    proven = median([post.proven for post in fan_outs])
-    return BenchTarget(
-        f"fan-out to {followers} followers, proven in all",
-        f"≤ {FAN_OUT_SECONDS:.0f} s",
-        f"{proven:.2f} s",
-        proven <= FAN_OUT_SECONDS and not any(post.missing for post in fan_outs),
-    )
+def _per_request(
+    cell: Measurement, totals: Mapping[str, float], idle: Mapping[str, float]
+) -> dict[str, float]:
+    """Return totals per request, without what an idle system does in that time."""
+    return {
+        name: max(0.0, total - idle.get(name, 0.0) * cell.observed) / (len(cell.took) or 1)
+        for name, total in totals.items()
+    }

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.scenarios import COMPOSE, PICTURE, SCENARIOS
+import psutil
+
+from bench.scenarios import CHECKOUT, COMPOSE, PICTURE, SCENARIOS
 from bench.system import SystemOptions
 
 SCALING_SIZES = (10, 100, 1_000, 10_000)
-CHECKOUTS = 192
+CHECKOUTS = 96
 
 _DESCRIPTION = """\
 Starts a system of its own, fills it with people who follow each other, measures it, and takes it
@@ -32,8 +34,14 @@ class BenchOptions:
     seconds: float
     rounds: int
     fan_outs: int
-    growth: tuple[int, ...]
     checkouts: int
+    growth: tuple[int, ...]
+    hops: bool
+    compare: str
+    """The address of another server; empty for none."""
+    pids: tuple[int, ...]
+    """Its processes; their children count, too."""
+    tokens: Path | None
     seed: int
     strict: bool
     json: Path | None
@@ -41,10 +49,17 @@ class BenchOptions:
 
 def parse(arguments: list[str]) -> BenchOptions:
     """Return the options of a command line; exits with a message for an invalid one."""
-    given = _parser().parse_args(arguments)
-    kinds = given.kinds or tuple(kind for kind in SCENARIOS if kind != PICTURE)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    is_running = bool(given.url or given.running)
+    left_out = {PICTURE, CHECKOUT} if is_running else {PICTURE}
+    kinds = given.kinds or tuple(kind for kind in SCENARIOS if kind not in left_out)
     if given.pictures and PICTURE not in kinds:
         kinds = (*kinds, PICTURE)
+    if is_running and CHECKOUT in kinds:
+        parser.error(f"{CHECKOUT} needs a system of the benchmark's own, with its bare workflow")
+    if bool(given.compare) != bool(given.pids):
+        parser.error("--compare needs --pids, and the other way round")
     return BenchOptions(
         system=SystemOptions(
             given.url,
@@ -52,7 +67,7 @@ def parse(arguments: list[str]) -> BenchOptions:
             given.components,
             given.replicas,
             given.keep,
-            bool(given.checkouts),
+            CHECKOUT in kinds,
         ),
         edges=given.edges,
         people=given.people,
@@ -62,8 +77,12 @@ def parse(arguments: list[str]) -> BenchOptions:
         seconds=given.seconds,
         rounds=given.rounds,
         fan_outs=given.fan_outs,
-        growth=given.growth,
         checkouts=given.checkouts,
+        growth=given.growth,
+        hops=given.hops,
+        compare=given.compare,
+        pids=given.pids,
+        tokens=given.tokens,
         seed=given.seed,
         strict=given.strict,
         json=given.json,
@@ -87,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--rounds", type=_at_least(1), default=3, help="turns of each cell (3)")
     what.add_argument("--fan-outs", type=_at_least(0), default=5, help="posts that are timed (5)")
     what.add_argument(
+        "--checkouts", type=_at_least(1), default=CHECKOUTS, help=f"orders in all ({CHECKOUTS})"
+    )
+    what.add_argument(
         "--growth",
         type=_sizes,
         nargs="?",
@@ -96,13 +118,15 @@ def _parser() -> argparse.ArgumentParser:
         help="instead: what home and post cost with so many followers (10,100,1000,10000)",
     )
     what.add_argument(
-        "--checkouts",
-        type=_at_least(0),
-        nargs="?",
-        const=CHECKOUTS,
-        default=0,
-        metavar="N",
-        help=f"instead: so many orders, and a bare workflow beside them ({CHECKOUTS})",
+        "--hops",
+        action="store_true",
+        help="instead: the same request without a sidecar, through one, and through two",
+    )
+    other = parser.add_argument_group("beside which other server")
+    other.add_argument("--compare", default="", metavar="URL", help="of the same client API")
+    other.add_argument("--pids", type=_pids, default=(), metavar="A,B", help="its processes")
+    other.add_argument(
+        "--tokens", type=Path, metavar="FILE", help="of its people, a line each (else: register)"
     )
     system = parser.add_argument_group("which system")
     system.add_argument("--components", default="", metavar="NAME", help="the set to start")
@@ -137,6 +161,14 @@ def _numbers(text: str) -> tuple[int, ...]:
     if not all(1 <= number <= 1024 for number in numbers):
         raise argparse.ArgumentTypeError("numbers from 1 to 1024")
     return numbers
+
+
+def _pids(text: str) -> tuple[int, ...]:
+    pids = tuple(int(part) for part in text.split(","))
+    gone = [str(pid) for pid in pids if not psutil.pid_exists(pid)]
+    if gone:
+        raise argparse.ArgumentTypeError(f"no such process: {', '.join(gone)}")
+    return pids
 
 
 def _kinds(text: str) -> tuple[str, ...]:

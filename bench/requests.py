@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
@@ -30,8 +30,11 @@ class RequestBuilder:
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
 
-    def get(self, path: str, check: Check, token: str = "") -> PreparedRequest:
-        return PreparedRequest(self._head("GET", path, token) + b"\r\n", check)
+    def get(
+        self, path: str, check: Check, token: str = "", headers: Mapping[str, str] | None = None
+    ) -> PreparedRequest:
+        more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        return PreparedRequest(f"{self._head('GET', path, token)}{more}\r\n".encode(), check)
 
     def post(
         self,
@@ -45,14 +48,14 @@ class RequestBuilder:
         then: Callable[[bytes], PreparedRequest] | None = None,
     ) -> PreparedRequest:
         head = self._head("POST", path, token)
-        head += f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        return PreparedRequest(head + body, check, author, then)
+        head += f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        return PreparedRequest(head.encode() + body, check, author, then)
 
-    def _head(self, method: str, path: str, token: str) -> bytes:
+    def _head(self, method: str, path: str, token: str) -> str:
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}", "accept: application/json"]
         if token:
             lines.append(f"authorization: Bearer {token}")
-        return "".join(f"{line}\r\n" for line in lines).encode()
+        return "".join(f"{line}\r\n" for line in lines)
 
 
 def form(**fields: str) -> bytes:
@@ -62,13 +65,18 @@ def form(**fields: str) -> bytes:
 
 FORM = "application/x-www-form-urlencoded"
 STATUS = b'"spoiler_text":'
-NOTIFICATION = b'"group_key":'
+NOTIFICATION = b'"type":"'
 _FULL_CHECK_INTERVAL = 64
 
 
 def is_empty_object(status: int, body: bytes) -> str:
     """Check the response of the floor."""
     return "" if status == 200 and body == b"{}" else describe_response(status, body)
+
+
+def is_object(status: int, body: bytes) -> str:
+    """Check a response with any JSON object."""
+    return "" if status == 200 and body.startswith(b"{") else describe_response(status, body)
 
 
 def is_post(status: int, body: bytes) -> str:
@@ -128,12 +136,17 @@ class IsPage:
 
 def _fault(body: bytes) -> str:
     page = orjson.loads(body)
-    ids = [int(status["id"]) for status in page]
-    if ids != sorted(set(ids), reverse=True):
+    ids = [status["id"] for status in page]
+    if ids != sorted(set(ids), key=id_order, reverse=True):
         return "a page that is not newest first, each once"
     if not all(status["account"]["acct"] and status["created_at"] for status in page):
         return "a page with a status of nobody"
     return ""
+
+
+def id_order(id: str) -> tuple[int, str]:
+    """Return a key by which ids sort from the oldest to the newest: numbers, or ULIDs."""
+    return len(id), id
 
 
 def describe_response(status: int, body: bytes) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,53 +15,25 @@ from typing import Any
 from rich.console import Console
 
 from bench import tables
-from bench.fanout import FanOutResult
-from bench.metrics import BenchTarget, IdleRates, ScenarioMetrics, evaluate_targets
+from bench.metrics import ServerResults
+from bench.targets import BenchTarget, evaluate_targets
 
 _MAX_FOREIGN_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class BenchResults:
-    """All results of one run."""
+class RunConditions:
+    """What a figure can be judged by: what was asked, and how alone the system was."""
 
     about: Mapping[str, Any]
     """The system, the graph and the options."""
-    followers: int
-    """Followers of the most-followed user."""
-    phases: Mapping[str, Mapping[str, float]]
-    rows: Sequence[ScenarioMetrics]
-    idle: IdleRates
-    memory: Mapping[str, Mapping[str, float]]
-    fan_outs: Sequence[FanOutResult]
-    wrong_homes: int
     elsewhere: float
     """The share of the machine that other processes took during the measurement."""
     restarts: Mapping[str, int]
     """Processes of the system that died."""
 
-    @property
-    def errors(self) -> int:
-        """The number of failed requests, incomplete home timelines and dead processes."""
-        failed = sum(row.errors for row in self.rows) + sum(self.restarts.values())
-        return failed + sum(post.missing for post in self.fan_outs) + self.wrong_homes
-
-    @property
-    def meets_targets(self) -> bool:
-        return all(target.met for target in self._evaluate())
-
     def show(self, console: Console) -> None:
-        """Print the tables."""
-        console.print(tables.load_table(self.phases))
-        console.print(tables.speed_table(self.rows))
-        if self.idle.cores:
-            console.print(tables.cost_table(self.rows, self.idle))
-        if self.memory:
-            console.print(tables.memory_table(self.memory))
-        if self.fan_outs:
-            console.print(tables.fan_out_table(self.fan_outs, self.followers))
-        console.print(tables.target_table(self._evaluate()))
-        tables.print_samples(console, self.rows)
+        """Print what makes the figures worse than they are, or worthless."""
         for name, count in self.restarts.items():
             console.print(f"{name} died, {count} times", style="red")
         if self.elsewhere > _MAX_FOREIGN_SHARE:
@@ -71,27 +43,76 @@ class BenchResults:
                 style="yellow",
             )
 
-    def write(self, path: Path) -> None:
-        """Write everything as JSON."""
-        figures = {
+    def write(self, path: Path, figures: Mapping[str, Any]) -> None:
+        """Write them with the figures as JSON."""
+        everything = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "machine": describe_machine(),
             **self.about,
-            "load": self.phases,
-            "idle": asdict(self.idle),
-            "cells": [asdict(row) for row in self.rows],
-            "memory": self.memory,
-            "fan_out": [asdict(post) for post in self.fan_outs],
-            "wrong_homes": self.wrong_homes,
+            **figures,
             "elsewhere": self.elsewhere,
             "restarts": self.restarts,
-            "targets": [asdict(target) for target in self._evaluate()],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(figures, indent=2))
+        path.write_text(json.dumps(everything, indent=2))
+
+
+@dataclass(frozen=True)
+class BenchResults:
+    """All results of one run."""
+
+    conditions: RunConditions
+    followers: int
+    """Followers of the most-followed user."""
+    own: ServerResults
+    other: ServerResults | None = None
+
+    @property
+    def errors(self) -> int:
+        """The number of failed requests, incomplete home timelines and dead processes."""
+        servers = [self.own, self.other] if self.other else [self.own]
+        return sum(one.failed + one.lost for one in servers) + sum(
+            self.conditions.restarts.values()
+        )
+
+    @property
+    def meets_targets(self) -> bool:
+        return all(target.met for target in self._evaluate())
+
+    def show(self, console: Console) -> None:
+        """Print the tables."""
+        own = self.own
+        console.print(tables.load_table(own.phases))
+        console.print(tables.speed_table(own.rows))
+        if own.idle.cores:
+            console.print(tables.cost_table(own.rows, own.idle))
+        if own.idle.calls_per_second:
+            console.print(tables.call_table(own.rows, own.idle))
+        if own.memory:
+            console.print(tables.memory_table(own.memory))
+        if own.fan_outs:
+            console.print(tables.fan_out_table(own.fan_outs, self.followers))
+        if self.other:
+            console.print(tables.comparison_table(own, self.other))
+        console.print(tables.target_table(self._evaluate()))
+        for server in (own, self.other):
+            if server:
+                tables.print_samples(console, server.rows)
+        self.conditions.show(console)
+
+    def write(self, path: Path) -> None:
+        """Write everything as JSON."""
+        self.conditions.write(
+            path,
+            {
+                "own": asdict(self.own),
+                "other": asdict(self.other) if self.other else None,
+                "targets": [asdict(target) for target in self._evaluate()],
+            },
+        )
 
     def _evaluate(self) -> list[BenchTarget]:
-        return evaluate_targets(self.rows, self.fan_outs, self.followers, self.wrong_homes)
+        return evaluate_targets(self.own, self.other, self.followers)
 
 
 def describe_machine() -> dict[str, Any]:

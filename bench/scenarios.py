@@ -22,6 +22,7 @@ from bench.requests import (
     finds_people,
     form,
     is_empty_object,
+    is_object,
     is_picture,
     is_post,
     is_relationship,
@@ -29,36 +30,34 @@ from bench.requests import (
 
 PAGE_SIZE = 20
 
-FLOOR, HOME, ACCOUNT, COMPOSE, PICTURE, MIX = (
-    "floor",
-    "home",
-    "account",
-    "compose",
-    "picture",
-    "mix",
-)
-LIKE, COMMENT, FOLLOW, NOTIFICATIONS, SEARCH, THREAD = (
-    "like",
-    "comment",
-    "follow",
-    "notifications",
-    "search",
-    "thread",
-)
+FLOOR, COMPOSE, PICTURE, MIX = "floor", "compose", "picture", "mix"
+HOME, ACCOUNT, NOTIFICATIONS = "home", "account", "notifications"
+_MISS = "-miss"
+HOME_MISS, ACCOUNT_MISS, NOTIFICATIONS_MISS = HOME + _MISS, ACCOUNT + _MISS, NOTIFICATIONS + _MISS
+LIKE, COMMENT, FOLLOW, SEARCH, THREAD = "like", "comment", "follow", "search", "thread"
+CHECKOUT, BARE_WORKFLOW = "checkout", "bare workflow"
+
 SCENARIOS = {
     FLOOR: "an empty route: gateway, two sidecars, feed",
-    HOME: f"home timeline, {PAGE_SIZE} posts",
-    ACCOUNT: "somebody's posts",
+    HOME: f"home timeline, {PAGE_SIZE} posts, by people who come back to it",
+    HOME_MISS: "the same posts, of which no page is kept",
+    ACCOUNT: "somebody's posts, by people who come back to them",
+    ACCOUNT_MISS: "the same posts, of which no page is kept",
+    NOTIFICATIONS: f"notifications, {PAGE_SIZE} at most, by people who come back to them",
+    NOTIFICATIONS_MISS: "the same notifications, of which no page is kept",
     COMPOSE: "a post of text",
     PICTURE: "an upload and a post with it",
     MIX: "60 % home, 30 % account, 10 % post",
     LIKE: "a like of somebody's post",
     COMMENT: "an answer to somebody's post",
     FOLLOW: "a follow, or its end, among guests",
-    NOTIFICATIONS: f"notifications, {PAGE_SIZE} at most",
     SEARCH: "people, posts and hashtags by a name",
     THREAD: "the context of a post with 500 comments",
+    CHECKOUT: "an order, and a bare workflow beside it",
 }
+OWN_SCENARIOS = frozenset({FLOOR, CHECKOUT})
+"""Scenarios that are not of the client API, so that no other server has them."""
+
 WRITE_SCENARIOS = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
 """Scenarios after which the system still processes events."""
 
@@ -86,6 +85,10 @@ class ScenarioData:
     thread: str = ""
     comments: int = 0
     """The number of comments below the post `thread`."""
+    newest: str = "9" * 18
+    """An id above all others: a page below it is the first one, but is not asked for as such."""
+    floor_path: str = "/ping"
+    floor_headers: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -99,47 +102,64 @@ class ScenarioRequests:
         self._random = random.Random(data.seed)
         self._people = range(len(data.ids))
         self._builder = RequestBuilder(data.url)
-        self._floor = self._builder.get("/ping", is_empty_object)
-        self._homes = [self._home(person) for person in self._people]
-        self._accounts = [self._account(person) for person in self._people]
+        self._pages: dict[str, list[PreparedRequest]] = {}
         self._changes = self._follows()
         self._numbers = count(1)
 
     def draw(self, kind: str) -> RequestSource:
         """Return a source of requests for a scenario."""
         draws: dict[str, RequestSource] = {
-            FLOOR: lambda: self._floor,
-            HOME: lambda: self._random.choice(self._homes),
-            ACCOUNT: lambda: self._random.choice(self._accounts),
+            FLOOR: self._floor,
             COMPOSE: self._compose,
             PICTURE: self._picture,
             MIX: self._mix,
             LIKE: self._like,
             COMMENT: self._comment,
             FOLLOW: lambda: next(self._changes),
-            NOTIFICATIONS: self._notifications,
             SEARCH: self._search,
             THREAD: self._thread,
         }
-        return draws[kind]
+        return draws[kind] if kind in draws else lambda: self._page(kind)
+
+    def _floor(self) -> PreparedRequest:
+        data = self._data
+        check = is_object if data.floor_headers else is_empty_object
+        return self._builder.get(data.floor_path, check, headers=data.floor_headers)
 
     def _mix(self) -> PreparedRequest:
         kind = self._random.choices((HOME, ACCOUNT, COMPOSE), _SHARES)[0]
-        return self.draw(kind)()
+        return self._compose() if kind == COMPOSE else self._page(kind)
 
-    def _home(self, person: int) -> PreparedRequest:
+    # ── pages: one request for each person, the same each time ──────────────────────────────
+
+    def _page(self, kind: str) -> PreparedRequest:
+        if kind not in self._pages:
+            page, is_missed = kind.removesuffix(_MISS), kind.endswith(_MISS)
+            create = {HOME: self._home, ACCOUNT: self._account, NOTIFICATIONS: self._notifications}
+            window = f"limit={PAGE_SIZE}" + (f"&max_id={self._data.newest}" if is_missed else "")
+            self._pages[kind] = [create[page](person, window) for person in self._people]
+        return self._random.choice(self._pages[kind])
+
+    def _home(self, person: int, window: str) -> PreparedRequest:
         check = IsPage(min(PAGE_SIZE, self._data.home_rows[person]))
-        path = f"/api/v1/timelines/home?limit={PAGE_SIZE}"
+        path = f"/api/v1/timelines/home?{window}"
         return self._builder.get(path, check, self._data.tokens[person])
 
-    def _account(self, person: int) -> PreparedRequest:
+    def _account(self, person: int, window: str) -> PreparedRequest:
         check = IsPage(min(PAGE_SIZE, self._data.author_rows[person]))
-        path = f"/api/v1/accounts/{self._data.ids[person]}/statuses?limit={PAGE_SIZE}"
-        return self._builder.get(path, check, self._data.tokens[self._random.choice(self._people)])
+        path = f"/api/v1/accounts/{self._data.ids[person]}/statuses?{window}"
+        return self._builder.get(path, check, self._random_person())
+
+    def _notifications(self, person: int, window: str) -> PreparedRequest:
+        check = ContainsAtLeast(NOTIFICATION, min(PAGE_SIZE, self._data.notices[person]))
+        path = f"/api/v1/notifications?{window}"
+        return self._builder.get(path, check, self._data.tokens[person])
+
+    # ── writes, and other reads ─────────────────────────────────────────────────────────────
 
     def _compose(self) -> PreparedRequest:
         person = self._random.choice(self._people)
-        return self._post(person, form(status=self._text()))
+        return self._post(person, form(status=self._text(), visibility="public"))
 
     def _post(self, person: int, body: bytes) -> PreparedRequest:
         token = self._data.tokens[person]
@@ -160,12 +180,6 @@ class ScenarioRequests:
             for (_, token), (other, _) in permutations(self._data.guests, 2):
                 path = f"/api/v1/accounts/{other}/{verb}"
                 yield self._builder.post(path, b"", FORM, is_relationship, token)
-
-    def _notifications(self) -> PreparedRequest:
-        person = self._random.choice(self._people)
-        check = ContainsAtLeast(NOTIFICATION, min(PAGE_SIZE, self._data.notices[person]))
-        path = f"/api/v1/notifications?limit={PAGE_SIZE}"
-        return self._builder.get(path, check, self._data.tokens[person])
 
     def _search(self) -> PreparedRequest:
         path = f"/api/v2/search?q={self._random.choice(self._data.names)}"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import time
 from dataclasses import dataclass, field
 
 from rich.progress import Progress
 
+from bench.accounts import Accounts
 from bench.api_client import BenchClient, BenchPerson, UnexpectedResponse
 from bench.dataset_loader import LoadedDataset
 from bench.progress import for_each
@@ -36,22 +36,15 @@ class SideAccounts:
 
 
 async def create_side_accounts(
-    client: BenchClient, loaded: LoadedDataset, seed: int, progress: Progress
+    client: BenchClient, accounts: Accounts, loaded: LoadedDataset, seed: int, progress: Progress
 ) -> SideAccounts:
     """Create the side accounts; return when the thread is complete."""
-    token = await client.app_token()
-    prefix = f"g{secrets.token_hex(3)}_"
-
-    async def register(number: int) -> BenchPerson:
-        return await client.register(f"{prefix}{number}", token)
 
     async def like(pair: tuple[BenchPerson, str]) -> None:
         await client.like(*pair)
 
     drawn = random.Random(seed)
-    people = await for_each(
-        progress, "inviting guests", range(ACCOUNT_COUNT), register, _CONCURRENCY
-    )
+    people = await accounts.take(client, ACCOUNT_COUNT, progress)
     posts = loaded.homes.post_ids()
     likes = [(person, drawn.choice(posts)) for person in loaded.people for _ in range(LIKE_COUNT)]
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Percentiles of latencies."""
+"""Percentiles of latencies, and numbers as text."""
 
 from __future__ import annotations
 
@@ -38,3 +38,8 @@ class Latency:
         ordered = sorted(milliseconds)
         p50, p90, p99 = (percentile(ordered, share) for share in (0.5, 0.9, 0.99))
         return cls(p50, p90, p99, ordered[-1] if ordered else math.nan)
+
+
+def format_number(value: float | None, digits: int = 2) -> str:
+    """Return a number as text; a dash for none."""
+    return "-" if value is None or value != value else f"{value:,.{digits}f}"

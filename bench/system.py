@@ -135,13 +135,22 @@ class BenchSystem:
 
     def service_endpoint(self, service: str) -> tuple[str, str]:
         """Return the address of a service, and the token of its sidecar."""
+        row, tokens = self._access(service)
+        return str(row["address"]), tokens["app"]
+
+    def sidecar_endpoint(self, service: str) -> tuple[str, str]:
+        """Return the address of a service's sidecar, and the token that it wants."""
+        row, tokens = self._access(service)
+        return f"http://127.0.0.1:{row['sidecar_port']}", tokens["sidecar"]
+
+    def _access(self, service: str) -> tuple[dict[str, Any], dict[str, str]]:
         if self.run_dir is None:
             raise SystemUnavailable(
                 "Only a system whose run directory is known can be asked for this."
             )
         state = json.loads((self.run_dir / "state.json").read_text())
         row = next(row for row in self.report["services"] if row["service"] == service)
-        return str(row["address"]), str(state["tokens"][service]["app"])
+        return row, state["tokens"][service]
 
     async def _read_report(self) -> None:
         self.report = json.loads(await self._runner("ps", "--json"))

@@ -8,9 +8,12 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
+from bench.call_counter import BLOCKS
+from bench.comparison import ComparedFigure, compare_rest, pair_rows
 from bench.fanout import FanOutResult
-from bench.metrics import BenchTarget, IdleRates, ScenarioMetrics
-from bench.stats import median
+from bench.metrics import IdleRates, ScenarioMetrics, ServerResults
+from bench.stats import format_number, median
+from bench.targets import BenchTarget
 
 
 def new_table(*columns: str) -> Table:
@@ -21,24 +24,10 @@ def new_table(*columns: str) -> Table:
     return made
 
 
-def format_number(value: float | None, digits: int = 2) -> str:
-    """Return a number as text; a dash for none."""
-    return "-" if value is None or value != value else f"{value:,.{digits}f}"
-
-
 def speed_table(rows: Sequence[ScenarioMetrics]) -> Group:
     """Return the table of throughput and latency."""
     shown = new_table(
-        "what",
-        "n",
-        "req/s",
-        "of floor",
-        "p50 ms",
-        "p99 ms",
-        "errors",
-        "state",
-        "digest s",
-        "sustained",
+        *("what", "n", "req/s", "of floor", "p50 ms", "p99 ms", "errors", "digest s", "sustained")
     )
     for row, ends in _grouped(rows):
         shown.add_row(
@@ -49,7 +38,6 @@ def speed_table(rows: Sequence[ScenarioMetrics]) -> Group:
             format_number(row.latency.p50, 1),
             format_number(row.latency.p99, 1),
             f"[red]{row.errors}[/red]" if row.errors else "0",
-            format_number(row.state_calls, 1),
             format_number(row.digested_after, 1),
             _rate(row.sustained),
             end_section=ends,
@@ -61,8 +49,8 @@ def cost_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
     """Return the table of processor time."""
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
-    title = f"Processor seconds per 1,000 requests (the generator: {share:.0%} of a core at most)"
-    shown = new_table("what", "n", *kinds, "all", "generator")
+    title = f"Processor milliseconds per request (the generator: {share:.0%} of a core at most)"
+    shown = new_table("what", "n", *kinds, "all", "f")
     for row, ends in _grouped(rows):
         costs = [format_number(row.cpu.get(kind)) for kind in kinds]
         shown.add_row(
@@ -70,22 +58,55 @@ def cost_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
             str(row.in_flight),
             *costs,
             format_number(row.cpu_in_all),
-            format_number(row.generator_cpu, 3),
+            format_number(row.cost_in_floors),
             end_section=ends,
         )
     cores = [format_number(idle.cores[kind], 3) for kind in kinds]
-    shown.add_row("rest (cores)", "", *cores, format_number(sum(idle.cores.values()), 3), "")
+    shown.add_row("at rest (cores)", "", *cores, format_number(idle.all_cores, 3), "")
     return Group(title, shown)
 
 
+def call_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
+    """Return the table of sidecar calls."""
+    blocks = [block for block in BLOCKS if any(row.calls.get(block) for row in rows)]
+    shown = new_table("what", "n", *blocks)
+    for row, ends in _grouped(rows):
+        counts = [format_number(row.calls.get(block, 0.0), 1) for block in blocks]
+        shown.add_row(row.kind, str(row.in_flight), *counts, end_section=ends)
+    rates = [format_number(idle.calls_per_second.get(block, 0.0), 1) for block in blocks]
+    shown.add_row("at rest (a second)", "", *rates)
+    return Group("Sidecar calls per request, of all services", shown)
+
+
 def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
-    """Return the table of resident memory, by kind of process."""
+    """Return the table of memory, by kind of process."""
     kinds = list(next(iter(stages.values())))
     shown = new_table("when", *kinds, "all")
     for stage, memory in stages.items():
         values = [format_number(memory[kind], 0) for kind in kinds]
         shown.add_row(stage, *values, format_number(sum(memory.values()), 0))
-    return Group("Resident memory, MiB", shown)
+    return Group("Memory (proportional set size), MB", shown)
+
+
+def comparison_table(own: ServerResults, other: ServerResults) -> Group:
+    """Return the tables of both servers beside each other."""
+    shown = new_table(
+        *("what", "n", "req/s", "other", "p50 ms", "other", "cpu ms", "other", "ratio")
+    )
+    for row, beside in pair_rows(own, other):
+        cost = ComparedFigure(row.kind, row.cpu_in_all, beside.cpu_in_all)
+        shown.add_row(
+            row.kind,
+            str(row.in_flight),
+            *(_rate(each.per_second) for each in (row, beside)),
+            *(format_number(each.latency.p50, 1) for each in (row, beside)),
+            *(format_number(value) for value in (cost.own, cost.other, cost.ratio)),
+        )
+    rest = new_table("what", "here", "other", "ratio")
+    for figure in compare_rest(own, other):
+        values = (figure.own, figure.other, figure.ratio)
+        rest.add_row(figure.what, *(format_number(value) for value in values))
+    return Group(f"Beside {other.url}; ratio: here / other, of the processor time", shown, rest)
 
 
 def fan_out_table(fan_outs: Sequence[FanOutResult], followers: int) -> Group:

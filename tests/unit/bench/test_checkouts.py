@@ -1,15 +1,23 @@
-"""What the benchmark says of checkouts, and which orders it starts for that."""
+"""Which orders and workflows the benchmark starts, and what it records of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
-from rich.console import Console
+import pytest
+from rich.progress import Progress
 
+from bench import checkouts as module
+from bench.api_client import BenchClient, BenchPerson
 from bench.baseline_workflow import FIRST, SECOND, THIRD, BaselineRunner, baseline_workflow
-from bench.checkouts import CheckoutResults, MeasuredTurns
+from bench.checkouts import BASELINES_PER_CHECKOUT, CheckoutTurns
+from bench.measurement import Measurement, UsageProbe
 from bench.options import CHECKOUTS, parse
+from bench.process_usage import ProcessUsage
+from bench.scenarios import BARE_WORKFLOW, CHECKOUT
+from bench.system import BenchSystem
 from services.chassis.workflows.plan import CallActivity, Workflow
 
 Activity = Callable[[str], Awaitable[str]]
@@ -52,32 +60,74 @@ async def test_a_number_of_workflows_run_with_a_given_concurrency() -> None:
     assert (len(took), workflows.most) == (20, 4)
 
 
-def sold(per_second: float, failed: tuple[str, ...] = ()) -> CheckoutResults:
-    baseline_workflow = MeasuredTurns("bare workflow", 1.0, [0.1] * 10, {"services": 0.1})
-    checkouts = MeasuredTurns(
-        "checkout", 10 / per_second, [0.2] * 10, {"services": 0.5}, list(failed)
+class FakeShop:
+    """Answers each question of an order with the next state; every fifth order fails."""
+
+    def __init__(self) -> None:
+        self.carts: list[str] = []
+        self.orders: dict[str, list[str]] = {}
+
+    async def app_token(self) -> str:
+        return "app"
+
+    async def register(self, username: str, app_token: str) -> BenchPerson:
+        return BenchPerson(username, f"token of {username}", username)
+
+    async def request(self, method: str, path: str, person: BenchPerson, **body: Any) -> Any:
+        if path.endswith("/cart"):
+            self.carts.append(person.id)
+        elif path.endswith("/checkouts"):
+            number = len(self.orders) + 1
+            self.orders[str(number)] = ["failed" if number % 5 == 0 else "completed", "pending"]
+            return {"id": str(number)}
+        elif method == "GET":
+            return {"state": self.orders[path.rpartition("/")[2]].pop()}
+        return {"id": "1", "variants": [{"id": "2"}]}
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> CheckoutTurns:
+    async def run_baselines(self: CheckoutTurns, count: int) -> list[float]:
+        return [0.1] * count
+
+    async def wait_until_idle(usage: ProcessUsage) -> float:
+        return 0.5
+
+    monkeypatch.setattr(module, "_POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(module, "wait_until_idle", wait_until_idle)
+    monkeypatch.setattr(CheckoutTurns, "_run_baselines", run_baselines)
+    probe = UsageProbe(ProcessUsage({}))
+    return CheckoutTurns(
+        cast("BenchClient", FakeShop()), cast("BenchSystem", None), probe, in_flight=4
     )
-    return CheckoutResults({}, 16, baseline_workflow, checkouts, 0.0, {})
 
 
-def test_the_ratio_is_of_what_is_done_in_a_second() -> None:
-    assert sold(5).ratio == 0.5
-    assert sold(5).meets_targets
-    assert not sold(4).meets_targets
+async def run(turns: CheckoutTurns) -> tuple[Measurement, Measurement, list[str]]:
+    ticks: list[str] = []
+    await turns.prepare(20, Progress(disable=True))
+    bought, bare = await turns.run(20, 2, ticks.append)
+    return bought, bare, ticks
 
 
-def test_an_order_that_does_not_complete_is_a_reported_error() -> None:
-    outcome = sold(5, ("an order is failed",))
-    assert outcome.errors == 1
-    console = Console(width=160, record=True, file=None, quiet=False)
-    with console.capture() as shown:
-        outcome.show(console)
-    assert "an order is failed" in shown.get()
-    assert "50.0" in shown.get()  # processor milliseconds each
+async def test_checkouts_and_twice_as_many_bare_workflows_alternate(turns: CheckoutTurns) -> None:
+    bought, bare, ticks = await run(turns)
+    assert ticks == [BARE_WORKFLOW, CHECKOUT] * 3  # one turn to warm up
+    assert (bought.kind, bought.in_flight, bare.kind) == (CHECKOUT, 4, BARE_WORKFLOW)
+    assert len(bare.took) == 20 * BASELINES_PER_CHECKOUT
+    assert bought.digesting == [0.5, 0.5]
 
 
-def test_the_option_checkouts_works_with_and_without_a_number() -> None:
-    assert parse([]).checkouts == 0
-    assert not parse([]).system.with_bare
-    assert parse(["--checkouts"]).checkouts == CHECKOUTS
-    assert parse(["--checkouts", "32"]).system.with_bare
+async def test_an_order_that_does_not_complete_is_an_error(turns: CheckoutTurns) -> None:
+    bought, _, _ = await run(turns)
+    assert bought.errors == 4
+    assert len(bought.took) == 16
+    assert bought.samples[0] == "an order is failed"
+
+
+def test_checkouts_are_measured_where_orders_runs_bare_workflows_too() -> None:
+    assert parse([]).checkouts == CHECKOUTS
+    assert parse([]).system.with_bare
+    assert not parse(["--kinds", "floor,home"]).system.with_bare
+    assert CHECKOUT not in parse(["--url", "http://127.0.0.1:1"]).kinds
+    with pytest.raises(SystemExit):
+        parse(["--running", ".run", "--kinds", "floor,checkout"])

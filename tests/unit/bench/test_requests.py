@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import orjson
+import pytest
 
 from bench.requests import (
     FORM,
@@ -10,19 +11,23 @@ from bench.requests import (
     PreparedRequest,
     RequestBuilder,
     form,
+    id_order,
     is_empty_object,
     is_post,
 )
 from bench.scenarios import (
     ACCOUNT,
+    ACCOUNT_MISS,
     COMMENT,
     COMPOSE,
     FLOOR,
     FOLLOW,
     HOME,
+    HOME_MISS,
     LIKE,
     MIX,
     NOTIFICATIONS,
+    NOTIFICATIONS_MISS,
     PICTURE,
     SEARCH,
     THREAD,
@@ -85,6 +90,34 @@ def test_home_timelines_are_requested_by_their_owners() -> None:
     drawn = {requests.draw(HOME)().payload for _ in range(50)}
     assert len(drawn) == 2
     assert all(b"GET /api/v1/timelines/home?limit=20 " in sent for sent in drawn)
+
+
+def test_people_come_back_to_the_same_pages() -> None:
+    requests = social()
+    for kind in (HOME, ACCOUNT, NOTIFICATIONS):
+        assert len({requests.draw(kind)().payload for _ in range(50)}) == 2
+
+
+@pytest.mark.parametrize("kind", [HOME_MISS, ACCOUNT_MISS, NOTIFICATIONS_MISS])
+def test_a_missed_page_is_the_first_one_asked_for_as_a_later_one(kind: str) -> None:
+    assert b"max_id=999999999999999999 " in line(social().draw(kind)())
+    assert b"max_id" not in line(social().draw(kind.removesuffix("-miss"))())
+
+
+def test_another_route_can_be_the_floor() -> None:
+    data = replace(STAGE, floor_path="/v1.0/x", floor_headers={"dapr-api-token": "secret"})
+    request = ScenarioRequests(data).draw(FLOOR)()
+    assert request.payload.startswith(b"GET /v1.0/x HTTP/1.1")
+    assert b"\r\ndapr-api-token: secret\r\n" in request.payload
+    assert request.check(200, b'{"status":"ok"}') == ""
+    assert request.check(200, b"[]")
+    assert request.check(401, b"{}")
+
+
+def test_ids_sort_by_age_whether_numbers_or_ulids() -> None:
+    assert sorted(["10", "9", "11"], key=id_order) == ["9", "10", "11"]
+    ulids = ["01HY0000000000000000000000", "01HX0000000000000000000000"]
+    assert sorted(ulids, key=id_order) == ulids[::-1]
 
 
 def test_the_floor_needs_no_token() -> None:
@@ -178,9 +211,9 @@ def test_a_page_of_notifications_may_be_as_short_as_the_data() -> None:
     requests = social()
     for request in (requests.draw(NOTIFICATIONS)() for _ in range(20)):
         has_many = b"Bearer t0" in request.payload
-        assert request.check(200, b'{"group_key":1},' * 20) == ""
-        assert bool(request.check(200, b'{"group_key":1},' * 2)) == has_many
-        assert request.check(500, b'{"group_key":1},' * 20)
+        assert request.check(200, b'{"type":"follow"},' * 20) == ""
+        assert bool(request.check(200, b'{"type":"follow"},' * 2)) == has_many
+        assert request.check(500, b'{"type":"follow"},' * 20)
 
 
 def test_a_search_finds_somebody() -> None:

@@ -24,11 +24,9 @@ class FakeBenchClient:
         self._shown = shown - 2
         self._ids = iter(range(100, 10_000))
 
-    async def app_token(self) -> str:
-        return "app"
-
-    async def register(self, username: str, app_token: str) -> BenchPerson:
-        return BenchPerson(str(next(self._ids)), f"token of {username}", username)
+    def new_person(self) -> BenchPerson:
+        id = str(next(self._ids))
+        return BenchPerson(id, f"token of {id}")
 
     async def like(self, person: BenchPerson, post: str) -> None:
         self.liked.append((person.id, post))
@@ -54,8 +52,17 @@ def loaded() -> LoadedDataset:
     return LoadedDataset(graph, [[1], [0]], [BenchPerson("1", ""), BenchPerson("2", "")], homes)
 
 
+class FakeAccounts:
+    """Creates as many people as are asked for."""
+
+    async def take(self, client: BenchClient, count: int, progress: Progress) -> list[BenchPerson]:
+        return [cast("FakeBenchClient", client).new_person() for _ in range(count)]
+
+
 async def create(client: FakeBenchClient, place: LoadedDataset) -> module.SideAccounts:
-    return await create_side_accounts(cast("BenchClient", client), place, 1, Progress(disable=True))
+    return await create_side_accounts(
+        cast("BenchClient", client), FakeAccounts(), place, 1, Progress(disable=True)
+    )
 
 
 async def test_side_accounts_have_likes_and_a_readable_thread(

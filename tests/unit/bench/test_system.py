@@ -4,11 +4,13 @@ import os
 import struct
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
+from starlette.types import Receive, Scope, Send
 
 from bench.api_client import BenchPerson
-from bench.call_counter import BLOCKS, block_of, read_counts
+from bench.call_counter import BLOCKS, DELIVERIES, block_of, count_deliveries, read_counts
 from bench.home_verifier import HomeVerifier
 from bench.options import parse
 from bench.process_usage import ProcessUsage, processes_by_kind, usage_delta
@@ -35,9 +37,14 @@ def test_processes_are_sorted_by_kind() -> None:
 
 def test_usage_is_read_from_running_processes() -> None:
     report = {"services": [{"app_id": "gateway", "pid": os.getpid(), "sidecar_pid": None}]}
-    usage = ProcessUsage(report)
+    usage = ProcessUsage(processes_by_kind(report))
     assert usage.cpu()["gateway"] > 0
     assert usage.memory()["gateway"] > 5
+
+
+def test_memory_is_what_a_process_has_alone_and_its_share_of_the_rest() -> None:
+    used = ProcessUsage({"all": [os.getpid()]}).memory()["all"]
+    assert used <= psutil.Process().memory_info().rss / 1e6
 
 
 def test_the_difference_of_two_readings_is_computed() -> None:
@@ -80,6 +87,21 @@ def test_counts_of_all_processes_are_added_up(tmp_path: Path) -> None:
     assert sum(read_counts(tmp_path / "nowhere").values()) == 0
 
 
+async def test_what_a_sidecar_delivers_is_counted() -> None:
+    counted: list[str] = []
+    served: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        served.append(scope.get("path", scope["type"]))
+
+    counting = count_deliveries(app, counted.append)
+    for path in ("/events/posts", "/events-broadcast/posts", "/healthz"):
+        await counting({"type": "http", "path": path}, None, None)
+    await counting({"type": "lifespan"}, None, None)
+    assert counted == [DELIVERIES] * 2
+    assert served == ["/events/posts", "/events-broadcast/posts", "/healthz", "lifespan"]
+
+
 def test_a_home_shows_the_newest_of_its_owner_and_of_whom_they_follow() -> None:
     homes = HomeVerifier([BenchPerson(str(n), "") for n in range(3)], [[1], [0], []])
     for author, id in ((0, "9"), (1, "10"), (2, "11"), (1, "8")):
@@ -95,7 +117,17 @@ def test_pictures_are_measured_only_on_request() -> None:
     assert parse(["--kinds", "floor,home", "--in-flight", "4"]).in_flight == (4,)
 
 
-@pytest.mark.parametrize("wrong", [["--kinds", "x"], ["--in-flight", "0"], ["--posts", "0"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--kinds", "x"],
+        ["--in-flight", "0"],
+        ["--posts", "0"],
+        ["--compare", "http://127.0.0.1:1"],
+        ["--compare", "http://127.0.0.1:1", "--pids", str(2**22 + 1)],
+        ["--pids", str(os.getpid())],
+    ],
+)
 def test_invalid_options_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(wrong)
