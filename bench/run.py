@@ -16,7 +16,7 @@ from bench.metrics import compute_floors, compute_idle_rates
 from bench.options import BenchOptions
 from bench.process_usage import ProcessUsage, processes_by_kind
 from bench.results import BenchResults, RunConditions
-from bench.scenarios import CHECKOUT, OWN_SCENARIOS
+from bench.scenarios import CHECKOUT, COMMENT, OWN_SCENARIOS
 from bench.server import BenchServer
 from bench.social_graph import SocialGraph, make_graph, read_graph
 from bench.system import BenchSystem
@@ -76,7 +76,11 @@ class BenchmarkRun:
         accounts = TokenFile(options.tokens) if options.tokens else RegisteredAccounts()
         probe = UsageProbe(ProcessUsage({OTHER: options.pids}))
         kinds = tuple(kind for kind in options.kinds if kind not in OWN_SCENARIOS)
-        return BenchServer(options.compare, accounts, probe, kinds, options, self._progress)
+        # Servers differ in which replies a home timeline shows.
+        verifies = COMMENT not in kinds
+        return BenchServer(
+            options.compare, accounts, probe, kinds, options, self._progress, verifies
+        )
 
     async def _measure(self, servers: list[BenchServer]) -> None:
         options = self._options
