@@ -67,7 +67,7 @@ def parse(arguments: list[str]) -> BenchOptions:
             given.components,
             given.replicas,
             given.keep,
-            CHECKOUT in kinds,
+            CHECKOUT in kinds and not (given.growth or given.hops),
         ),
         edges=given.edges,
         people=given.people,
