@@ -172,6 +172,8 @@ def _doctor(options: Namespace, run: RunDir) -> int:
 def _test(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import checks
 
+    if options.official_daprd:
+        return checks.test_official_daprd(options.rest)
     return checks.test(options.fast, options.rest)
 
 

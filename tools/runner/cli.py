@@ -141,6 +141,11 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["test"].add_argument(
         "--fast", action="store_true", help="static checks and replica tests only, less than 40 s"
     )
+    made["test"].add_argument(
+        "--official-daprd",
+        action="store_true",
+        help="contract tests only, on the official daprd with all components",
+    )
 
 
 def _count(text: str) -> int:

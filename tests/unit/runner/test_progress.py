@@ -17,9 +17,9 @@ import pytest
 from tools.runner.commands import start
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
-from tools.runner.infra import debian, toolchain
+from tools.runner.infra import debian
 from tools.runner.output import progress
-from tools.runner.output.progress import Progress
+from tools.runner.output.progress import Progress, SharedProgress
 
 OFTEN = 0.2
 
@@ -94,6 +94,28 @@ def test_a_failed_command_is_reported_with_its_last_lines_and_advice() -> None:
         progress.run("trying", ["/nowhere/x"])
 
 
+def test_steps_at_the_same_time_share_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
+    both = SharedProgress("setting up")
+    one, other = both.part("fetching"), both.part("building")
+    one.update(lambda: "1 of 2")
+    now = 15.0
+    other.update(str)
+    one.finish()
+    now = 30.0
+    other.update(lambda: "half")
+    both.finish()
+    assert capsys.readouterr().err == (
+        "setting up …\n"
+        "setting up: fetching (1 of 2), building, 15 s so far\n"
+        "setting up: building (half), 30 s so far\n"
+        "setting up: 30 s\n"
+    )
+
+
 async def test_a_wait_is_reported_only_if_it_takes_long(
     often: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,32 +126,6 @@ async def test_a_wait_is_reported_only_if_it_takes_long(
     never = asyncio.get_running_loop().create_future()
     assert await progress.wait_first({never}, "starting", OFTEN * 2.5, lambda: "1 of 2") == set()
     assert capsys.readouterr().err == "starting: 1 of 2, 0 s so far\n" * 2
-
-
-FAKE_GO = """#!/bin/sh
-case "$1" in
-  version) echo "go version go99.9 linux/amd64" ;;
-  list) echo "go: downloading a v1" >&2; echo a; echo b; echo c; sleep 0.4 ;;
-  build) echo a >&2; echo b >&2; sleep 0.4; while [ "$1" != -o ]; do shift; done; : > "$2" ;;
-esac
-"""
-
-
-def test_a_build_reports_downloaded_modules_and_compiled_packages(
-    often: None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "go").write_text(FAKE_GO)
-    (tmp_path / "go").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert toolchain.build_tool("placement").exists()
-    printed = capsys.readouterr().err
-    downloading = r"^downloading the modules of placement: 1 of at most \d+ modules, 0 s so far$"
-    assert re.search(downloading, printed, re.MULTILINE)
-    assert "\nbuilding placement: 2 of at most 3 packages, 0 s so far\n" in printed
 
 
 def test_the_progress_of_apt_get_is_parsed() -> None:

