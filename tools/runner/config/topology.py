@@ -28,6 +28,7 @@ class Topology:
     needs: Mapping[str, tuple[str, ...]]
     replicas: Mapping[str, int]
     workflows: frozenset[str]
+    shared_modules: tuple[str, ...]
 
     def servers(self, name: str) -> tuple[str, ...]:
         """Return the servers that a component set needs.
@@ -63,4 +64,5 @@ def read_topology(path: Path = _FILE) -> Topology:
         needs={name: tuple(needs) for name, needs in raw["needs"].items()},
         replicas=raw["replicas"] or {},
         workflows=frozenset(raw["workflows"]),
+        shared_modules=tuple(raw["shared_modules"]),
     )

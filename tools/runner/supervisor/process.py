@@ -13,6 +13,7 @@ from typing import Literal
 
 from tools.runner.output.logs import Echo, LogFile, tail
 from tools.runner.output.terminal import compact
+from tools.runner.supervisor.forking import Child, ForkServer, program_of
 
 State = Literal["starting", "ready", "backoff", "stopped", "failed"]
 Probe = Callable[[], Awaitable[bool]]
@@ -56,7 +57,13 @@ class Backoff:
 class ManagedProcess:
     """Supervises one process after another under the same name."""
 
-    def __init__(self, spec: ProcessSpec, logs: Path, echo: Echo | None = None) -> None:
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        logs: Path,
+        echo: Echo | None = None,
+        fork_server: ForkServer | None = None,
+    ) -> None:
         self.spec = spec
         self.state: State = "stopped"
         self.restarts = 0
@@ -67,8 +74,9 @@ class ManagedProcess:
         self.on_recovered: Callable[[float], None] | None = None
         """Called when the process is ready again, with the seconds of its absence."""
         self._echo = echo
+        self._fork_server = fork_server
         self._file: LogFile | None = None
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._restarts_enabled = False
@@ -163,18 +171,22 @@ class ManagedProcess:
                 task.cancel()
         return time.monotonic() - began
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def _spawn(self) -> Child:
+        spec = self.spec
+        program = program_of(spec.name, spec.argv, spec.cwd, spec.env)
+        if program and self._fork_server:
+            return await self._fork_server.spawn(program)
         return await asyncio.create_subprocess_exec(
-            *self.spec.argv,
-            cwd=self.spec.cwd,
-            env=self.spec.env,
+            *spec.argv,
+            cwd=spec.cwd,
+            env=spec.env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C goes to the runner, which stops processes in order
         )
 
-    async def _copy_output(self, child: asyncio.subprocess.Process) -> None:
+    async def _copy_output(self, child: Child) -> None:
         stream, file, sign, end = child.stdout, self._file, self.spec.fatal_output.encode(), b""
         while stream and file and (chunk := await stream.read(65_536)):
             file.write(chunk)

@@ -18,11 +18,13 @@ from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.output.logs import Echo
 from tools.runner.output.progress import wait_first
 from tools.runner.supervisor import report
+from tools.runner.supervisor.forking import ForkServer
 from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
 from tools.runner.supervisor.replicas import (
     RunSettings,
     ServiceReplica,
     app_spec,
+    base_env,
     create_replica,
     sidecar_spec,
 )
@@ -45,6 +47,9 @@ class Supervisor:
         self._processes: dict[str, ManagedProcess] = {}
         self._ports = ports.free_ports()
         self._background_tasks: set[asyncio.Task[None]] = set()
+        self._fork_server = ForkServer(
+            self.topology.shared_modules, base_env(plan.run), plan.run.logs / "fork-server.log"
+        )
 
     async def start(self) -> None:
         """Start everything, and return when all processes are ready.
@@ -143,7 +148,7 @@ class Supervisor:
 
     def _launch(self, specs: Iterable[ProcessSpec]) -> None:
         for spec in specs:
-            process = ManagedProcess(spec, self.plan.run.logs, self._echo)
+            process = ManagedProcess(spec, self.plan.run.logs, self._echo, self._fork_server)
             self._processes[spec.name] = process
             process.start()
 
@@ -242,6 +247,7 @@ class Supervisor:
             if server.jetstream:
                 await server.jetstream.stop()
         await self._stop_matching(lambda _: True)
+        await self._fork_server.close()
 
     async def _stop_matching(self, belongs: Callable[[str], bool]) -> None:
         chosen = [process for name, process in self._processes.items() if belongs(name)]
