@@ -13,7 +13,7 @@ sidecar waits for the app.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ from services.chassis.consuming.dead_letters import DeadLetters
 from services.chassis.consuming.events import EventHandler, Handlers
 from services.chassis.consuming.inbox import POLL_INTERVAL, Inbox
 from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.observed_state import ObservedState
+from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
 from services.chassis.http import batch, server
 from services.chassis.http.changes import create_changes_router
@@ -34,6 +36,7 @@ from services.chassis.http.health import create_health_router
 from services.chassis.http.middleware import SidecarMiddleware
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
+from services.chassis.publishing.invalidations import InvalidationPublisher
 from services.chassis.publishing.journal import SETTLED_AFTER
 from services.chassis.publishing.outbox import EventMapper, Outbox
 from services.chassis.security.guards import require_any_service
@@ -43,6 +46,7 @@ from services.chassis.storage.collection import Collection
 from services.chassis.storage.documents import Upgrade
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.events import EventType
+from services.contracts.invalidations import Invalidation
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -57,6 +61,9 @@ class Service:
         self.sidecar = sidecar or DaprClient(
             settings.dapr_http_port, settings.dapr_api_token.get_secret_value()
         )
+        self.state: StateStore = self.sidecar
+        """The state store for documents and lists. `publish_invalidations` observes it."""
+        self.invalidations: InvalidationPublisher | None = None
         self.token_verifier = TokenVerifier(self.sidecar)
         self.dead_letters = DeadLetters(self.sidecar)
         self.inbox = Inbox(self.sidecar, self.sidecar, self.dead_letters.add)
@@ -97,7 +104,7 @@ class Service:
         event's data of the document, or None for no event. `ttl` is in seconds.
         """
         outbox = self._publisher(kind, publishes, to_event)
-        return Collection(self.sidecar, kind, model, outbox=outbox, upgrades=upgrades, ttl=ttl)
+        return Collection(self.state, kind, model, outbox=outbox, upgrades=upgrades, ttl=ttl)
 
     def lists(
         self,
@@ -112,7 +119,7 @@ class Service:
         """The long lists of one kind that this service owns; see `SegmentedLists`."""
         outbox = self._publisher(kind, publishes, to_event)
         return SegmentedLists(
-            self.sidecar,
+            self.state,
             kind,
             outbox=outbox,
             max_rows=max_rows,
@@ -128,6 +135,24 @@ class Service:
         if event_type.producer != self.name:
             raise ValueError(f"{event_type.name} is published by {event_type.producer} only.")
         return self.outbox(event_type.topic).publishes(kind, event_type.name, to_event)
+
+    def publish_invalidations(
+        self, event_type: EventType[Invalidation], document_of: Callable[[str], str]
+    ) -> None:
+        """Publish from now on which documents are written, for caches in other services.
+
+        `document_of` makes a document's name of its key in the state store, or an empty string for
+        a key that no cache depends on. Call this before `collection` and `lists`.
+        """
+        publisher = InvalidationPublisher(event_type, self.sidecar, self.name)
+
+        def written(keys: Sequence[str]) -> None:
+            publisher.add(name for name in map(document_of, keys) if name)
+
+        self.state = ObservedState(self.sidecar, written)
+        self.invalidations = publisher
+        self.manage(publisher)
+        self.background(publisher.run)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────
 

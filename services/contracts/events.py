@@ -2,6 +2,9 @@
 
 Every event carries the newest state of one document and its version. Consumers store the version
 that they applied last and ignore events that are not newer, so the order does not matter.
+
+The exception are invalidations: they are numbered messages to caches, without a document
+(`contracts/invalidations.py`), and only broadcast.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.catalog import Product, Shop
 from services.contracts.comments import Comment, ReplyCount
 from services.contracts.discovery import FollowedTags
+from services.contracts.invalidations import Invalidation
 from services.contracts.logins import Login
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
@@ -57,6 +61,10 @@ SHOP_CHANGED = EventType("shop.changed", "shops", "catalog", Shop)
 PRODUCT_CHANGED = EventType("product.changed", "products", "catalog", Product)
 ORDER_CHANGED = EventType("order.changed", "orders", "orders", Order)
 PAYMENT_CHANGED = EventType("payment.changed", "payments", "payments", Payment)
+FEED_INVALIDATED = EventType("feed.invalidated", "feed-invalidations", "feed", Invalidation)
+NOTIFICATIONS_INVALIDATED = EventType(
+    "notifications.invalidated", "notifications-invalidations", "notifications", Invalidation
+)
 
 EVENTS: tuple[EventType[Any], ...] = (
     LOGIN_REGISTERED,
@@ -78,4 +86,6 @@ EVENTS: tuple[EventType[Any], ...] = (
     PRODUCT_CHANGED,
     ORDER_CHANGED,
     PAYMENT_CHANGED,
+    FEED_INVALIDATED,
+    NOTIFICATIONS_INVALIDATED,
 )

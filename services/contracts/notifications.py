@@ -39,11 +39,16 @@ class Notification(Model):
 
 
 class NotificationList(Model):
-    """A page, newest first. `first` and `last` are its bounding ids; empty on an empty page."""
+    """A page, newest first. `first` and `last` are its bounding ids; empty on an empty page.
+
+    `documents` are those on which it depends, as `notifications.invalidated` names them: none if
+    there are too many.
+    """
 
     notifications: list[Notification]
     first: Id = ""
     last: Id = ""
+    documents: list[str] = Field(default_factory=list)
 
 
 class NotificationGroup(Model):

@@ -297,7 +297,8 @@ class Page(Model):
     `first` and `last` are the ids that bound the page, even if a post with such an id is not shown;
     both are empty on an empty page. `more` is the cursor of the next page, empty at the end. `tag`
     identifies the content: a request with the tag of a cached page in `known` returns `same` and no
-    views if nothing on the page has changed.
+    views if nothing on the page has changed. `documents` are those on which the page depends, as
+    `feed.invalidated` names them: also of posts that are not shown now.
     """
 
     views: list[PostView]
@@ -307,6 +308,7 @@ class Page(Model):
     more: Id = ""
     tag: str = ""
     same: bool = False
+    documents: list[str] = Field(default_factory=list)
 
 
 class PostVersion(Model):

@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from services.chassis.cache import DocumentCache
 from services.chassis.service import Service
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.contracts.events import EventType
+from services.contracts import invalidations
+from services.contracts.events import FEED_INVALIDATED, EventType
 from services.feed.domain.conversations import ConversationRecord
 from services.feed.domain.interactions import InteractionFlags, RecentInteractions
 from services.feed.domain.projections import AccountProjection, PostProjection
@@ -60,6 +61,28 @@ FANOUT_DUE = EventType("fanout.due", "feed-fanout", "feed", FanOutChunk)
 """The event by which replicas of the feed share a fan-out."""
 
 
+_CACHED_DOCUMENTS: dict[str, Callable[[str], str]] = {
+    "card": invalidations.post_document,
+    "person": invalidations.account_document,
+    "home": invalidations.home_document,
+    "author": invalidations.author_document,
+    "tag": invalidations.tag_document,
+    "large": lambda _: invalidations.LARGE_AUTHORS,
+    **dict.fromkeys(("stance", "marks", "hometags"), invalidations.reader_document),
+    **dict.fromkeys(
+        ("mark", "blocked"), lambda id: invalidations.reader_document(id.partition(":")[0])
+    ),
+}
+"""The documents on which cached pages of timelines depend, by the kinds that are stored."""
+
+
+def cached_document(key: str) -> str:
+    """Return the name of a stored document for caches, or an empty string if none depends on it."""
+    kind, _, id = key.partition(":")
+    name = _CACHED_DOCUMENTS.get(kind)
+    return name(id) if name else ""
+
+
 @dataclass(frozen=True, slots=True)
 class HashtagBucket:
     """Hashtags with the same prefix. A full bucket refers to those with one more letter."""
@@ -77,7 +100,8 @@ class Repository:
     """Stores projections, relations, timelines and conversations."""
 
     def __init__(self, service: Service) -> None:
-        self.state = service.sidecar
+        service.publish_invalidations(FEED_INVALIDATED, cached_document)
+        self.state = service.state
         self.cache = DocumentCache(self.state)
         self.posts = service.collection("card", PostProjection)
         self.accounts = service.collection("person", AccountProjection)

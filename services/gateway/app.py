@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
+from services.chassis.consuming.events import Event
 from services.chassis.service import Service
 from services.clients.base import Invoker
 from services.contracts import events
+from services.contracts.accounts import Profile
+from services.contracts.invalidations import account_document, post_document
+from services.contracts.posts import Post
+from services.gateway.application.ready_pages import ReadyPages
 from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
 from services.gateway.middleware.cors import CorsMiddleware
 from services.gateway.middleware.normalization import NormalizationMiddleware
 from services.gateway.middleware.rate_limit import RateLimitMiddleware
+from services.gateway.middleware.ready_pages import ReadyPageMiddleware
 from services.gateway.middleware.security_headers import SecurityHeadersMiddleware
 from services.gateway.pages.renderer import PageRenderer
 from services.gateway.pages.routers import create_routers as page_routers
@@ -43,6 +50,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     service.every(SYNC_INTERVAL, sync.run, at_start=True, max_backoff=MAX_BACKOFF)
     gateway = Gateway(settings, services or service.sidecar)
     hub = _stream(service, settings, gateway)
+    _invalidate(service, gateway.ready_pages)
     pages = PageRenderer(settings.microgram_title, settings.public_url)
     app = service.create_app(
         *rest_routers(gateway, hub),
@@ -54,6 +62,12 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     )
     app.version = VERSION
     _add_middleware(app, service, settings, limiters)
+    # The innermost one: behind the rate limit, and with the request's id in its responses.
+    app.user_middleware.append(
+        Middleware(
+            ReadyPageMiddleware, pages=gateway.ready_pages, token_verifier=service.token_verifier
+        )
+    )
     return app
 
 
@@ -71,6 +85,21 @@ def _add_middleware(
     over_tls = settings.public_url.startswith("https://")
     app.add_middleware(SecurityHeadersMiddleware, over_tls=over_tls)
     app.add_middleware(NormalizationMiddleware)
+
+
+def _invalidate(service: Service, pages: ReadyPages) -> None:
+    """Drop pages by the news of read models, and of what is read from its owner directly."""
+
+    async def post_changed(event: Event[Post]) -> None:
+        pages.changed([post_document(event.data.id)])
+
+    async def account_changed(event: Event[Profile]) -> None:
+        pages.changed([account_document(event.data.id)])
+
+    service.on_broadcast(events.FEED_INVALIDATED, pages.invalidated)
+    service.on_broadcast(events.NOTIFICATIONS_INVALIDATED, pages.invalidated)
+    service.on_broadcast(events.POST_CHANGED, post_changed)
+    service.on_broadcast(events.ACCOUNT_CHANGED, account_changed)
 
 
 def _stream(service: Service, settings: GatewaySettings, gateway: Gateway) -> StreamHub:

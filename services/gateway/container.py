@@ -14,6 +14,7 @@ from services.gateway.application.media import MediaUploads
 from services.gateway.application.notifications import NotificationPresenter
 from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
+from services.gateway.application.ready_pages import ReadyPages
 from services.gateway.application.statistics import StatisticsCache
 from services.gateway.application.timeline_pages import TimelinePages
 from services.gateway.presentation.html import HtmlWriter
@@ -37,6 +38,7 @@ class Gateway:
         self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
         self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
+        self.ready_pages = ReadyPages(settings.microgram_ready_pages_mib << 20)
         self.media = MediaClient(invoker)
         self.uploads = MediaUploads(self.media)
         self.payment_webhooks = PaymentWebhookClient(invoker)

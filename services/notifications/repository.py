@@ -31,6 +31,11 @@ from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
 from services.chassis.storage.list_head import ListHead
 from services.contracts import events
+from services.contracts.invalidations import (
+    account_document,
+    notifications_document,
+    post_document,
+)
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.digests import DigestRecord
 from services.notifications.domain.groups import group_key
@@ -42,6 +47,24 @@ from services.shared.block_list import BlockState
 
 MAX_KEPT = 4_000
 """How many notifications of one owner are kept."""
+
+
+_OF_OWNER = frozenset({"notification", "notifications", "cleared", "stance", "blocked"})
+"""The kinds of documents whose ids begin with the owner on whose pages they have an effect."""
+
+_DELETED = {"account": account_document, "post": post_document}
+
+
+def cached_document(key: str) -> str:
+    """Return the name of a stored document for caches, or an empty string if none depends on it.
+
+    A deletion state has the name of the account or post that it is about.
+    """
+    kind, _, id = key.partition(":")
+    what, _, rest = id.partition(":")
+    if kind == "gone":
+        return _DELETED[what](rest)
+    return notifications_document(what) if kind in _OF_OWNER else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +97,8 @@ class Repository:
     """Stores notifications, relations, markers and digests."""
 
     def __init__(self, service: Service) -> None:
-        self.state = service.sidecar
+        service.publish_invalidations(events.NOTIFICATIONS_INVALIDATED, cached_document)
+        self.state = service.state
         self.notifications = service.collection(
             "notification",
             rules.NotificationRecord,
@@ -191,6 +215,13 @@ def _block_state_id(cause: rules.Cause) -> str:
 def _deletion_ids(account: str, post: str) -> list[str]:
     """Return the deletion states on which a notification depends: its account and its post."""
     return [f"account:{account}", *([f"post:{post}"] if post else [])]
+
+
+def cached_documents(rows: Iterable[Row]) -> set[str]:
+    """Return what the deletion states of some rows are about, as caches know it."""
+    return {account_document(row[ACCOUNT]) for row in rows} | {
+        post_document(row[POST]) for row in rows if row[POST]
+    }
 
 
 def notification_view(row: Row, owner: str) -> dict[str, Any]:

@@ -247,7 +247,9 @@ class FakeCluster:
         for _ in range(1000):
             await self.broker.idle()
             outboxes = [o for r in self.running for o in r.service.outboxes.values()]
-            if not any(outbox.backlog for outbox in outboxes) or self.broker.down:
+            news = [r.service.invalidations for r in self.running if r.service.invalidations]
+            waits = any(o.backlog for o in outboxes) or any(each.is_pending for each in news)
+            if not waits or self.broker.down:
                 await asyncio.sleep(0)
                 if self.broker.is_idle:
                     return

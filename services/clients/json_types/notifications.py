@@ -22,6 +22,7 @@ class NotificationListJson(TypedDict):
     notifications: list[NotificationJson]
     first: str
     last: str
+    documents: list[str]
 
 
 class NotificationGroupJson(TypedDict):

@@ -88,6 +88,7 @@ class PageJson(TypedDict):
     more: str
     tag: str
     same: bool
+    documents: list[str]
 
 
 class PostVersionJson(TypedDict):

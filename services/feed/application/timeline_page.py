@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -58,9 +58,11 @@ class TimelineItem:
 class TimelinePage:
     """The items found for a page by post id, the ids that were reached, and the next cursor."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, documents: Iterable[str] = ()) -> None:
         self._window = window
         self.items: dict[str, TimelineItem] = {}
+        self.documents = set(documents)
+        """The documents on which the page depends, as caches know them."""
         self.reached: list[str] = []
         self.more = ""
 
@@ -88,6 +90,7 @@ class TimelinePage:
             "more": more,
             "tag": tag,
             "same": same,
+            "documents": [*self.documents],
         }
 
 

@@ -14,19 +14,29 @@ content if the page is still the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from services.chassis.dapr.state import ABSENT
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window
+from services.contracts.invalidations import (
+    LARGE_AUTHORS,
+    account_document,
+    author_document,
+    home_document,
+    post_document,
+    reader_document,
+    tag_document,
+)
 from services.feed.application.post_loader import PostLoader
 from services.feed.application.timeline_page import TimelinePage
 from services.feed.domain.filters import NO_FILTER, TimelineFilter
 from services.feed.domain.reader import Reader
 from services.feed.domain.rows import (
     AUTHOR_ID,
+    BOOSTED_ID,
     DIRECT,
     FLAGS,
     FROM_TAG,
@@ -63,9 +73,17 @@ class TimelineQueries:
         large = sorted(reader.relations.follows.keys() & self._large)
         merged = await self._with_heads(self._repository.authors, large)
         merged += await self._with_heads(self._repository.tags, reader.relations.home_tags)
-        return await self._page(
+        page = await self._page(
             (homes, head), window, reader, reader.belongs_at_home, merged=merged
         )
+        page.documents |= {
+            LARGE_AUTHORS,
+            reader_document(user),
+            home_document(user),
+            *map(author_document, large),
+            *map(tag_document, reader.relations.home_tags),
+        }
+        return page
 
     async def _load_home(self, user: str) -> tuple[ListHead, Reader]:
         """Return the head of a home and its reader; refresh the cached list of large authors."""
@@ -110,15 +128,18 @@ class TimelineQueries:
         authors = self._repository.authors
         head, reader, _ = await self._loader.load_reader(authors, author, user)
         reader = await self._loader.with_block_states(reader, [author])
+        documents = {reader_document(user), author_document(author), account_document(author)}
         if reader.relations.blocked_by.get(author, 0) > 0:
-            return TimelinePage(window)
+            return TimelinePage(window, documents)
         hidden = 0 if user else PRIVATE | DIRECT
 
         def matches(row: Row) -> bool:
             return wanted.matches_row(row) and not row[FLAGS] & hidden
 
         visitor = replace(reader, visited_author=author)
-        return await self._page((authors, head), window, visitor, matches, wanted=wanted)
+        page = await self._page((authors, head), window, visitor, matches, wanted=wanted)
+        page.documents |= documents
+        return page
 
     async def _with_heads(self, lists: SegmentedLists, ids: Sequence[str]) -> list[ListWithHead]:
         """Return lists with their heads. One state call, or none for no ids."""
@@ -156,9 +177,9 @@ class TimelineQueries:
             page.more = window.next_cursor(rows)
             if not rows:
                 break
-            items = await self._loader.load_visible(
-                [row for row in rows if matches(row)], reader, wanted
-            )
+            chosen = [row for row in rows if matches(row)]
+            page.documents |= documents_of(chosen)
+            items = await self._loader.load_visible(chosen, reader, wanted)
             visible = [row for row in rows if row[POST_ID] in items]
             for row in without_repeated_boosts(visible) if is_home else visible:
                 page.items[row[POST_ID]] = items[row[POST_ID]]
@@ -178,3 +199,11 @@ class TimelineQueries:
             is_tag = other is self._repository.tags
             rows += [with_flag(row, FROM_TAG) for row in found] if is_tag else found
         return window.select(rows)
+
+
+def documents_of(rows: Iterable[Row]) -> set[str]:
+    """Return the posts and authors of some rows, and those of boosted posts."""
+    pairs = [pair for row in rows for pair in (row[:FLAGS], row[BOOSTED_ID:]) if pair]
+    return {post_document(post) for post, _ in pairs} | {
+        account_document(author) for _, author in pairs
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -18,7 +18,7 @@ from services.clients.services import ServiceClients
 from services.contracts.notifications import Notification, NotificationGroup
 from services.gateway.application.posts import PostPresenter
 from services.gateway.presentation.entities import notifications as entities
-from services.gateway.presentation.renderer import EntityRenderer, Row
+from services.gateway.presentation.renderer import EntityRenderer, Row, product_ids_of
 
 MAX_PAGES = 3
 """How many pages are searched for one with something that the caller may see."""
@@ -86,6 +86,13 @@ async def _views(posts: PostsClient, caller: Caller, ids: Sequence[str]) -> list
     return await posts.notified(ids, caller) if ids else []
 
 
+class RenderedNotifications(NamedTuple):
+    """Entities Notification, and whether products are on them, whose changes are not told."""
+
+    entities: list[bytes]
+    has_products: bool
+
+
 class NotificationPresenter:
     """Renders notifications with the people and posts that they are about."""
 
@@ -99,7 +106,7 @@ class NotificationPresenter:
         self._posts = posts
         self._renderer = renderer
 
-    async def render(self, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
+    async def render(self, caller: Caller, rows: Sequence[Row]) -> RenderedNotifications:
         """The entities Notification, without those whose person or post the caller cannot see."""
         people, views = await self._about(
             caller, [row["account"] for row in rows], [row["post"] for row in rows]
@@ -114,7 +121,7 @@ class NotificationPresenter:
             account = self._renderer.account(people[row["account"]])
             status = self._renderer.status(view, people, cards) if view is not None else b"null"
             rendered.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
-        return rendered
+        return RenderedNotifications(rendered, bool(product_ids_of(list(views.values()))))
 
     async def render_groups(
         self, caller: Caller, rows: Sequence[Row], *, partial_accounts: bool

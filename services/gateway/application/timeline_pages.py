@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.feed import FeedClient, Timeline
+from services.clients.json_types.posts import PageJson
 from services.gateway.application.posts import PostPresenter
 from services.gateway.presentation.cache import LruByteCache
 from services.gateway.presentation.renderer import EntityRenderer, product_ids_of
@@ -15,11 +17,15 @@ _TAG_LENGTH = 24  # characters in the tag of a page
 
 
 class RenderedTimelinePage(NamedTuple):
-    """A list of Status as JSON, and the newest and oldest id that the page covers."""
+    """A list of Status as JSON, and the newest and oldest id that the page covers.
+
+    `documents` are those on which it depends; none if changes of something on it are not told.
+    """
 
     body: bytes
     first: str
     last: str
+    documents: Sequence[str]
 
 
 class TimelinePages:
@@ -50,9 +56,14 @@ class TimelinePages:
         tag = cached[:_TAG_LENGTH].decode()
         page = await self._feed.timeline(timeline, caller, window, known=tag)
         if page["same"]:
-            return RenderedTimelinePage(cached[_TAG_LENGTH:], page["first"], page["last"])
+            return _page(cached[_TAG_LENGTH:], page)
         cards = await self._posts.product_cards(page["views"])
         body = self._renderer.statuses(page["views"], page["accounts"], cards)
-        if not product_ids_of(page["views"]):
-            self._cache.put(key, page["tag"].encode() + body)
-        return RenderedTimelinePage(body, page["first"], page["last"])
+        if product_ids_of(page["views"]):
+            return _page(body, page)._replace(documents=())
+        self._cache.put(key, page["tag"].encode() + body)
+        return _page(body, page)
+
+
+def _page(body: bytes, page: PageJson) -> RenderedTimelinePage:
+    return RenderedTimelinePage(body, page["first"], page["last"], page["documents"])

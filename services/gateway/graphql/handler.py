@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from services.chassis.errors import ServiceError, TooLarge, Unavailable
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user_of_any_scope
+from services.contracts.invalidations import reader_document
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine, graphiql, limits
 from services.gateway.graphql.engine import GraphqlEngine
@@ -97,12 +98,20 @@ class GraphqlHandler:
         charge(charge_one, prepared.charge - already_charged)
         context = create_context(self._gateway, caller)
         if prepared.kind == "mutation":
-            return await self.engine.run(prepared, context)
+            try:
+                return await self.engine.run(prepared, context)
+            finally:
+                self._drop_pages_of(caller)
         try:
             async with asyncio.timeout(_QUERY_TIMEOUT):
                 return await self.engine.run(prepared, context)
         except TimeoutError as error:
             raise Unavailable("A query took too long.") from error
+
+    def _drop_pages_of(self, caller: Caller | None) -> None:
+        """Let a user who wrote see it at once: the news come later."""
+        if caller is not None:
+            self._gateway.ready_pages.changed([reader_document(caller.user_id)])
 
 
 def charge(charge_one: Charge, times: int) -> None:

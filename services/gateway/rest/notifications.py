@@ -10,10 +10,12 @@ from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.contracts.invalidations import account_document, reader_document
 from services.gateway.application.notifications import first_visible_page
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.page_documents import depends_on
 from services.gateway.http.paging import page_parameters
 from services.gateway.http.reading import read_params
 from services.gateway.http.responses import json_response
@@ -34,15 +36,21 @@ def create_router(gateway: Gateway) -> APIRouter:
     ) -> Response:
         """The caller's notifications: `types[]`, `exclude_types[]`, `account_id`."""
         filters = notification_filter(request)
+        documents = {account_document(caller.user_id), reader_document(caller.user_id)}
+        is_told = True
 
         async def fetch(part: Window) -> Any:
             return await gateway.services.notifications.notifications(caller, part, filters)
 
         async def show(found: Any) -> tuple[list[bytes], bool]:
+            nonlocal is_told
             shown = await gateway.notifications.render(caller, found["notifications"])
-            return shown, bool(shown)
+            documents.update(found["documents"])
+            is_told = is_told and bool(found["documents"]) and not shown.has_products
+            return shown.entities, bool(shown.entities)
 
         page = await first_visible_page(window, fetch, show, lambda _, found: not found["last"])
+        depends_on(request, documents if is_told else ())
         links = paging.link_header(gateway.urls.public_url, request, page.first, page.found["last"])
         return json_response(b"[%b]" % b",".join(page.shown), links)
 
@@ -72,7 +80,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def one(id: Id, caller: NotificationReader) -> Response:
         """One of the caller's notifications."""
         found = await gateway.services.notifications.notification(id, caller)
-        shown = await gateway.notifications.render(caller, [found])
+        shown = (await gateway.notifications.render(caller, [found])).entities
         if not shown:
             raise NotFound("Record not found")
         return json_response(shown[0])

@@ -11,6 +11,7 @@ from services.clients.json_types.accounts import AccountListJson
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
+from services.gateway.http.page_documents import depends_on
 from services.gateway.http.responses import json_response
 
 STATUS_PREFIX = "/api/v1/statuses"
@@ -27,6 +28,7 @@ async def timeline_response(
 ) -> Response:
     """A page of a timeline with its `Link` header."""
     page = await gateway.timelines.get(timeline, caller, window)
+    depends_on(request, page.documents)
     links = paging.link_header(gateway.urls.public_url, request, page.first, page.last)
     return json_response(page.body, links)
 

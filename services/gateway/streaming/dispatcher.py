@@ -124,7 +124,8 @@ class StreamDispatcher:
         if caller is None:  # disconnected meanwhile
             return
         row = notification.model_dump()
-        for entity in await self._gateway.notifications.render(caller, [row]):
+        rendered = await self._gateway.notifications.render(caller, [row])
+        for entity in rendered.entities:
             for channel in _notification_channels(notification):
                 sent = StreamEvent("notification", entity, row)
                 self._hub.publish(channel, sent, scope=scope_of(NOTIFICATIONS))

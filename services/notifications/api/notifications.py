@@ -28,6 +28,9 @@ from services.notifications.application.queries import (
 )
 from services.notifications.repository import notification_view
 
+_MAX_DOCUMENTS = 200
+"""Up to how many documents a page says on what it depends. A full page has 161 at most."""
+
 
 def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter:
     """Return the routes."""
@@ -38,7 +41,15 @@ def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter
         """Return the caller's notifications."""
         found = await queries.page(caller.user_id, window, only)
         shown = [notification_view(row, caller.user_id) for row in found.rows]
-        return OrjsonResponse({"notifications": shown, "first": found.first, "last": found.last})
+        documents = [*found.documents] if len(found.documents) <= _MAX_DOCUMENTS else []
+        return OrjsonResponse(
+            {
+                "notifications": shown,
+                "first": found.first,
+                "last": found.last,
+                "documents": documents,
+            }
+        )
 
     @router.get("/unread", responses=responses(UnreadCount, "How many, `limit` at most."))
     async def unread(

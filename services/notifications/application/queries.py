@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import NotFound
 from services.chassis.storage.window import Window
+from services.contracts.invalidations import notifications_document
 from services.notifications.domain.groups import (
     GROUPED_TYPES,
     RowGroup,
@@ -29,7 +30,7 @@ from services.notifications.domain.notifications import (
     Row,
 )
 from services.notifications.domain.owner_relations import OwnerRelations
-from services.notifications.repository import MAX_KEPT, OwnerState, Repository
+from services.notifications.repository import MAX_KEPT, OwnerState, Repository, cached_documents
 
 _SCAN_LIMIT = 1_000
 """Rows that are read at once if the first page of them was not sufficient."""
@@ -40,11 +41,15 @@ _BATCH_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class NotificationPage:
-    """Visible rows, newest first, and the ids of the newest and oldest scanned rows."""
+    """Visible rows, newest first, and the ids of the newest and oldest scanned rows.
+
+    `documents` are those on which the page depends, as caches know them.
+    """
 
     rows: list[Row]
     first: str = ""
     last: str = ""
+    documents: frozenset[str] = frozenset()
 
 
 class NotificationQueries:
@@ -132,7 +137,9 @@ class NotificationQueries:
         """Read until a page is full, and leave the rest to the next page."""
         rows: list[Row] = []
         reached: list[str] = []
+        documents = {notifications_document(state.owner)}
         async for looked_at, shown in self._scan(state, window, wanted):
+            documents |= cached_documents(looked_at)
             reached += [looked_at[0][ID], looked_at[-1][ID]]
             rows += shown
             if over(rows) >= 0:
@@ -142,7 +149,7 @@ class NotificationQueries:
         first, last = max(reached, default=""), min(reached, default="")
         if len(kept) < len(rows):
             first, last = (kept[-1][ID], last) if window.ascending else (first, kept[-1][ID])
-        return NotificationPage(sorted(kept, reverse=True), first, last)
+        return NotificationPage(sorted(kept, reverse=True), first, last, frozenset(documents))
 
     async def _scan(
         self, state: OwnerState, window: Window, wanted: NotificationCriteria

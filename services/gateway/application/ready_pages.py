@@ -1,0 +1,156 @@
+"""First pages as they were sent, kept until a document on which they depend changes.
+
+A page is served while it is younger than `MAX_AGE`, and while none of its documents changed after
+its reading began. So a page that is read while news arrive is never served. Services cache
+documents for up to `SOURCE_TTL`: a page that was read so soon after a change of its documents is
+served only until that time after the change, as the service would do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from services.chassis.cache import DEFAULT_TTL as SOURCE_TTL
+from services.chassis.consuming.events import Event
+from services.contracts.invalidations import Invalidation
+
+MAX_AGE = 5.0
+"""Seconds after which a page is read again, whatever is known: the last message may be lost."""
+
+MAX_CHANGES = 50_000
+"""Changed documents that are remembered, about 10 MB. Above that all pages are dropped."""
+
+_MAX_STREAMS = 1_000
+_DOCUMENT_BYTES = 80  # the name of a document in the list of a page
+_OVERHEAD = 1_500  # bytes of a page beside its body and documents: key, headers, table entry
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPage:
+    """A response with status 200, the documents it depends on, and when its reading began."""
+
+    headers: Headers
+    body: bytes
+    documents: tuple[str, ...]
+    read_at: float
+
+    @property
+    def size(self) -> int:
+        """The memory that it takes, in bytes."""
+        return len(self.body) + len(self.documents) * _DOCUMENT_BYTES + _OVERHEAD
+
+
+class ReadyPages:
+    """Pages by key, at most `max_bytes` of them. Those that were asked for longest ago go first.
+
+    The key must contain everything that shapes a response, above all whose page it is.
+    """
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
+        self._pages: LRUCache[Hashable, ReadyPage] = LRUCache(max_bytes, getsizeof=_size)
+        self._changes = DocumentChanges(clock)
+        self._streams: LRUCache[str, int] = LRUCache(_MAX_STREAMS)
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the pages take."""
+        return int(self._pages.currsize)
+
+    def get(self, key: Hashable) -> ReadyPage | None:
+        """The page, if it may still be served."""
+        page = self._pages.get(key)
+        if page is None:
+            return None
+        if self._changes.is_current(page.documents, page.read_at):
+            return page
+        del self._pages[key]
+        return None
+
+    def put(self, key: Hashable, page: ReadyPage) -> None:
+        """Keep a page. One that is larger than the cache, or outdated already, is not kept."""
+        if page.size <= self._pages.maxsize and self._changes.is_current(
+            page.documents, page.read_at
+        ):
+            self._pages[key] = page
+
+    def changed(self, documents: Iterable[str]) -> None:
+        """Serve no page any more that depends on one of these documents."""
+        if not self._changes.add(documents):
+            self.drop_all()
+
+    def drop_all(self) -> None:
+        """Drop every page, and keep none of those that are being read."""
+        self._pages.clear()
+        self._changes.clear()
+
+    async def invalidated(self, event: Event[Invalidation]) -> None:
+        """Handle a message of a producer. If one before it is missing, every page is dropped."""
+        stream, sequence = event.envelope.stream, event.envelope.sequence
+        last = self._streams.get(stream)
+        self._streams[stream] = max(sequence, last or 0)
+        if last is None or sequence > last + 1 or event.data.everything:
+            self.drop_all()
+        self.changed(event.data.documents)
+
+
+class DocumentChanges:
+    """When documents changed, for as long as a page may be kept."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._changed_at: dict[str, float] = {}
+        """In the order of time."""
+        self._cleared_at = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._changed_at)
+
+    def add(self, documents: Iterable[str]) -> bool:
+        """Remember changes. False if there are too many."""
+        now = self._clock()
+        for document in documents:
+            self._changed_at.pop(document, None)
+            self._changed_at[document] = now
+        oldest = now - MAX_AGE - SOURCE_TTL
+        while self._changed_at:
+            first = next(iter(self._changed_at))
+            if self._changed_at[first] >= oldest:
+                break
+            del self._changed_at[first]
+        return len(self._changed_at) <= MAX_CHANGES
+
+    def clear(self) -> None:
+        """Let everything have changed now."""
+        self._changed_at.clear()
+        self._cleared_at = self._clock()
+
+    def is_current(self, documents: Iterable[str], read_at: float) -> bool:
+        """Whether what was read then is what the documents are now."""
+        now = self._clock()
+        if now - read_at > MAX_AGE or self._may_be_outdated(self._cleared_at, read_at, now):
+            return False
+        known = self._changed_at
+        return not any(
+            document in known and self._may_be_outdated(known[document], read_at, now)
+            for document in documents
+        )
+
+    @staticmethod
+    def _may_be_outdated(changed_at: float, read_at: float, now: float) -> bool:
+        if changed_at >= read_at:
+            return True
+        return read_at - changed_at < SOURCE_TTL <= now - changed_at
+
+
+def _size(page: ReadyPage) -> int:
+    return page.size

@@ -1,0 +1,200 @@
+"""Ready pages: bounded in bytes, and never older than what is known of their documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.chassis.cache import DEFAULT_TTL
+from services.chassis.consuming.events import Event, parse_cloud_event
+from services.contracts.events import FEED_INVALIDATED
+from services.contracts.invalidations import Invalidation
+from services.gateway.application import ready_pages
+from services.gateway.application.ready_pages import MAX_AGE, ReadyPage, ReadyPages
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def pages(max_bytes: int = 1 << 20) -> tuple[ReadyPages, Clock]:
+    clock = Clock()
+    return ReadyPages(max_bytes, clock), clock
+
+
+def page(read_at: float, *documents: str, body: bytes = b"[]") -> ReadyPage:
+    return ReadyPage([], body, documents, read_at)
+
+
+def message(
+    sequence: int, documents: Sequence[str] = (), *, stream: str = "a", everything: bool = False
+) -> Event[Invalidation]:
+    data = Invalidation(documents=list(documents), everything=everything)
+    envelope = parse_cloud_event(
+        {
+            "id": f"{stream}@{sequence}",
+            "type": FEED_INVALIDATED.name,
+            "source": "feed",
+            "subject": stream,
+            "stream": stream,
+            "sequence": sequence,
+            "entityversion": sequence,
+            "data": data.model_dump(),
+        }
+    )
+    return Event(envelope, data)
+
+
+def test_a_change_drops_the_pages_that_depend_on_it_and_no_other() -> None:
+    kept, clock = pages()
+    kept.put("ada", page(clock(), "home:1", "post:1"))
+    kept.put("ben", page(clock(), "home:2", "post:1"))
+    kept.put("eve", page(clock(), "home:3", "post:2"))
+    clock.advance(0.1)
+    kept.changed(["post:1"])
+    assert [kept.get(key) is not None for key in ("ada", "ben", "eve")] == [False, False, True]
+
+
+def test_a_page_is_not_kept_if_a_document_of_it_changed_while_it_was_read() -> None:
+    kept, clock = pages()
+    read_at = clock()
+    clock.advance(0.1)
+    kept.changed(["post:1"])
+    clock.advance(0.1)
+    kept.put("ada", page(read_at, "post:1"))
+    assert kept.get("ada") is None
+    kept.put("ada", page(read_at, "post:2"))
+    assert kept.get("ada") is not None
+
+
+def test_a_change_in_the_moment_of_reading_counts_as_later() -> None:
+    kept, clock = pages()
+    kept.changed(["post:1"])
+    kept.put("ada", page(clock(), "post:1"))
+    assert kept.get("ada") is None
+
+
+def test_a_page_is_read_again_when_it_is_too_old() -> None:
+    kept, clock = pages()
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(MAX_AGE)
+    assert kept.get("ada") is not None
+    clock.advance(0.01)
+    assert kept.get("ada") is None
+
+
+def test_a_page_that_was_read_just_after_a_change_lives_as_long_as_caches_of_services() -> None:
+    kept, clock = pages()
+    kept.changed(["post:1"])
+    clock.advance(DEFAULT_TTL / 2)
+    kept.put("ada", page(clock(), "post:1"))
+    assert kept.get("ada") is not None
+    clock.advance(DEFAULT_TTL / 2)
+    assert kept.get("ada") is None
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(MAX_AGE)
+    assert kept.get("ada") is not None
+
+
+def test_pages_are_bounded_in_bytes_and_the_least_recently_used_go_first() -> None:
+    one = page(100.0, body=b"x" * 5_000)
+    kept, _ = pages(3 * one.size)
+    for key in ("a", "b", "c"):
+        kept.put(key, one)
+    kept.get("a")
+    kept.put("d", one)
+    assert [kept.get(key) is not None for key in "abcd"] == [True, False, True, True]
+    assert kept.bytes <= 3 * one.size
+    kept.put("huge", page(100.0, body=b"x" * 50_000))
+    assert kept.get("huge") is None
+    assert len(kept) == 3
+
+
+def test_changes_are_forgotten_with_the_pages_that_could_depend_on_them() -> None:
+    kept, clock = pages()
+    for number in range(100):
+        kept.changed([f"post:{number}"])
+        clock.advance(1.0)
+    assert len(kept._changes) <= MAX_AGE + DEFAULT_TTL + 1
+
+
+def test_too_many_changes_drop_everything() -> None:
+    kept, clock = pages()
+    kept.put("ada", page(clock(), "post:x"))
+    clock.advance(0.1)
+    kept.changed(f"post:{number}" for number in range(ready_pages.MAX_CHANGES + 1))
+    assert kept.get("ada") is None
+    assert len(kept._changes) == 0
+
+
+async def test_messages_in_order_drop_what_they_name() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(0.1)
+    kept.put("ada", page(clock(), "post:1"))
+    kept.put("ben", page(clock(), "post:2"))
+    clock.advance(0.1)
+    await kept.invalidated(message(2, ["post:1"]))
+    assert kept.get("ada") is None
+    assert kept.get("ben") is not None
+
+
+async def test_a_missing_message_drops_everything() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(0.1)
+    kept.put("ben", page(clock(), "post:2"))
+    read_at = clock()
+    clock.advance(0.1)
+    await kept.invalidated(message(3, ["post:1"]))
+    assert kept.get("ben") is None
+    kept.put("ada", page(read_at, "post:3"))  # was read before it was known
+    assert kept.get("ada") is None
+
+
+async def test_a_late_or_repeated_message_drops_what_it_names_and_is_no_gap() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    await kept.invalidated(message(3))
+    clock.advance(0.1)
+    kept.put("ada", page(clock(), "post:1"))
+    kept.put("ben", page(clock(), "post:2"))
+    clock.advance(0.1)
+    await kept.invalidated(message(2, ["post:1"]))
+    assert kept.get("ada") is None
+    assert kept.get("ben") is not None
+    await kept.invalidated(message(3))
+    await kept.invalidated(message(4))
+    assert kept.get("ben") is not None
+
+
+async def test_a_new_stream_drops_everything_and_several_streams_go_side_by_side() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(7, stream="a"))
+    clock.advance(0.1)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(0.1)
+    await kept.invalidated(message(1, stream="b"))  # a producer that took over from another one
+    assert kept.get("ada") is None
+    clock.advance(0.1)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(0.1)
+    await kept.invalidated(message(8, stream="a"))
+    await kept.invalidated(message(2, stream="b"))
+    assert kept.get("ada") is not None
+
+
+async def test_a_producer_may_say_that_everything_changed() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(0.1)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(0.1)
+    await kept.invalidated(message(2, everything=True))
+    assert kept.get("ada") is None
