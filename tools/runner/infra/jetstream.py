@@ -17,6 +17,7 @@ from tools.runner.infra.nats_client import NatsClient
 
 _API = "$JS.API"
 _SECOND = 10**9
+_INVALIDATIONS = "-invalidations"
 
 
 class JetStreamManager:
@@ -137,15 +138,18 @@ def stream_config(topic: str) -> dict[str, Any]:
     There is one stream per topic: JetStream drops an event id that a stream had in the last two
     minutes, and an event keeps its id on its way to a dead-letter topic. And the component knows
     only one durable name, which is unique within a stream.
+
+    Invalidations are only broadcast, to whoever listens now: in memory, for two minutes, 8 MB.
     """
+    is_broadcast = topic.endswith(_INVALIDATIONS)
     return {
         "name": stream_name(topic),
         "subjects": [topic],
-        "storage": "file",
+        "storage": "memory" if is_broadcast else "file",
         "retention": "limits",
         "discard": "old",
-        "max_age": 7 * 24 * 3600 * _SECOND,
-        "max_bytes": 256_000_000,
+        "max_age": (120 if is_broadcast else 7 * 24 * 3600) * _SECOND,
+        "max_bytes": 8_000_000 if is_broadcast else 256_000_000,
         "duplicate_window": 120 * _SECOND,
         "num_replicas": 1,
     }
