@@ -89,7 +89,9 @@ NOT_FOR_PEOPLE = {
     "POST /webhooks/payments",
     "GET /dapr/subscribe",
     "POST /events-broadcast/accounts",
+    "POST /events-broadcast/feed-invalidations",
     "POST /events-broadcast/notifications",
+    "POST /events-broadcast/notifications-invalidations",
     "POST /events-broadcast/posts",
 }
 
