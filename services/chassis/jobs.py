@@ -1,12 +1,11 @@
-"""Work that is too long for one handler: done in steps, each published to the service itself.
+"""Work that is too long for one handler: done in steps, each an event for the service itself.
 
     jobs = JobQueue(service)
     jobs.register("erasure", erase)       # async def erase(id) -> bool: one bounded step; all done?
     await jobs.enqueue("erasure", id)
 
 A job is a document, and every step a change of it, which is an event. So it goes on after any
-crash, on whichever replica receives the event, and no broker waits long for an answer. A step may
-run twice, so it must be idempotent.
+crash, on whichever replica finds the event first. A step may run twice, so it must be idempotent.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class JobQueue:
 
     def register(self, kind: str, step: JobStep) -> None:
         """Say which function does the jobs of one kind."""
-        due = EventType(f"{kind}.due", self._topic, self._service.name, Job)
+        due = EventType(f"{kind}.due", self._topic, self._service.name, Job, private=True)
         self._kinds[kind] = (self._service.collection(kind, Job, publishes=due), step)
         self._service.on(due, self._on_due)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -25,7 +26,8 @@ from services.chassis import telemetry
 from services.chassis.consuming import routes as consuming_routes
 from services.chassis.consuming.dead_letters import DeadLetters
 from services.chassis.consuming.events import EventHandler, Handlers
-from services.chassis.consuming.inbox import POLL_INTERVAL, Inbox
+from services.chassis.consuming.inbox import Inbox
+from services.chassis.consuming.producers import Producers
 from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.observed_state import ObservedState
 from services.chassis.dapr.state import StateStore
@@ -66,8 +68,9 @@ class Service:
         self.invalidations: InvalidationPublisher | None = None
         self.token_verifier = TokenVerifier(self.sidecar)
         self.dead_letters = DeadLetters(self.sidecar)
-        self.inbox = Inbox(self.sidecar, self.sidecar, self.dead_letters.add)
         self.outboxes: dict[str, Outbox] = {}
+        producers = Producers(self.sidecar, self.outboxes)
+        self.inbox = Inbox(self.sidecar, producers, self.dead_letters.add)
         self._work: list[BackgroundWork] = []
         self._at_start: set[BackgroundWork] = set()
         self._resources: list[Any] = []
@@ -82,10 +85,12 @@ class Service:
 
     # ── documents and what they publish ─────────────────────────────────────────────────────
 
-    def outbox(self, topic: str) -> Outbox:
+    def outbox(self, topic: str, *, private: bool = False) -> Outbox:
         """The outbox of a topic that this service produces."""
         if topic not in self.outboxes:
-            self.outboxes[topic] = Outbox(topic, self.name, self.sidecar, self.sidecar)
+            self.outboxes[topic] = Outbox(
+                topic, self.name, self.sidecar, self.sidecar, private=private
+            )
         return self.outboxes[topic]
 
     def collection(
@@ -134,7 +139,8 @@ class Service:
             return None
         if event_type.producer != self.name:
             raise ValueError(f"{event_type.name} is published by {event_type.producer} only.")
-        return self.outbox(event_type.topic).publishes(kind, event_type.name, to_event)
+        outbox = self.outbox(event_type.topic, private=event_type.private)
+        return outbox.publishes(kind, event_type.name, to_event)
 
     def publish_invalidations(
         self, event_type: EventType[Invalidation], document_of: Callable[[str], str]
@@ -156,12 +162,16 @@ class Service:
 
     # ── events ──────────────────────────────────────────────────────────────────────────────
 
-    def on(self, event_type: EventType[M], handler: EventHandler[M]) -> None:
+    def on(
+        self, event_type: EventType[M], handler: EventHandler[M], *, spread: bool = False
+    ) -> None:
         """Call a handler for every event of a type, at least once.
 
-        Several handlers may handle one type, and several types share a topic.
+        Several handlers may handle one type, and several types share a topic. The service's own
+        events are handled in the process that made them; with `spread` the broker spreads them
+        over all replicas.
         """
-        self.inbox.subscribe(event_type, handler)
+        self.inbox.subscribe(event_type, handler).spread |= spread
 
     def on_broadcast(self, event_type: EventType[M], handler: EventHandler[M]) -> None:
         """Call a handler, in every replica, for events that are published while it runs.
@@ -226,8 +236,8 @@ class Service:
             lifespan=self._lifespan,
             redirect_slashes=False,
         )
-        if self.inbox.subscriptions:
-            self.every(POLL_INTERVAL, self.inbox.catch_up, max_backoff=POLL_INTERVAL)
+        for producer in sorted(self.inbox.producers):
+            self.background(partial(self.inbox.watch, producer), name=f"inbox of {producer}")
         if self.outboxes:
             self.every(SETTLED_AFTER, self._recover_outboxes)
         app.state.token_verifier = self.token_verifier
@@ -235,7 +245,14 @@ class Service:
         # Not `include_router`: that would build each route a second time.
         for router in (*routers, *self._own_routers(public=public)):
             app.router.routes.extend(router.routes)
-        consuming_routes.subscribe(app, self.name, self.inbox, self.dead_letters, self._broadcasts)
+        consuming_routes.subscribe(
+            app,
+            self.name,
+            self.inbox,
+            self._topics_from_broker(),
+            self.dead_letters,
+            self._broadcasts,
+        )
         handle = exception_handler(render)
         for kind in (ServiceError, HTTPException, RequestValidationError):
             app.add_exception_handler(kind, handle)
@@ -280,6 +297,17 @@ class Service:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await asyncio.gather(*(outbox.close() for outbox in self.outboxes.values()))
+
+    def _topics_from_broker(self) -> list[str]:
+        """The topics that the sidecar delivers. The outbox delivers the others in this process."""
+        topics: list[str] = []
+        for subscription in self.inbox.subscriptions.values():
+            outbox = self.outboxes.get(subscription.topic)
+            if outbox is None or subscription.spread:
+                topics.append(subscription.topic)
+            else:
+                outbox.deliver_locally(partial(self.inbox.receive_local, subscription.topic))
+        return topics
 
     async def _recover_outboxes(self) -> None:
         recoveries = (outbox.recover() for outbox in self.outboxes.values())

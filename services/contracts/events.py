@@ -31,13 +31,15 @@ class EventType(Generic[M]):
     """One type of event. `name` is the CloudEvents attribute `type`.
 
     The data is validated with `model`. Event types that only their own service consumes are defined
-    there, with its own models.
+    there, with its own models. If all types of a topic are `private`, its events do not go to the
+    broker: the process that makes them handles them.
     """
 
     name: str
     topic: str
     producer: str
     model: type[M]
+    private: bool = False
 
 
 LOGIN_REGISTERED = EventType("login.registered", "logins", "auth", Login)

@@ -52,7 +52,7 @@ class FeedConsumers:
         service.on(events.FOLLOWING_COUNTED, self.on_following_counted)
         service.on(events.EDGE_CHANGED, self.on_edge_changed)
         service.on(events.TAGS_FOLLOWED, self.on_tags_followed)
-        service.on(FANOUT_DUE, self.on_fanout_due)
+        service.on(FANOUT_DUE, self.on_fanout_due, spread=True)
 
     async def on_post_changed(self, event: Event[Post]) -> None:
         """Apply a new, edited or deleted post."""

@@ -50,7 +50,7 @@ class CartClaim(Model):
     order: str
 
 
-CART_CLAIMED = EventType("cart.claimed", "orders-carts", "orders", CartClaim)
+CART_CLAIMED = EventType("cart.claimed", "orders-carts", "orders", CartClaim, private=True)
 """Consumed by this service alone: the claiming order must be written."""
 
 

@@ -48,7 +48,7 @@ def create_echo_app(settings: Settings) -> FastAPI:
         trace = telemetry.current().traceparent
         received.append({**event.envelope.model_dump(), "traced": trace, "tries": tries[id]})
 
-    service.on(CHANGED, on_changed)
+    service.on(CHANGED, on_changed, spread=True)
     if service.name == WORKER:
         return service.create_app(_routes(received), workflow_routes(service))
     return service.create_app(_routes(received))

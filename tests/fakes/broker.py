@@ -1,4 +1,4 @@
-"""A broker in memory: every app gets a copy of every event; faults can be injected."""
+"""A broker in memory: every app gets a copy of every message; faults can be injected."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import Any
 
 import orjson
 
+from services.chassis.dapr.pubsub import event_message
 from services.chassis.errors import Unavailable
+from services.chassis.publishing import relay
 from tests.fakes.faults import Call, Faults
 
+relay.PUBLISH_INTERVAL = 0.0  # no test waits for events that may share a message
+
 Deliver = Callable[[dict[str, Any]], Awaitable[str]]
-"""Hands an event to a subscriber; returns SUCCESS, RETRY or DROP."""
+"""Hands a message to a subscriber; returns SUCCESS, RETRY or DROP."""
 
 DELIVERY_TIMEOUT = 50
-"""Maximum deliveries of an event that is always answered with RETRY."""
+"""Maximum deliveries of a message that is always answered with RETRY."""
 
 
 @dataclass(slots=True)
@@ -78,8 +82,8 @@ class FakeBroker:
         held, self._held = self._held or [], None
         if seed is not None:
             random.Random(seed).shuffle(held)  # noqa: S311
-        for group, topic, event in held:
-            self._start(group, topic, event)
+        for group, topic, message in held:
+            self._start(group, topic, message)
 
     def forget(self) -> None:
         """Drop the held events, and deliver again from now on."""
@@ -114,41 +118,47 @@ class FakeBroker:
     def _publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
         if self.down:
             raise Unavailable("The broker is down.")
-        for event in events:
-            event["topic"] = topic  # as a sidecar does
-            self.published.append((topic, event))
-            if not self.loses(event):
-                self._deliver(topic, event)
+        self.published += [(topic, event) for event in events]
+        if kept := [event for event in events if not self.loses(event)]:
+            self._deliver(topic, event_message(kept) | {"topic": topic})  # as a sidecar does
 
-    def _deliver(self, topic: str, event: dict[str, Any]) -> None:
+    def deliver_to(self, deliver: Deliver, topic: str, event: dict[str, Any]) -> None:
+        """Deliver an event to one subscriber alone, with the faults of all deliveries."""
+        plain = orjson.loads(orjson.dumps(event))
+        if not self.loses(plain):
+            self._hand_over(_Group([deliver]), topic, event_message([plain]))
+
+    def _deliver(self, topic: str, message: dict[str, Any]) -> None:
         for group in self._groups.get(topic, {}).values():
-            for _ in range(self.copies):
-                if self._held is None:
-                    self._start(group, topic, event)
-                else:
-                    self._held.append((group, topic, event))
+            self._hand_over(group, topic, message)
 
-    def _start(self, group: _Group, topic: str, event: dict[str, Any]) -> None:
-        task = asyncio.create_task(self._until_taken(group, topic, event))
+    def _hand_over(self, group: _Group, topic: str, message: dict[str, Any]) -> None:
+        for _ in range(self.copies):
+            if self._held is None:
+                self._start(group, topic, message)
+            else:
+                self._held.append((group, topic, message))
+
+    def _start(self, group: _Group, topic: str, message: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._until_taken(group, topic, message))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
 
-    async def _until_taken(self, group: _Group, topic: str, event: dict[str, Any]) -> None:
+    async def _until_taken(self, group: _Group, topic: str, message: dict[str, Any]) -> None:
         for turn in range(DELIVERY_TIMEOUT):
             await asyncio.sleep(0.002 if turn else 0)
             if not group.replicas:
                 continue
             replica = group.replicas[turn % len(group.replicas)]
             group.replicas.append(group.replicas.pop(0))
-            status = await replica(orjson.loads(orjson.dumps(event)))
+            status = await replica(orjson.loads(orjson.dumps(message)))
             if status == "SUCCESS":
                 return
             if status == "DROP":
                 if group.dead_letter_topic:  # as it is: it keeps the name of its own topic
-                    self.published.append((group.dead_letter_topic, event))
-                    self._deliver(group.dead_letter_topic, event)
+                    self._deliver(group.dead_letter_topic, message)
                 return
-        self.stuck.append((topic, event))
+        self.stuck.append((topic, message))
 
 
 class BrokerConnection:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from fastapi import FastAPI
 
+from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import asgi
 from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
-from tests.fakes.broker import FakeBroker
+from tests.fakes.broker import Deliver, FakeBroker
 from tests.fakes.faults import IN_BACKGROUND, ProcessDied
 from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar, SentMail
 from tests.fakes.state import FakeState
 from tests.fakes.workflows import FakeEngine, WorkflowHistory
 
+T = TypeVar("T")
 Create = Callable[[Any], Any]
 """A service's `create_app(settings)`, or `create_service(settings)` if it needs no routers."""
 
@@ -86,7 +88,28 @@ class RunningReplica:
         with contextlib.suppress(ProcessDied):
             await self._life.aclose()
 
+    async def while_alive(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Return what some work of this replica gives; None if it is dead, or dies meanwhile."""
+        if self.sidecar.faults.dead.is_set():
+            work.close()
+            return None
+        task = asyncio.ensure_future(work)
+        died = asyncio.ensure_future(self.sidecar.faults.dead.wait())
+        await asyncio.wait({task, died}, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        if not task.done():  # killed in the middle: the connection breaks
+            task.cancel()
+            return None
+        return task.result()
+
+    def deliver_to(self, deliver: Deliver, topic: str, event: dict[str, Any]) -> None:
+        """Deliver an event to one subscriber alone, with the faults of the broker."""
+        self._cluster.broker.deliver_to(deliver, topic, event)
+
     async def _live(self) -> None:
+        for outbox in self.service.outboxes.values():
+            if outbox.local is not None:
+                outbox.local = _LocalDelivery(self, outbox.topic, outbox.local.handle)
         self._cluster.network.add(self.name, self.app)
         before = IN_BACKGROUND.set(True)  # what the tasks that begin here inherit
         await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
@@ -103,28 +126,21 @@ class RunningReplica:
 
 
 class _Delivery:
-    """Delivers the events of a topic to one replica."""
+    """Delivers the messages of a topic to one replica."""
 
     def __init__(self, running: RunningReplica, route: str) -> None:
         self._running = running
         self._route = route
 
-    async def __call__(self, event: dict[str, Any]) -> str:
-        if self._running.sidecar.faults.dead.is_set():
-            return "RETRY"
+    async def __call__(self, message: dict[str, Any]) -> str:
         headers = {"content-type": "application/cloudevents+json"}
-        call = asyncio.ensure_future(
+        response = await self._running.while_alive(
             self._running.call(
-                "POST", self._route, caller="", headers=headers, json=event, deadline=60.0
+                "POST", self._route, caller="", headers=headers, json=message, deadline=60.0
             )
         )
-        died = asyncio.ensure_future(self._running.sidecar.faults.dead.wait())
-        await asyncio.wait({call, died}, return_when=asyncio.FIRST_COMPLETED)
-        died.cancel()
-        if not call.done():  # killed in the middle: the connection breaks
-            call.cancel()
+        if response is None:
             return "RETRY"
-        response = call.result()
         if response.status == 404:
             return "DROP"
         return str(response.json().get("status", "RETRY")) if response.status == 200 else "RETRY"
@@ -134,6 +150,22 @@ class _Delivery:
 
     def __hash__(self) -> int:
         return hash(self._running)
+
+
+class _LocalDelivery(LocalDelivery):
+    """Delivers the events of a process to itself, as late, as often and as little as the broker."""
+
+    def __init__(self, running: RunningReplica, topic: str, handle: LocalHandler) -> None:
+        super().__init__(handle)
+        self._running = running
+        self._topic = topic
+
+    def enqueue(self, event: dict[str, Any]) -> None:
+        async def deliver(message: dict[str, Any]) -> str:
+            await self._running.while_alive(self.handle(message["data"]["events"]))
+            return "SUCCESS"
+
+        self._running.deliver_to(deliver, self._topic, event)
 
 
 class FakeCluster:
@@ -249,7 +281,8 @@ class FakeCluster:
             outboxes = [o for r in self.running for o in r.service.outboxes.values()]
             news = [r.service.invalidations for r in self.running if r.service.invalidations]
             waits = any(o.backlog for o in outboxes) or any(each.is_pending for each in news)
-            if not waits or self.broker.down:
+            is_published = self.broker.down or not waits
+            if is_published and all(outbox.is_delivered for outbox in outboxes):
                 await asyncio.sleep(0)
                 if self.broker.is_idle:
                     return

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from services.chassis.dapr.pubsub import MESSAGE_TYPE
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import normalize_id
 from services.contracts.events import EventType
@@ -23,10 +24,7 @@ class PoisonMessage(Invalid):
 
 
 class CloudEvent(BaseModel):
-    """A CloudEvent: the newest state of one document, and the version of that state.
-
-    `traceparent` is sent as `cause`, because a sidecar overwrites the attribute `traceparent`.
-    """
+    """A CloudEvent: the newest state of one document, and the version of that state."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -35,7 +33,7 @@ class CloudEvent(BaseModel):
     source: str = Field(max_length=64)
     subject: str = Field(max_length=256)
     time: str = ""
-    traceparent: str = Field("", validation_alias=AliasChoices("cause", "traceparent"))
+    traceparent: str = ""
     stream: str = Field(max_length=64)
     sequence: int = Field(ge=1)
     entityversion: int = Field(ge=1)
@@ -100,6 +98,19 @@ def parse_cloud_event(body: Any) -> CloudEvent:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PoisonMessage(f"The event is invalid: {where}: {first['msg']}.") from error
+
+
+def parse_message(body: Any) -> list[Any]:
+    """The events in a message of the broker, as JSON. Raises `PoisonMessage` for anything else."""
+    if not isinstance(body, dict) or body.get("type") != MESSAGE_TYPE:
+        raise PoisonMessage(
+            f'The message is invalid: it is no CloudEvent of type "{MESSAGE_TYPE}".'
+        )
+    data = body.get("data")
+    events = data.get("events") if isinstance(data, dict) else None
+    if not isinstance(events, list):
+        raise PoisonMessage("The message is invalid: data.events is no list.")
+    return events
 
 
 class Handlers:

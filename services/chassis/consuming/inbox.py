@@ -1,30 +1,36 @@
 """The inbox: every event is handled at least once, whatever the broker loses.
 
-The broker delivers the fast copy. Every `POLL_INTERVAL` the inbox also asks each producer for the
-last sequence number of its streams, and fetches what was announced at the poll before and has not
-arrived yet. So a broker may lose, delay, repeat or reorder events, stop, or start empty.
+The broker delivers the fast copy, or the outbox of this process if the service consumes its own
+events. The inbox also asks each producer for the last sequence number of its streams, and fetches
+what was announced at the poll before and has not arrived yet. So a broker may lose, delay, repeat
+or reorder events, stop, or start empty.
 
 Handlers are idempotent by the document's version. The stored positions are therefore only a hint:
-they are written late, and an event that was received twice is handled twice.
+they are written late, and an event that was received twice is handled twice. Of several events of
+one document in one message only the newest is handled: it contains what the others say.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from services.chassis import telemetry
+from services.chassis.consuming.batch import DocumentEvents, group_by_document
 from services.chassis.consuming.events import (
     CloudEvent,
     EventHandler,
     PoisonMessage,
     parse_cloud_event,
+    parse_message,
 )
+from services.chassis.consuming.producers import Heads, Producers
 from services.chassis.consuming.sequence_set import SequenceSet
 from services.chassis.consuming.subscription import StreamPositions, Subscription
-from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
 from services.chassis.storage.collection import Collection
@@ -33,7 +39,11 @@ from services.contracts.events import EventType
 M = TypeVar("M")
 
 POLL_INTERVAL = 1.5
-"""Seconds between two polls. What the broker lost arrives after two of them."""
+"""Seconds between two polls of a producer whose events have not all arrived yet."""
+
+IDLE_POLL_INTERVAL = 3.2
+"""Seconds between two polls of a producer that is at rest. What the broker lost arrives after one
+interval of each kind: in less than five seconds."""
 
 BATCH_SIZE = 64
 CONCURRENCY = 16
@@ -50,44 +60,115 @@ class Inbox:
     def __init__(
         self,
         state: StateStore,
-        dapr: DaprClient,
+        producers: Producers,
         add_dead_letter: Callable[[str, Any, str], Awaitable[None]],
     ) -> None:
-        self._dapr = dapr
+        self._producers = producers
         self._add_dead_letter = add_dead_letter
         self._positions = Collection(state, "inbox", StreamPositions)
         self.subscriptions: dict[str, Subscription] = {}
 
-    def subscribe(self, event_type: EventType[M], handler: EventHandler[M]) -> None:
-        """Call a handler for every event of a type. Several handlers may share a topic."""
-        self.subscription(event_type.topic, event_type.producer).handlers.add(event_type, handler)
+    @property
+    def producers(self) -> set[str]:
+        """The producers of all topics."""
+        return {subscription.producer for subscription in self.subscriptions.values()}
 
-    def subscription(self, topic: str, producer: str) -> Subscription:
-        """The one subscription to a topic. Raises `ValueError` for a second producer of it."""
+    def subscribe(self, event_type: EventType[M], handler: EventHandler[M]) -> Subscription:
+        """Call a handler for every event of a type. Several handlers may share a topic.
+
+        Raises `ValueError` for a second producer of the topic.
+        """
+        topic, producer = event_type.topic, event_type.producer
         subscription = self.subscriptions.setdefault(topic, Subscription(topic, producer))
         if subscription.producer != producer:
             raise ValueError(f"The topic {topic} is produced by {subscription.producer} already.")
+        subscription.handlers.add(event_type, handler)
         return subscription
 
-    async def receive(self, topic: str, body: Any) -> None:
+    # ── what is delivered ───────────────────────────────────────────────────────────────────
+
+    async def receive(self, topic: str, message: Any) -> None:
+        """Handle the events of a message. Poison goes to the dead letters, and stops no other.
+
+        Raises `PoisonMessage` if the message itself is invalid, else the first failure, after all
+        other events were handled.
+        """
+        failures = await self._handle_all(self.subscriptions[topic], parse_message(message))
+        if failures:
+            raise failures[0].error
+
+    async def receive_event(self, topic: str, event: Any) -> None:
         """Handle one event. Raises `PoisonMessage` if no retry can help, else whatever failed."""
         subscription = self.subscriptions[topic]
-        event = parse_cloud_event(body)
-        await self._handle(subscription, event)
-        subscription.mark_received(event.stream, [event.sequence])
+        parsed = parse_cloud_event(event)
+        await self._handle(subscription, parsed)
+        subscription.mark_received([(parsed.stream, parsed.sequence)])
 
-    async def catch_up(self) -> None:
-        """Poll every producer once, concurrently: a slow one delays no other."""
-        producers = {s.producer for s in self.subscriptions.values()}
-        await asyncio.gather(*(self._poll(producer) for producer in producers))
+    async def receive_local(self, topic: str, events: Sequence[Any]) -> None:
+        """Handle events of this process. What fails stays missing, so that a poll fetches it."""
+        for failure in await self._handle_all(self.subscriptions[topic], events):
+            log.warning("will retry an event", extra={"topic": topic, "why": repr(failure.error)})
+
+    async def _handle_all(
+        self, subscription: Subscription, bodies: Sequence[Any]
+    ) -> list[_Failure]:
+        """Handle events, those of different documents concurrently. Returns what failed."""
+        groups, invalid = group_by_document(bodies)
+        slots = asyncio.Semaphore(CONCURRENCY)
+        received: list[tuple[str, int]] = []
+        failures: list[_Failure] = []
+
+        async def handle(group: DocumentEvents) -> None:
+            async with slots:
+                try:
+                    await self._handle_or_reject(subscription, group)
+                except Exception as error:
+                    failures.append(_Failure(group.body, error))
+                else:
+                    received.extend(group.positions)
+
+        with subscription.handling():
+            await asyncio.gather(*map(handle, groups))
+        subscription.mark_received(received)
+        for event in invalid:
+            try:
+                await self._reject(subscription, event.body, event.why)
+            except ServiceError as error:
+                failures.append(_Failure(event.body, error))
+        return failures
+
+    async def _handle_or_reject(self, subscription: Subscription, group: DocumentEvents) -> None:
+        try:
+            await self._handle(subscription, group.newest)
+        except PoisonMessage as poison:
+            await self._reject(subscription, group.body, poison.message)
+
+    async def _reject(self, subscription: Subscription, body: Any, why: str) -> None:
+        log.error("poison message", extra={"topic": subscription.topic, "why": why})
+        await self._add_dead_letter(subscription.topic, body, why)
 
     async def _handle(self, subscription: Subscription, event: CloudEvent) -> None:
         telemetry.start_trace({"traceparent": event.traceparent})
         await subscription.handlers.handle(event)
 
-    async def _poll(self, producer: str) -> None:
+    # ── what is missing ─────────────────────────────────────────────────────────────────────
+
+    async def watch(self, producer: str) -> None:
+        """Poll a producer for as long as the service runs."""
+        is_complete = True
+        while True:
+            pause = IDLE_POLL_INTERVAL if is_complete else POLL_INTERVAL
+            await asyncio.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311 (jitter)
+            is_complete = await self._poll(producer)
+
+    async def catch_up(self) -> None:
+        """Poll every producer once, concurrently: a slow one delays no other."""
+        await asyncio.gather(*map(self._poll, self.producers))
+
+    async def _poll(self, producer: str) -> bool:
+        """Whether all events of a producer have arrived."""
         try:
-            await self._reconcile(producer)
+            return await self._reconcile(producer)
         except ServiceError as failure:
             log.warning(
                 "could not fetch missing events",
@@ -95,18 +176,18 @@ class Inbox:
             )
         except Exception:
             log.exception("could not fetch missing events", extra={"producer": producer})
+        return False
 
-    async def _reconcile(self, producer: str) -> None:
+    async def _reconcile(self, producer: str) -> bool:
         subscriptions = [s for s in self.subscriptions.values() if s.producer == producer]
-        topics = ",".join(s.topic for s in subscriptions)
-        reply = await self._dapr.invoke(producer, "changes", params={"topics": topics})
-        heads: dict[str, dict[str, int]] = reply.json()
+        heads = await self._producers.heads(producer, (s.topic for s in subscriptions))
         fills = [self._fill(s, heads[s.topic]) for s in subscriptions]
         for outcome in await asyncio.gather(*fills, return_exceptions=True):
             if isinstance(outcome, BaseException):  # a failing topic delays no other
                 raise outcome
+        return all(s.caught_up == heads[s.topic] for s in subscriptions)
 
-    async def _fill(self, subscription: Subscription, heads: dict[str, int]) -> None:
+    async def _fill(self, subscription: Subscription, heads: Heads) -> None:
         """Fetch what was announced a poll ago and is still missing; store the positions."""
         announced, subscription.announced = subscription.announced, heads
         if heads == subscription.caught_up and not subscription.received.seen:
@@ -127,9 +208,7 @@ class Inbox:
         if not gaps and bounds == announced:
             subscription.caught_up = announced
 
-    async def _store_positions(
-        self, subscription: Subscription, heads: dict[str, int]
-    ) -> StreamPositions:
+    async def _store_positions(self, subscription: Subscription, heads: Heads) -> StreamPositions:
         received = subscription.received
         stored = await self._positions.update(
             subscription.topic,
@@ -140,40 +219,50 @@ class Inbox:
         return (stored or StreamPositions()).only(heads)
 
     async def _fetch(self, subscription: Subscription, stream: str, after: int, upto: int) -> None:
+        topic = subscription.topic
         while after < upto:
-            reply = await self._dapr.invoke(
+            events, end = await self._producers.changes(
                 subscription.producer,
-                f"changes/{subscription.topic}/{stream}",
-                params={"after": str(after), "limit": str(min(BATCH_SIZE, upto - after))},
+                topic,
+                stream,
+                after=after,
+                limit=min(BATCH_SIZE, upto - after),
             )
-            answer = reply.json()
-            await self._handle_fetched(subscription, answer["events"])
-            settled = min(answer["settled"], upto)
-            subscription.mark_received(stream, range(after + 1, settled + 1))
+            await self._handle_fetched(subscription, events)
+            settled = min(end, upto)
+            subscription.mark_received((stream, n) for n in range(after + 1, settled + 1))
             subscription.tops[stream] = max(subscription.tops.get(stream, 0), settled)
             log.info(
-                "fetched events that the broker did not deliver",
-                extra={"topic": subscription.topic, "stream": stream, "upto": settled},
+                "fetched events that were not delivered",
+                extra={"topic": topic, "stream": stream, "upto": settled},
             )
             if settled <= after:
                 return
             after = settled
 
-    async def _handle_fetched(self, subscription: Subscription, bodies: list[Any]) -> None:
-        slots = asyncio.Semaphore(CONCURRENCY)
+    async def _handle_fetched(self, subscription: Subscription, bodies: Sequence[Any]) -> None:
+        """Handle fetched events. One that breaks its handler must not stop those after it."""
+        failures = await self._handle_all(subscription, bodies)
+        for failure in failures:
+            if not failure.is_temporary:
+                log.error(
+                    "cannot handle an event",
+                    extra={"topic": subscription.topic},
+                    exc_info=failure.error,
+                )
+                await self._add_dead_letter(subscription.topic, failure.body, repr(failure.error))
+        for failure in failures:
+            if failure.is_temporary:
+                raise failure.error
 
-        async def handle(body: Any) -> None:
-            async with slots:
-                try:
-                    await self._handle(subscription, parse_cloud_event(body))
-                except PoisonMessage as poison:
-                    await self._add_dead_letter(subscription.topic, body, poison.message)
-                except (ServiceError, OSError):
-                    raise
-                except Exception as error:  # one bad event must not stop those after it
-                    log.exception("cannot handle an event", extra={"topic": subscription.topic})
-                    await self._add_dead_letter(subscription.topic, body, repr(error))
 
-        for outcome in await asyncio.gather(*map(handle, bodies), return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An event that could not be handled now."""
+
+    body: Any
+    error: Exception
+
+    @property
+    def is_temporary(self) -> bool:
+        return isinstance(self.error, ServiceError | OSError)

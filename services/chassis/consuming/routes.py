@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,7 +14,12 @@ from fastapi.responses import Response
 from services.chassis import telemetry
 from services.chassis.consuming.dapr_subscriptions import DaprSubscriptions, Endpoint
 from services.chassis.consuming.dead_letters import DeadLetters
-from services.chassis.consuming.events import Handlers, PoisonMessage, parse_cloud_event
+from services.chassis.consuming.events import (
+    Handlers,
+    PoisonMessage,
+    parse_cloud_event,
+    parse_message,
+)
 from services.chassis.consuming.inbox import Inbox
 from services.chassis.errors import ServiceError
 from services.chassis.http.responses import OrjsonResponse
@@ -26,16 +32,17 @@ def subscribe(
     app: FastAPI,
     service: str,
     inbox: Inbox,
+    topics: Sequence[str],
     dead_letters: DeadLetters,
     broadcasts: Mapping[str, Handlers],
 ) -> None:
     """Tell the sidecar which topics to deliver, with a dead-letter topic for what fails."""
     dapr = DaprSubscriptions(app)
     dead = f"{service}-dead"
-    for topic in inbox.subscriptions:
+    for topic in topics:
         endpoint = _event_endpoint(inbox, topic)
         dapr.add("pubsub", topic, f"/events/{topic}", endpoint, dead_letters=dead)
-    if inbox.subscriptions:
+    if topics:
         endpoint = _dead_letter_endpoint(inbox, dead_letters)
         dapr.add("pubsub", dead, "/events-dead", endpoint)
     for topic, handlers in broadcasts.items():
@@ -53,7 +60,7 @@ def create_dead_letter_router(dead_letters: DeadLetters, inbox: Inbox) -> APIRou
 
     @router.post("/deadletters/replay", summary="Handle them again.")
     async def replay() -> Response:
-        replayed, failed = await dead_letters.replay(inbox.receive)
+        replayed, failed = await dead_letters.replay(inbox.receive_event)
         return OrjsonResponse({"replayed": replayed, "failed": failed})
 
     return router
@@ -67,10 +74,10 @@ def _event_endpoint(inbox: Inbox, topic: str) -> Endpoint:
             log.error("poison message", extra={"topic": topic, "why": poison.message})  # noqa: TRY400
             return _status("DROP")
         except ServiceError as failure:
-            log.warning("will retry an event", extra={"topic": topic, "why": failure.message})
+            log.warning("will retry a message", extra={"topic": topic, "why": failure.message})
             return _status("RETRY")
         except Exception:
-            log.exception("will retry an event", extra={"topic": topic})
+            log.exception("will retry a message", extra={"topic": topic})
             return _status("RETRY")
         return _status("SUCCESS")
 
@@ -80,22 +87,29 @@ def _event_endpoint(inbox: Inbox, topic: str) -> Endpoint:
 def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
     """Handles once more what the broker gave up, and keeps it where that fails too."""
 
+    async def handle(topic: str, event: Any) -> None:
+        if topic not in inbox.subscriptions:
+            why = f'This service does not consume the topic "{topic}".'
+            await dead_letters.add(topic, event, why)
+            return
+        try:
+            await inbox.receive_event(topic, event)
+        except Exception as error:
+            await dead_letters.add(topic, event, str(error))
+
     async def receive(request: Request) -> Response:
         raw = await request.body()
         try:
-            event = orjson.loads(raw)
+            message = orjson.loads(raw)
         except orjson.JSONDecodeError:
-            event = {"raw": raw.decode(errors="replace")}
-        topic = str(event.get("topic", "")) if isinstance(event, dict) else ""
+            message = {"raw": raw.decode(errors="replace")}
+        topic = str(message.get("topic", "")) if isinstance(message, dict) else ""
         try:
-            await inbox.receive(topic, event)
-            why = ""
-        except KeyError:
-            why = f'This service does not consume the topic "{topic}".'
-        except Exception as error:
-            why = str(error)
-        if why:
-            await dead_letters.add(topic, event, why)
+            events = parse_message(message)
+        except PoisonMessage as poison:
+            await dead_letters.add(topic, message, poison.message)
+        else:
+            await asyncio.gather(*(handle(topic, event) for event in events))
         return _status("SUCCESS")
 
     return receive
@@ -104,11 +118,12 @@ def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
 def _broadcast_endpoint(topic: str, handlers: Handlers) -> Endpoint:
     async def receive(request: Request) -> Response:
         try:
-            event = parse_cloud_event(_loads(await request.body()))
-            telemetry.start_trace({"traceparent": event.traceparent})
-            await handlers.handle(event)
+            for body in parse_message(_loads(await request.body())):
+                event = parse_cloud_event(body)
+                telemetry.start_trace({"traceparent": event.traceparent})
+                await handlers.handle(event)
         except Exception:
-            log.exception("could not handle a broadcast event", extra={"topic": topic})
+            log.exception("could not handle a broadcast message", extra={"topic": topic})
         return _status("SUCCESS")
 
     return receive
@@ -122,4 +137,4 @@ def _loads(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise PoisonMessage("The event is not JSON.") from error
+        raise PoisonMessage("The message is not JSON.") from error

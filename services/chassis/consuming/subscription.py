@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from services.chassis.consuming.events import Handlers
@@ -33,25 +34,44 @@ class Subscription:
 
     `received` is what came since the positions were stored last, `announced` the last numbers of
     the producer's streams at the poll before, `caught_up` those up to which nothing is missing.
+    With `spread` the broker spreads also the service's own events over its replicas.
     """
 
     topic: str
     producer: str
+    spread: bool = False
     handlers: Handlers = field(default_factory=Handlers)
     received: StreamPositions = field(default_factory=StreamPositions)
-    announced: dict[str, int] = field(default_factory=dict)
-    caught_up: dict[str, int] | None = None
+    announced: Mapping[str, int] = field(default_factory=dict)
+    caught_up: Mapping[str, int] | None = None
     tops: dict[str, int] = field(default_factory=dict)
+    _in_progress: int = 0
 
     def gap_upper_bound(self, stream: str, last: int, seen: SequenceSet) -> int:
         """The sequence number up to which a missing event counts as lost.
 
-        While the broker still delivers a stream, what lies above the highest received number is
-        only late. To fetch that too would double the work when there is too much of it already.
+        While events of a stream still arrive or are handled, what lies above the highest received
+        number is only late. To fetch that too would double the work when there is too much of it
+        already.
         """
         top, self.tops[stream] = self.tops.get(stream, seen.top), seen.top
-        return min(last, seen.top) if seen.top > top else last
+        return min(last, seen.top) if seen.top > top or self._in_progress else last
 
-    def mark_received(self, stream: str, sequences: Iterable[int]) -> None:
-        """Note that events of a stream were handled."""
-        self.received = self.received.merge(StreamPositions({stream: SequenceSet().add(sequences)}))
+    @contextmanager
+    def handling(self) -> Iterator[None]:
+        """Note that events are handled for as long as the context lasts."""
+        self._in_progress += 1
+        try:
+            yield
+        finally:
+            self._in_progress -= 1
+
+    def mark_received(self, positions: Iterable[tuple[str, int]]) -> None:
+        """Note that events were handled, given as streams and sequence numbers."""
+        by_stream: dict[str, list[int]] = {}
+        for stream, sequence in positions:
+            by_stream.setdefault(stream, []).append(sequence)
+        for stream, sequences in by_stream.items():
+            self.received = self.received.merge(
+                StreamPositions({stream: SequenceSet().add(sequences)})
+            )

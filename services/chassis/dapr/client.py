@@ -19,8 +19,9 @@ from urllib.parse import quote
 import orjson
 
 from services.chassis.dapr.binding_client import BindingClient
+from services.chassis.dapr.pubsub import event_message
 from services.chassis.dapr.state_client import STATE_TIMEOUT, StateClient
-from services.chassis.dapr.transport import JSON_BODY, InvocationResponse
+from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.errors import NotFound, ServiceError, Unavailable
 
 INVOKE_TIMEOUT = 10.0
@@ -115,26 +116,13 @@ class DaprClient(StateClient, BindingClient):
     # ── publishing ──────────────────────────────────────────────────────────────────────────
 
     async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
-        """Publish CloudEvents. Raises if the broker did not accept all of them."""
-        if len(events) == 1:
-            await self._call(
-                "POST",
-                f"/publish/pubsub/{topic}",
-                deadline=PUBLISH_TIMEOUT,
-                data=orjson.dumps(events[0]),
-                headers=_CLOUD_EVENT,
-            )
-            return
-        entries = [
-            {"entryId": str(i), "event": event, "contentType": "application/cloudevents+json"}
-            for i, event in enumerate(events)
-        ]
+        """Publish CloudEvents in one message. Raises if the broker did not accept it."""
         await self._call(
             "POST",
-            f"/publish/bulk/pubsub/{topic}",
+            f"/publish/pubsub/{topic}",
             deadline=PUBLISH_TIMEOUT,
-            data=orjson.dumps(entries),
-            headers=JSON_BODY,
+            data=orjson.dumps(event_message(events)),
+            headers=_CLOUD_EVENT,
         )
 
     # ── secrets ─────────────────────────────────────────────────────────────────────────────

@@ -36,12 +36,16 @@ from services.chassis.publishing.journal import (
     StreamHead,
     now_ms,
 )
+from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
 from services.chassis.publishing.relay import Relay
 
 FLUSH_DELAY = 1.0
 """Seconds without events after which the journal says that all of them were published."""
 
 CLOSE_TIMEOUT = 2.0
+
+RECOVERY_BATCH_SIZE = 10
+"""Events in a message of `recover`: so few that their size needs no count."""
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +60,22 @@ class _Publication:
 
 
 class Outbox:
-    """The outbox of one topic in one process."""
+    """The outbox of one topic in one process.
 
-    def __init__(self, topic: str, source: str, state: StateStore, publisher: Publisher) -> None:
+    The events of a private topic are for the service itself, and do not go to the broker.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        source: str,
+        state: StateStore,
+        publisher: Publisher,
+        *,
+        private: bool = False,
+    ) -> None:
         self.topic = topic
+        self._is_private = private
         self._source = source
         self._state = state
         self._publisher = publisher
@@ -68,6 +84,7 @@ class Outbox:
         self._unpublished: set[int] = set()
         self.journal = Journal(topic, state, self._published)
         self._relay = Relay(topic, publisher, self._unpublished.discard, self._flush_later)
+        self.local: LocalDelivery | None = None
         self._flush: asyncio.TimerHandle | None = None
         self._context = copy_context()
         """The context of a flush: it is no part of the request whose event was last."""
@@ -82,10 +99,19 @@ class Outbox:
         """How many events wait for the broker."""
         return len(self._relay)
 
+    @property
+    def is_delivered(self) -> bool:
+        """Whether no event waits for a handler of this process."""
+        return self.local is None or self.local.is_idle
+
     def publishes(self, kind: str, type: str, to_event: EventMapper | None = None) -> Outbox:
         """Publish documents of a kind as events of a type; `to_event` makes the event's data."""
         self._publications[kind] = _Publication(type, to_event or (lambda _, data: data))
         return self
+
+    def deliver_locally(self, handle: LocalHandler) -> None:
+        """Hand the events of this process to a handler in it, too."""
+        self.local = LocalDelivery(handle)
 
     # ── committing ──────────────────────────────────────────────────────────────────────────
 
@@ -112,10 +138,12 @@ class Outbox:
         sequence: int = plain["change"]["sequence"]
         self._uncommitted.discard(sequence)
         event = self._event(key, plain)
-        if event is None:
+        if event is None or self._is_private:
             self._unpublished.discard(sequence)
         else:
             self._relay.enqueue(event)
+        if event is not None and self.local is not None:
+            self.local.enqueue(event)
 
     def discard_intent(self, sequence: int, *, after: float = 0) -> None:
         """Note that a commit did not happen; or, `after` some seconds, cannot happen any more."""
@@ -174,6 +202,8 @@ class Outbox:
         Looks only at tails that were not written for `SETTLED_AFTER`; a repeat is harmless.
         Returns how many entries were looked at.
         """
+        if self._is_private:
+            return 0
         return sum([await self._recover(s) for s in await self.journal.other_streams()])
 
     async def _recover(self, stream: str) -> int:
@@ -187,8 +217,9 @@ class Outbox:
         recovered = last - done
         while done < last:
             events, settled = await self.changes_since(stream, done, SEGMENT_SIZE)
-            if events:
-                await self._publisher.publish(self.topic, events)
+            for start in range(0, len(events), RECOVERY_BATCH_SIZE):
+                batch = events[start : start + RECOVERY_BATCH_SIZE]
+                await self._publisher.publish(self.topic, batch)
             done = max(settled, done + 1)
             await self._state.set(done_key, done, ttl=JOURNAL_TTL)
         return recovered
@@ -197,10 +228,14 @@ class Outbox:
         """Publish and write what is left, as far as that works within `CLOSE_TIMEOUT`."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
+                if self.local is not None:
+                    await self.local.drain()
                 await self._relay.drain()
                 await self.journal.flush()
         except TimeoutError:
             log.warning("stopped with unpublished events", extra={"topic": self.topic})
+        if self.local is not None:
+            self.local.cancel()
         self._relay.cancel()
         self.journal.cancel()
         if self._flush is not None:
@@ -233,7 +268,6 @@ class Outbox:
             "time": change["time"],
             "datacontenttype": "application/json",
             "traceparent": change["traceparent"],
-            "cause": change["traceparent"],
             "topic": self.topic,
             "stream": change["stream"],
             "sequence": change["sequence"],

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from services.chassis.dapr.pubsub import Publisher
 from services.chassis.errors import ServiceError
 
-BATCH_SIZE = 100
+BATCH_SIZE = 50
+MAX_BATCH_BYTES = 2**18
+"""Bounds of one message: brokers take a megabyte or more (NATS by default one)."""
+
+PUBLISH_INTERVAL = 0.05
+"""Seconds between two messages of a topic. The first event after a quiet time goes at once; under
+load events share a message, so that their number costs little."""
+
 MAX_BACKLOG = 10_000
 """Events that wait for the broker. Beyond that the oldest go: consumers fetch them later."""
 
 _MAX_PAUSE = 5.0
 
 log = logging.getLogger(__name__)
+
+
+class _PendingEvent(NamedTuple):
+    sequence: int
+    event: dict[str, Any]
+    size: int
 
 
 class Relay:
@@ -38,7 +54,8 @@ class Relay:
         self._publisher = publisher
         self._on_published = on_published
         self._on_idle = on_idle
-        self._queue: deque[dict[str, Any]] = deque(maxlen=MAX_BACKLOG)
+        self._queue: deque[_PendingEvent] = deque(maxlen=MAX_BACKLOG)
+        self._published_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -46,7 +63,7 @@ class Relay:
 
     def enqueue(self, event: dict[str, Any]) -> None:
         """Publish an event in the background."""
-        self._queue.append(event)
+        self._queue.append(_PendingEvent(event["sequence"], event, len(orjson.dumps(event))))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._publish_all())
 
@@ -63,9 +80,11 @@ class Relay:
     async def _publish_all(self) -> None:
         pause = 0.1
         while self._queue:
-            batch = [self._queue[i] for i in range(min(len(self._queue), BATCH_SIZE))]
+            await self._wait_for_more()
+            batch = self._next_batch()
+            self._published_at = time.monotonic()
             try:
-                await self._publisher.publish(self._topic, batch)
+                await self._publisher.publish(self._topic, [pending.event for pending in batch])
             except ServiceError as failure:
                 log.warning(
                     "could not publish, will retry",
@@ -82,8 +101,24 @@ class Relay:
             self._remove(batch)
         self._on_idle()
 
-    def _remove(self, batch: list[dict[str, Any]]) -> None:
-        for event in batch:
-            if self._queue and self._queue[0] is event:
+    async def _wait_for_more(self) -> None:
+        """Let events gather while the message before is recent, unless they fill one already."""
+        due = self._published_at + PUBLISH_INTERVAL
+        if len(self._queue) < BATCH_SIZE and (pause := due - time.monotonic()) > 0:
+            await asyncio.sleep(pause)
+
+    def _next_batch(self) -> list[_PendingEvent]:
+        batch: list[_PendingEvent] = []
+        size = 0
+        for pending in self._queue:
+            size += pending.size
+            if batch and (len(batch) == BATCH_SIZE or size > MAX_BATCH_BYTES):
+                break
+            batch.append(pending)
+        return batch
+
+    def _remove(self, batch: list[_PendingEvent]) -> None:
+        for pending in batch:
+            if self._queue and self._queue[0] is pending:
                 self._queue.popleft()
-            self._on_published(event["sequence"])
+            self._on_published(pending.sequence)

@@ -116,7 +116,7 @@ async def test_the_event_of_a_commit_has_all_that_consumers_need(harness: Outbox
     assert (first["sequence"], second["sequence"]) == (1, 2)
     assert (first["entityversion"], second["entityversion"]) == (1, 2)
     assert second["schemaversion"] == 1
-    assert second["cause"] == trace.traceparent
+    assert second["traceparent"] == trace.traceparent
 
 
 async def test_journal_entries_of_concurrent_commits_share_their_writes(
