@@ -12,10 +12,11 @@ import orjson
 
 from services.chassis.dapr.pubsub import event_message
 from services.chassis.errors import Unavailable
-from services.chassis.publishing import relay
+from services.chassis.publishing import journal, relay
 from tests.fakes.faults import Call, Faults
 
 relay.PUBLISH_INTERVAL = 0.0  # no test waits for events that may share a message
+journal.HEADS_TTL = 0.0  # or for a poll that sees what another process has written
 
 Deliver = Callable[[dict[str, Any]], Awaitable[str]]
 """Hands a message to a subscriber; returns SUCCESS, RETRY or DROP."""

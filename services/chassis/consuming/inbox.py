@@ -180,7 +180,7 @@ class Inbox:
 
     async def _reconcile(self, producer: str) -> bool:
         subscriptions = [s for s in self.subscriptions.values() if s.producer == producer]
-        heads = await self._producers.heads(producer, (s.topic for s in subscriptions))
+        heads = await self._producers.heads(producer, [s.topic for s in subscriptions])
         fills = [self._fill(s, heads[s.topic]) for s in subscriptions]
         for outcome in await asyncio.gather(*fills, return_exceptions=True):
             if isinstance(outcome, BaseException):  # a failing topic delays no other

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.chassis.dapr.client import DaprClient
-from services.chassis.publishing.outbox import Outbox
+from services.chassis.publishing.outbox import Outbox, read_heads
 
 Heads = Mapping[str, int]
 """The last sequence number of each stream of a topic."""
@@ -19,14 +19,10 @@ class Producers:
         self._dapr = dapr
         self._outboxes = outboxes
 
-    async def heads(self, producer: str, topics: Iterable[str]) -> dict[str, Heads]:
+    async def heads(self, producer: str, topics: Sequence[str]) -> Mapping[str, Heads]:
         """The last numbers of the streams of some topics of one producer."""
-        topics = list(topics)
         if all(topic in self._outboxes for topic in topics):
-            return {
-                topic: {head.stream: head.last for head in await self._outboxes[topic].heads()}
-                for topic in topics
-            }
+            return await read_heads({topic: self._outboxes[topic] for topic in topics})
         reply = await self._dapr.invoke(producer, "changes", params={"topics": ",".join(topics)})
         heads: dict[str, Heads] = reply.json()
         return heads

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.publishing.journal import SEGMENT_SIZE
-from services.chassis.publishing.outbox import Outbox
+from services.chassis.publishing.outbox import Outbox, read_heads
 from services.chassis.security.guards import require_any_service
 
 
@@ -25,10 +25,7 @@ def create_changes_router(service: str, outboxes: Mapping[str, Outbox]) -> APIRo
 
     @router.get("/changes", summary="The last sequence number of each stream of some topics.")
     async def heads(topics: str = Query(max_length=500)) -> dict[str, dict[str, int]]:
-        return {
-            topic: {head.stream: head.last for head in await outbox(topic).heads()}
-            for topic in topics.split(",")
-        }
+        return await read_heads({topic: outbox(topic) for topic in topics.split(",")})
 
     @router.get("/changes/{topic}/{stream}", summary="The events of a stream after a number.")
     async def changes(

@@ -32,6 +32,9 @@ SETTLED_AFTER = 2 * COMMIT_TIMEOUT
 _REGISTRATION_INTERVAL = 24 * 3600
 """Seconds between two registrations of a stream that is still written."""
 
+HEADS_TTL = 1.5
+"""Seconds for which the last numbers of other processes' streams are remembered."""
+
 _MAX_ATTEMPTS = 20
 
 
@@ -89,6 +92,9 @@ class Journal:
         self._registered_at = 0
         self._pending: list[JournalEntry] = []
         self._writer: asyncio.Task[None] | None = None
+        self._other_heads: list[StreamHead] = []
+        self._heads_expire_at = 0.0
+        self._heads_lock = asyncio.Lock()
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────
 
@@ -173,15 +179,29 @@ class Journal:
         return [stream for stream in entry.value or {} if stream != self.stream]
 
     async def heads(self) -> list[StreamHead]:
-        """The last number of every stream. Two state calls."""
-        streams = await self.other_streams()
-        tails = await self._state.get_many([self.tail_key(stream) for stream in streams])
-        heads = [
-            self.head_of(stream, tails[self.tail_key(stream)].value)
+        """The last number of every stream; of other processes' as it was `HEADS_TTL` ago at most.
+
+        One state call in that time, two when a stream is new.
+        """
+        async with self._heads_lock:
+            if time.monotonic() >= self._heads_expire_at:
+                self._other_heads = await self._read_other_heads()
+                self._heads_expire_at = time.monotonic() + HEADS_TTL
+        own = [StreamHead(self.stream, self.sequence)] if self.sequence else []
+        return [*self._other_heads, *own]
+
+    async def _read_other_heads(self) -> list[StreamHead]:
+        known = [head.stream for head in self._other_heads]
+        found = await self._state.get_many([self._registry_key, *map(self.tail_key, known)])
+        registry = found[self._registry_key].value if self._registry_key in found else {}
+        streams = [stream for stream in registry if stream != self.stream]
+        if new := [self.tail_key(stream) for stream in streams if stream not in known]:
+            found |= await self._state.get_many(new)
+        return [
+            self.head_of(stream, found[self.tail_key(stream)].value)
             for stream in streams
-            if self.tail_key(stream) in tails
+            if self.tail_key(stream) in found
         ]
-        return [*heads, StreamHead(self.stream, self.sequence)] if self.sequence else heads
 
     async def read(
         self, stream: str, after: int, limit: int

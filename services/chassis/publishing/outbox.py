@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
@@ -156,7 +156,7 @@ class Outbox:
     # ── what consumers ask for ──────────────────────────────────────────────────────────────
 
     async def heads(self) -> list[StreamHead]:
-        """The last number of every stream of this topic. Two state calls."""
+        """The last number of every stream of this topic; see `Journal.heads`."""
         return await self.journal.heads()
 
     async def changes_since(
@@ -275,3 +275,12 @@ class Outbox:
             "schemaversion": envelope["schema"],
             "data": data,
         }
+
+
+async def read_heads(outboxes: Mapping[str, Outbox]) -> dict[str, dict[str, int]]:
+    """The last number of each stream, by the topics of some outboxes."""
+    found = await asyncio.gather(*(outbox.heads() for outbox in outboxes.values()))
+    return {
+        topic: {head.stream: head.last for head in heads}
+        for topic, heads in zip(outboxes, found, strict=True)
+    }

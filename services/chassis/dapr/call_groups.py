@@ -1,0 +1,84 @@
+"""Joins requests that wait at the same time into one call, as a database joins commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+A = TypeVar("A")
+
+MAX_CALLS = 2
+"""Calls of one kind in flight. What comes meanwhile waits, and shares the next call."""
+
+MAX_REQUESTS = 50
+MAX_GROUP_BYTES = 2**19
+"""Bounds of one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[A]):
+    """A request that waits for its result. `size` is in bytes, as far as it is known."""
+
+    asked: A
+    size: int
+    result: asyncio.Future[Any]
+
+    def succeed(self, value: Any) -> None:
+        """Return a value to the caller."""
+        if not self.result.done():
+            self.result.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an exception in the caller."""
+        if not self.result.done():
+            self.result.set_exception(error)
+
+
+class CallGroups(Generic[A]):
+    """Requests of one kind, and the calls that answer them.
+
+    A lone request is sent at once. `run` must answer every request of a group; if it raises, they
+    all fail.
+    """
+
+    def __init__(self, run: Callable[[list[Request[A]]], Awaitable[None]]) -> None:
+        self._run = run
+        self._waiting: deque[Request[A]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+
+    async def submit(self, asked: A, size: int = 0) -> Any:
+        """Wait for the result of a request."""
+        result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Request(asked, size, result))
+        if len(self._waiting) == 1 and len(self._workers) < MAX_CALLS:
+            # It starts in the next turn of the loop: what is asked in this turn shares the call.
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return await result
+
+    async def _work(self) -> None:
+        while self._waiting:
+            group = self._next_group()
+            try:
+                await self._run(group)
+            except Exception as error:
+                for request in group:
+                    request.fail(error)
+            except BaseException:
+                for request in group:
+                    request.result.cancel()
+                raise
+
+    def _next_group(self) -> list[Request[A]]:
+        group: list[Request[A]] = []
+        size = 0
+        while self._waiting and len(group) < MAX_REQUESTS:
+            size += self._waiting[0].size
+            if group and size > MAX_GROUP_BYTES:
+                break
+            group.append(self._waiting.popleft())
+        return group
