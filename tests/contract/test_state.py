@@ -134,6 +134,42 @@ async def test_a_transaction_with_a_stale_etag_is_a_conflict_and_spares_its_key(
     assert after[f"{key}:0"] in ("old", "new")
 
 
+async def test_swaps_at_the_same_time_succeed_and_fail_one_by_one(
+    sidecar: DaprClient, key: str
+) -> None:
+    keys = [f"{key}:{n}" for n in range(12)]
+    await asyncio.gather(*(sidecar.compare_and_set(k, "old", etag="") for k in keys))
+    read = await sidecar.get_many(keys)
+    await sidecar.compare_and_set(keys[5], "newer", etag=read[keys[5]].etag)
+    outcomes = await asyncio.gather(
+        *(sidecar.compare_and_set(k, "new", etag=read[k].etag) for k in keys),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[5], VersionConflict)
+    after = {k: entry.value for k, entry in (await sidecar.get_many(keys)).items()}
+    assert after == {k: "new" for k in keys} | {keys[5]: "newer"}
+    # Where a store has written the others in the failed call, each was repeated, and a conflict:
+    # the caller reads again, and finds its own value.
+    assert all(isinstance(outcome, VersionConflict | None) for outcome in outcomes)
+
+
+async def test_reads_at_the_same_time_get_values_of_their_own(
+    sidecar: DaprClient, key: str
+) -> None:
+    await sidecar.compare_and_set(key, {"rows": [1]}, etag="")
+    one, two, absent, many = await asyncio.gather(
+        sidecar.get(key),
+        sidecar.get(key),
+        sidecar.get(f"{key}:absent"),
+        sidecar.get_many([key, f"{key}:absent"]),
+    )
+    assert one == two == many[key]
+    assert absent == ABSENT
+    assert list(many) == [key]
+    one.value["rows"].append(2)
+    assert two.value == many[key].value == {"rows": [1]}
+
+
 async def test_what_has_a_time_to_live_is_gone_after_it(
     system: SystemUnderTest, sidecar: DaprClient, key: str
 ) -> None:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.chassis.dapr.call_groups import (
+    MAX_CALLS,
+    MAX_GROUP_BYTES,
+    MAX_REQUESTS,
+    CallGroups,
+    Request,
+)
+from services.chassis.errors import Unavailable
+
+
+class Doubler:
+    """Answers groups of numbers with their doubles, when it is told to."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.calls = CallGroups(self._run)
+
+    async def _run(self, group: list[Request[int]]) -> None:
+        self.groups.append([request.asked for request in group])
+        await self.gate.wait()
+        if any(request.asked < 0 for request in group):
+            raise Unavailable("not now")
+        for request in group:
+            request.succeed(2 * request.asked)
+
+
+@pytest.fixture
+async def doubler() -> Doubler:
+    return Doubler()
+
+
+async def test_a_lone_request_is_a_call_of_its_own(doubler: Doubler) -> None:
+    assert await doubler.calls.submit(1) == 2
+    assert await doubler.calls.submit(2) == 4
+    assert doubler.groups == [[1], [2]]
+
+
+async def test_what_is_asked_in_the_same_turn_shares_a_call(doubler: Doubler) -> None:
+    assert await asyncio.gather(*map(doubler.calls.submit, range(5))) == [0, 2, 4, 6, 8]
+    assert doubler.groups == [[0, 1, 2, 3, 4]]
+
+
+async def test_what_comes_during_the_calls_in_flight_shares_the_next(doubler: Doubler) -> None:
+    doubler.gate.clear()
+    asked = []
+    for n in range(10):
+        asked.append(asyncio.ensure_future(doubler.calls.submit(n)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(doubler.groups) == MAX_CALLS
+    doubler.gate.set()
+    assert await asyncio.gather(*asked) == [2 * n for n in range(10)]
+    assert len(doubler.groups) == MAX_CALLS + 1
+
+
+async def test_a_call_is_bounded_in_requests_and_bytes(doubler: Doubler) -> None:
+    await asyncio.gather(*map(doubler.calls.submit, range(MAX_REQUESTS + 1)))
+    assert [len(group) for group in doubler.groups] == [MAX_REQUESTS, 1]
+    doubler.groups.clear()
+    half = MAX_GROUP_BYTES // 2 + 1
+    await asyncio.gather(*(doubler.calls.submit(n, half) for n in range(3)))
+    assert sorted(doubler.groups) == [[0], [1], [2]]
+
+
+async def test_a_failed_call_fails_all_its_requests_and_no_later_one(doubler: Doubler) -> None:
+    asked = [doubler.calls.submit(-1), doubler.calls.submit(1)]
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert await doubler.calls.submit(3) == 6
+
+
+async def test_a_caller_that_is_cancelled_takes_no_other_with_it(doubler: Doubler) -> None:
+    doubler.gate.clear()
+    one, two = (asyncio.ensure_future(doubler.calls.submit(n)) for n in (1, 2))
+    await asyncio.sleep(0)
+    one.cancel()
+    doubler.gate.set()
+    assert await two == 4
+    with pytest.raises(asyncio.CancelledError):
+        await one
