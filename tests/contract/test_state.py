@@ -147,7 +147,7 @@ async def test_swaps_at_the_same_time_succeed_and_fail_one_by_one(
     )
     assert isinstance(outcomes[5], VersionConflict)
     after = {k: entry.value for k, entry in (await sidecar.get_many(keys)).items()}
-    assert after == {k: "new" for k in keys} | {keys[5]: "newer"}
+    assert after == dict.fromkeys(keys, "new") | {keys[5]: "newer"}
     # Where a store has written the others in the failed call, each was repeated, and a conflict:
     # the caller reads again, and finds its own value.
     assert all(isinstance(outcome, VersionConflict | None) for outcome in outcomes)
