@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from services.chassis.consuming.events import CloudEvent
+from services.chassis.dapr.pubsub import MESSAGE_TYPE
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.contracts.events import EVENTS
+from services.contracts.events import EVENTS, EventType
 from services.gateway.graphql.schema.root import sdl
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
@@ -73,7 +74,7 @@ def asyncapi() -> dict[str, Any]:
             f"{event.producer} says {event.name}": {
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{event.topic}"},
-                "messages": [{"$ref": f"#/channels/{event.topic}/messages/{event.name}"}],
+                "messages": [{"$ref": f"#/channels/{event.topic}/messages/{MESSAGE_TYPE}"}],
             }
             for event in EVENTS
         },
@@ -82,24 +83,35 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _messages(topic: str) -> dict[str, Any]:
+    events = [_event(event) for event in EVENTS if event.topic == topic]
     return {
-        event.name: {
+        MESSAGE_TYPE: {
             "contentType": "application/cloudevents+json",
-            "summary": (event.model.__doc__ or "").partition("\n")[0],
+            "summary": "A CloudEvent that carries one or more events, each a CloudEvent itself.",
             "payload": {
-                "allOf": [
-                    {"$ref": _ref(CloudEvent)},
-                    {
-                        "properties": {
-                            "type": {"const": event.name},
-                            "data": {"$ref": _ref(event.model)},
-                        }
+                "type": "object",
+                "required": ["id", "source", "type", "data"],
+                "properties": {
+                    "type": {"const": MESSAGE_TYPE},
+                    "data": {
+                        "type": "object",
+                        "required": ["events"],
+                        "properties": {"events": {"type": "array", "items": {"oneOf": events}}},
                     },
-                ]
+                },
             },
         }
-        for event in EVENTS
-        if event.topic == topic
+    }
+
+
+def _event(event: EventType[Any]) -> dict[str, Any]:
+    return {
+        "title": event.name,
+        "description": (event.model.__doc__ or "").partition("\n")[0],
+        "allOf": [
+            {"$ref": _ref(CloudEvent)},
+            {"properties": {"type": {"const": event.name}, "data": {"$ref": _ref(event.model)}}},
+        ],
     }
 
 

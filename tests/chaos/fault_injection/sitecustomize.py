@@ -80,25 +80,33 @@ def _wrap(call: Any, point: str) -> Any:
 
 
 def _patch_inbox(module: ModuleType) -> None:
-    """Add fault points around the effect of an event, and a delay before it."""
-    subscribe, receive = module.Inbox.subscribe, module.Inbox.receive
+    """Add fault points around the effect of events, failing events, and a delay before them."""
+    subscribe, handle, handle_all = (
+        module.Inbox.subscribe,
+        module.Inbox._handle,
+        module.Inbox._handle_all,
+    )
 
-    def delayed_subscribe(self: Any, event_type: Any, handle: Any) -> None:
+    def delayed_subscribe(self: Any, event_type: Any, handler: Any) -> Any:
         async def delayed(event: Any) -> None:
             await asyncio.sleep(random.uniform(0, _EVENT_DELAY))  # noqa: S311 (in another order each time)
-            await handle(event)
+            await handler(event)
 
-        subscribe(self, event_type, delayed)
+        return subscribe(self, event_type, delayed)
 
-    async def receive_with_faults(self: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
-        if _is_armed("fail", topic):
+    async def handle_with_faults(self: Any, subscription: Any, event: Any) -> None:
+        if _is_armed("fail", subscription.topic):
             raise module.PoisonMessage("failed by a test")
-        _die_if_armed("before-effect", topic)
-        result = await receive(self, topic, *args, **kwargs)
-        _die_if_armed("after-effect", topic)
-        return result
+        await handle(self, subscription, event)
 
-    module.Inbox.receive = receive_with_faults
+    async def handle_all_with_faults(self: Any, subscription: Any, bodies: Any) -> Any:
+        _die_if_armed("before-effect", subscription.topic)
+        failures = await handle_all(self, subscription, bodies)
+        _die_if_armed("after-effect", subscription.topic)
+        return failures
+
+    module.Inbox._handle = handle_with_faults
+    module.Inbox._handle_all = handle_all_with_faults
     if _EVENT_DELAY:
         module.Inbox.subscribe = delayed_subscribe
 
