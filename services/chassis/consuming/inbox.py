@@ -19,6 +19,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cachetools import FIFOCache
+
 from services.chassis import telemetry
 from services.chassis.consuming.batch import DocumentEvents, group_by_document
 from services.chassis.consuming.events import (
@@ -48,6 +50,9 @@ interval of each kind: in less than five seconds."""
 BATCH_SIZE = 64
 CONCURRENCY = 16
 
+MAX_REMEMBERED_FAILURES = 64
+"""Messages of which a process remembers the events that failed."""
+
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +71,7 @@ class Inbox:
         self._producers = producers
         self._add_dead_letter = add_dead_letter
         self._positions = Collection(state, "inbox", StreamPositions)
+        self._failed: FIFOCache[tuple[str, str], list[Any]] = FIFOCache(MAX_REMEMBERED_FAILURES)
         self.subscriptions: dict[str, Subscription] = {}
 
     @property
@@ -91,10 +97,12 @@ class Inbox:
         """Handle the events of a message. Poison goes to the dead letters, and stops no other.
 
         Raises `PoisonMessage` if the message itself is invalid, else the first failure, after all
-        other events were handled.
+        other events were handled. When the message comes again, only what failed is repeated.
         """
-        failures = await self._handle_all(self.subscriptions[topic], parse_message(message))
+        events = self._failed.pop((topic, _id(message)), None) or parse_message(message)
+        failures = await self._handle_all(self.subscriptions[topic], events)
         if failures:
+            self._failed[topic, _id(message)] = [failure.body for failure in failures]
             raise failures[0].error
 
     async def receive_event(self, topic: str, event: Any) -> None:
@@ -266,3 +274,7 @@ class _Failure:
     @property
     def is_temporary(self) -> bool:
         return isinstance(self.error, ServiceError | OSError)
+
+
+def _id(message: Any) -> str:
+    return str(message.get("id", "")) if isinstance(message, dict) else ""

@@ -16,6 +16,7 @@ from services.chassis.consuming.events import Event, PoisonMessage, parse_cloud_
 from services.chassis.consuming.sequence_set import SequenceSet
 from services.chassis.consuming.subscription import Subscription
 from services.chassis.errors import Unavailable
+from services.chassis.publishing import relay
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
@@ -359,3 +360,41 @@ def test_events_that_the_broker_still_delivers_are_late_and_not_lost() -> None:
     assert (
         subscription.gap_upper_bound("s", 100, SequenceSet(20)) == 100
     )  # nothing arrived since the last poll: lost
+
+
+async def test_one_message_brings_events_of_many_documents_and_only_the_newest_of_each(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    await pair.make("first")
+    await pair.make("a", "b", "a", "c", "a")
+    await pair.cluster.settle()
+    assert [event.subject for event in pair.consumer.received] == ["first", "a", "b", "c"]
+    assert pair.known() == pair.truth() == {"first": 1, "a": 3, "b": 1, "c": 1}
+    received = len(pair.consumer.received)
+    await pair.cluster.settle(rounds=3)
+    assert len(pair.consumer.received) == received  # the older ones are not missing
+
+
+async def test_of_a_message_that_comes_again_only_what_failed_is_repeated(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    await pair.make("first")
+    pair.consumer.failing["b"] = 2
+    await pair.make("a", "b", "c")
+    await pair.cluster.settle()
+    assert sorted(event.subject for event in pair.consumer.received) == ["a", "b", "c", "first"]
+
+
+async def test_poison_in_a_message_holds_up_nothing_else(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    await pair.make("first")
+    pair.consumer.poison = {"b"}
+    await pair.make("a", "b", "c")
+    await pair.cluster.settle(rounds=0)
+    assert pair.known() == {"first": 1, "a": 1, "c": 1}
+    letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
+    assert [letter["event"]["subject"] for letter in letters] == ["b"]
