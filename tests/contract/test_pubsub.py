@@ -141,7 +141,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
 async def test_an_invalid_event_is_a_dead_letter(
     system: SystemUnderTest, sidecar: DaprClient
 ) -> None:
-    strange = {"hello": secrets.token_hex(4)}
+    strange = {"id": "1", "source": "alpha", "hello": secrets.token_hex(4)}
     await sidecar.publish(TOPIC, [strange])
 
     async def letters() -> list[dict[str, Any]]:
