@@ -48,30 +48,38 @@ class CallGroups(Generic[A]):
         self._run = run
         self._waiting: deque[Request[A]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self._calls = 0
 
     async def submit(self, asked: A, size: int = 0) -> Any:
         """Wait for the result of a request."""
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(Request(asked, size, result))
-        if len(self._waiting) == 1 and len(self._workers) < MAX_CALLS:
+        if len(self._waiting) == 1 and self._calls < MAX_CALLS:
             # It starts in the next turn of the loop: what is asked in this turn shares the call.
+            self._calls += 1
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
         return await result
 
     async def _work(self) -> None:
-        while self._waiting:
-            group = self._next_group()
-            try:
-                await self._run(group)
-            except Exception as error:
-                for request in group:
-                    request.fail(error)
-            except BaseException:
-                for request in group:
-                    request.result.cancel()
-                raise
+        try:
+            while self._waiting:
+                await self._answer(self._next_group())
+        finally:
+            # Here and not when the task is done, or what is asked in between would wait for ever.
+            self._calls -= 1
+
+    async def _answer(self, group: list[Request[A]]) -> None:
+        try:
+            await self._run(group)
+        except Exception as error:
+            for request in group:
+                request.fail(error)
+        except BaseException:
+            for request in group:
+                request.result.cancel()
+            raise
 
     def _next_group(self) -> list[Request[A]]:
         group: list[Request[A]] = []

@@ -86,3 +86,21 @@ async def test_a_caller_that_is_cancelled_takes_no_other_with_it(doubler: Double
     assert await two == 4
     with pytest.raises(asyncio.CancelledError):
         await one
+
+
+async def test_a_request_is_answered_that_comes_as_the_last_calls_end(doubler: Doubler) -> None:
+    async def ask_twice(n: int) -> int:
+        await doubler.calls.submit(n)
+        result: int = await doubler.calls.submit(n)
+        return result
+
+    doubler.gate.clear()
+    asked = []
+    for n in range(MAX_CALLS):
+        asked.append(asyncio.ensure_future(ask_twice(n)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(doubler.groups) == MAX_CALLS
+    doubler.gate.set()  # all calls end in the same turn of the loop
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*asked) == [2 * n for n in range(MAX_CALLS)]
