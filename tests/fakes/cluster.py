@@ -13,6 +13,7 @@ from unittest import mock
 
 from fastapi import FastAPI
 
+from services.chassis.dapr.pubsub import event_message
 from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
 from services.chassis.service import Service
 from services.chassis.settings import Settings
@@ -70,6 +71,20 @@ class RunningReplica:
         if token:
             headers["authorization"] = f"Bearer {token}"
         return await asgi.call(self.app, method, target, headers=headers, **rest)
+
+    async def deliver(self, topic: str, *events: dict[str, Any]) -> str:
+        """Deliver events in one message; return SUCCESS, RETRY or DROP, or raise what failed."""
+        message = event_message(events) | {"topic": topic}
+        outbox = self.service.outboxes.get(topic)
+        if outbox is not None and outbox.local is not None:
+            await self.service.inbox.receive(topic, message)
+            return "SUCCESS"
+        headers = {"content-type": "application/cloudevents+json"}
+        route = f"/events/{topic}"
+        answer = await self.call(
+            "POST", route, caller="", headers=headers, json=message, deadline=60.0
+        )
+        return str(answer.json()["status"])
 
     async def stop(self) -> None:
         """Stop the replica as a signal would."""

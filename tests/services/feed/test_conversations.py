@@ -272,8 +272,7 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
 
 async def _deliver(harness: FeedHarness, event: dict[str, Any]) -> bool:
     """Deliver an event of a post to the feed; return whether it was handled."""
-    answer = await harness.feed.call("POST", "/events/posts", caller="", json=event)
-    return bool(answer.status == 200 and answer.json()["status"] == "SUCCESS")
+    return await harness.feed.deliver("posts", event) == "SUCCESS"
 
 
 async def _reply_and_its_deletion(

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.chassis.dapr.pubsub import event_message
 from services.feed.application import audiences
 from services.feed.domain import relations
 from services.gateway.streaming.hub import HEARTBEAT_INTERVAL
@@ -438,7 +439,7 @@ async def test_deleting_an_account_closes_its_streams(deployment: GatewayDeploym
         data = {**event["data"], "id": anna.id, "deleted": True}
         said = {**event, "subject": anna.id, "entityversion": 99, "data": data}
         answer = await deployment.gateway.call(
-            "POST", "/events-broadcast/accounts", caller="", json=said
+            "POST", "/events-broadcast/accounts", caller="", json=event_message([said])
         )
         assert answer.json() == {"status": "SUCCESS"}
         await asyncio.wait_for(asyncio.gather(gone.over.wait(), gone_too.over.wait()), 30)

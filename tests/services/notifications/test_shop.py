@@ -282,15 +282,13 @@ async def test_a_notification_dismissed_during_a_repeated_event_stays_dismissed(
 
     first.sidecar.state.faults.before.append(waits)
     event = order_event(order, ben, ann, *SALE)
-    late = asyncio.create_task(
-        first.call("POST", "/events/orders", caller="", json=event, deadline=60.0)
-    )
+    late = asyncio.create_task(first.deliver("orders", event))
     await until(lambda: not first.sidecar.state.faults.before)
-    await harness.notifications.call("POST", "/events/orders", caller="", json=event)
+    await harness.notifications.deliver("orders", event)
     (id,) = await ann.ids(types="order")
     await ann.dismiss(f"notifications/{id}/dismiss")
     held.set()
-    assert (await late).json()["status"] == "SUCCESS"
+    assert await late == "SUCCESS"
     await harness.cluster.settle()
     assert await of_orders(ann) == []
     assert await of_orders(ben) == [("order", ann.id, order, "completed")]

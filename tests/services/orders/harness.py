@@ -380,15 +380,18 @@ class OrdersHarness:
     async def wait_until_final(self, id: str) -> dict[str, Any]:
         """Return the order when it is final, also after crashes."""
 
+        order: dict[str, Any] = {}
+
         async def looks() -> bool:
             await self.check_open_orders()
-            return (await self.order(id))["state"] in FINAL_STATES
+            order.update(await self.order(id))
+            return order["state"] in FINAL_STATES
 
         async def at_rest() -> bool:
             return bool(await self.survive(looks()))
 
         await eventually(at_rest)
-        return await self.order(id)
+        return order
 
     async def restart(self) -> None:
         await self.orders.kill()

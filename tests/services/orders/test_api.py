@@ -317,6 +317,5 @@ async def test_the_cart_of_a_deleted_user_is_deleted(harness: OrdersHarness) -> 
         "id": "users:user@9", "type": "account.changed", "source": "users", "subject": BUYER,
         "stream": "s", "sequence": 1, "entityversion": 9, "data": profile,
     }  # fmt: skip
-    answer = await harness.orders.call("POST", "/events/accounts", caller="", json=event)
-    assert answer.json()["status"] == "SUCCESS"
+    assert await harness.orders.deliver("accounts", event) == "SUCCESS"
     assert (await harness.request_ok("GET", "/cart"))["lines"] == []

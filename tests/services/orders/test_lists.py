@@ -30,8 +30,7 @@ async def published_views(harness: OrdersHarness, id: str) -> list[dict[str, Any
 async def state_calls(harness: OrdersHarness, event: dict[str, Any]) -> list[str]:
     """The state calls about lists that an event costs."""
     harness.orders.sidecar.state.faults.calls.clear()
-    answer = await harness.orders.call("POST", "/events/orders", caller="", json=event)
-    assert answer.json()["status"] == "SUCCESS"
+    assert await harness.orders.deliver("orders", event) == "SUCCESS"
     return calls_about(harness, *KINDS, "order:")
 
 

@@ -138,4 +138,4 @@ async def receive_login(
         "entityversion": version,
         "data": login_of(user) | status,
     }
-    await users.service.inbox.receive("logins", event)
+    await users.service.inbox.receive_event("logins", event)
