@@ -19,7 +19,7 @@ def event_message(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One CloudEvent that carries events (at least one), each a CloudEvent itself.
 
     A message costs its broker, its sidecars and its consumers nearly the same with one event as
-    with fifty (docs/decisions/0026).
+    with fifty (docs/decisions/0029).
     """
     first, last = events[0], events[-1]
     return {
