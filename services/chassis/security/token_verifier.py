@@ -25,7 +25,7 @@ from services.chassis.errors import Unauthenticated
 from services.chassis.security.caller import Caller
 
 ISSUER = "microgram"
-REVOCATION_INTERVAL = 2.4
+REVOCATION_INTERVAL = 1.5
 KEYS_INTERVAL = 30.0
 """Seconds for which a key may be trusted after auth has withdrawn it."""
 

@@ -20,7 +20,10 @@ ROWS = {
 ELSEWHERE = {"MICROGRAM_PUBLIC_URL"}
 """Settings whose default depends on the port."""
 
-DEFAULTS = {
+RUNNER_SETTINGS = {"MICROGRAM_DAPRD": ""}
+"""What the runner reads and not a service."""
+
+DEFAULTS = RUNNER_SETTINGS | {
     name.upper(): field.default
     for settings in (GatewaySettings, NotificationsSettings, FeedSettings)
     for name, field in settings.model_fields.items()
