@@ -61,20 +61,27 @@ class RandomTrade:
     def buy(self, buyer: LoggedInUser, chance: random.Random) -> None:
         """A buyer's day."""
         for _ in range(TURNS):
-            product = chance.choice(self.products)
-            cart, card = set_cart(buyer, product, chance.randint(1, 4)), chance.choice(CARDS)
-            total, key = cart["total"]["amount"], secrets.token_hex(8)
-            body = {"card": card, "expected_total": total, "currency": "EUR"}
-            headers = {"Idempotency-Key": key}
-            for _ in range(chance.choice((1, 1, 2))):
-                answer = buyer.call("POST", f"{SHOP}/checkouts", json=body, headers=headers)
-            if answer.status_code == 201:
-                id = answer.json()["id"]
-                self.placed.append((buyer, id, total))
-                if chance.random() < 0.3:
-                    self._note(buyer.call("POST", f"{SHOP}/orders/{id}/cancel"), "too_late")
-            else:
-                self._note(answer, "out_of_stock", "price_changed")
+            product, pieces = chance.choice(self.products), chance.randint(1, 4)
+            card, times = chance.choice(CARDS), chance.choice((1, 1, 2))
+            id = self.order(buyer, product, pieces, card, times=times)
+            if id and chance.random() < 0.3:
+                self._note(buyer.call("POST", f"{SHOP}/orders/{id}/cancel"), "too_late")
+
+    def order(
+        self, buyer: LoggedInUser, product: dict[str, Any], pieces: int, card: str, times: int = 1
+    ) -> str:
+        """Place one order, with one request or several; return its id if it was accepted."""
+        total = set_cart(buyer, product, pieces)["total"]["amount"]
+        body = {"card": card, "expected_total": total, "currency": "EUR"}
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        for _ in range(times):
+            answer = buyer.call("POST", f"{SHOP}/checkouts", json=body, headers=headers)
+        if answer.status_code != 201:
+            self._note(answer, "out_of_stock", "price_changed")
+            return ""
+        id = str(answer.json()["id"])
+        self.placed.append((buyer, id, total))
+        return id
 
     def sell(self, chance: random.Random) -> None:
         """The seller's day."""
@@ -146,6 +153,11 @@ def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: S
         ]
         for day in days:
             day.result()
+    quiet = create_product(seller, STOCK, 1_000)
+    trade.products.append(quiet)
+    trade.put_in[quiet["id"]] = STOCK
+    for card in ("tok_ok", "tok_declined"):  # of the others chance may have cancelled every one
+        assert trade.order(buyers[0], quiet, 1, card)
     assert not trade.lost
     ends = {id: await_final_state(buyer, id, 150) for buyer, id, _ in trade.placed}
     states = Counter(end["state"] for end in ends.values())
