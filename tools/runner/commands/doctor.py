@@ -68,7 +68,7 @@ def _tools(_: RunDir) -> Iterator[Finding]:
         if path:
             yield Finding(name, "ok", str(path))
         else:
-            advice = f"the first start builds it with {_go()}: about 7 minutes, once"
+            advice = f"the first start builds it with {_go()}, once: some minutes for all of them"
             yield Finding(name, "note", "not built yet", advice)
 
 
