@@ -1,4 +1,4 @@
-"""A whole run, beside another server, on fake servers of the client API."""
+"""Whole runs, also beside another server, on fake servers of the client API."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from bench import idle, measurement, server, side_accounts
 from bench.options import parse
 from bench.results import BenchResults
 from bench.run import BenchmarkRun
+from bench.scaling import ScalingBenchmark
+from bench.scaling_groups import AGE, FOLLOWEES, FOLLOWERS
 from bench.scenarios import FLOOR, SCENARIOS
 from tests.unit.bench.fake_server import FakeClientApi, serving, ulid_id
 
@@ -79,6 +81,23 @@ async def test_people_of_another_server_can_come_from_a_file(
     assert outcome.errors == 0
     assert len(theirs.names) == 4
     assert "POST /api/v1/accounts" not in theirs.requested
+
+
+async def test_growth_is_measured_for_every_size_of_each_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.scaling_groups.READER_COUNT", 2)
+    given = ["--growth", "2,25", "--seconds", "0.05", "--fan-outs", "1"]
+    async with serving(FakeClientApi()) as here:
+        options = parse(["--url", here, *given])
+        outcome = await ScalingBenchmark(options, Progress(disable=True)).execute()
+    assert outcome.errors == 0, [step.home.samples for step in outcome.steps]
+    assert [(step.grows, step.size) for step in outcome.steps] == [
+        *((FOLLOWERS, size) for size in (2, 25)),
+        *((grows, size) for grows in (FOLLOWEES, AGE) for size in (20, 25)),
+    ]
+    assert all(step.home.requests and step.floor.requests for step in outcome.steps)
+    assert [step.post is not None for step in outcome.steps] == [True, True] + [False] * 4
 
 
 async def test_a_post_that_a_home_lacks_is_an_error(
