@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, cast
 
 import orjson
@@ -43,9 +42,7 @@ class LoadGenerator:
         await self._report(self._stage.to_json())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._child.returncode is None:
             self._child.kill()
         await self._child.wait()

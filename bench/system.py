@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import yaml
@@ -78,9 +77,7 @@ class BenchSystem:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         is_ours = not (self.options.url or self.options.run_dir)
         if is_ours and not self.options.keep:
             await self._runner("down", quiet=True)

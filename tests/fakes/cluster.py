@@ -7,7 +7,6 @@ import contextlib
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -206,12 +205,7 @@ class FakeCluster:
         self.network.add("auth", self.auth)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for running in reversed([*self.running]):
             await (running.kill() if running.sidecar.faults.dead.is_set() else running.stop())
         for running in self.killed:

@@ -13,7 +13,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any
 
 from services.chassis.dapr.pubsub import Publisher
@@ -84,12 +83,7 @@ class InvalidationPublisher:
     async def __aenter__(self) -> InvalidationPublisher:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._due.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):

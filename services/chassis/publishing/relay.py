@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import orjson
 
 from services.chassis.dapr.pubsub import Publisher
 from services.chassis.errors import ServiceError
+from services.chassis.publishing.background_queue import BackgroundQueue
 
 BATCH_SIZE = 50
 MAX_BATCH_BYTES = 2**18
@@ -36,7 +36,7 @@ class _PendingEvent(NamedTuple):
     size: int
 
 
-class Relay:
+class Relay(BackgroundQueue[_PendingEvent]):
     """The events of one topic that wait for the broker.
 
     `on_published` gets the sequence number of each event that the broker took, `on_idle` is called
@@ -50,34 +50,18 @@ class Relay:
         on_published: Callable[[int], None],
         on_idle: Callable[[], None],
     ) -> None:
+        super().__init__(MAX_BACKLOG)
         self._topic = topic
         self._publisher = publisher
         self._on_published = on_published
         self._on_idle = on_idle
-        self._queue: deque[_PendingEvent] = deque(maxlen=MAX_BACKLOG)
         self._published_at = float("-inf")
-        self._task: asyncio.Task[None] | None = None
-
-    def __len__(self) -> int:
-        return len(self._queue)
 
     def enqueue(self, event: dict[str, Any]) -> None:
         """Publish an event in the background."""
-        self._queue.append(_PendingEvent(event["sequence"], event, len(orjson.dumps(event))))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._publish_all())
+        self._append(_PendingEvent(event["sequence"], event, len(orjson.dumps(event))))
 
-    async def drain(self) -> None:
-        """Wait until every event is published."""
-        if self._task is not None:
-            await self._task
-
-    def cancel(self) -> None:
-        """Stop publishing."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _publish_all(self) -> None:
+    async def _process_all(self) -> None:
         pause = 0.1
         while self._queue:
             await self._wait_for_more()

@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from types import TracebackType
 from typing import Any
 
 from services.chassis import telemetry
@@ -79,12 +78,7 @@ class DaprEngine:
         self._client = DaprWorkflowClient("127.0.0.1", str(self._port), sdk.logger_options())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._ready = False
         stopping = asyncio.to_thread(self._runtime.shutdown) if self._runtime else asyncio.sleep(0)
         with suppress(TimeoutError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal, Protocol
 
 from services.chassis.dapr.client import ActorStatus
@@ -37,12 +36,7 @@ class WorkflowEngine(Protocol):
 
     async def __aenter__(self) -> WorkflowEngine: ...
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
 
     @property
     def is_ready(self) -> bool: ...
