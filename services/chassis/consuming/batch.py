@@ -9,20 +9,34 @@ from typing import Any
 from services.chassis.consuming.events import CloudEvent, PoisonMessage, parse_cloud_event
 
 
-@dataclass(slots=True)
-class DocumentEvents:
-    """The events of one document. The newest, here with its JSON, contains what the others say."""
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """An event, and its JSON as it came."""
 
-    newest: CloudEvent
+    event: CloudEvent
     body: Any
-    positions: list[tuple[str, int]] = field(default_factory=list)
-    """The stream and sequence number of each."""
 
-    def add(self, event: CloudEvent, body: Any) -> None:
-        """Add another event of the document."""
-        if event.entityversion > self.newest.entityversion:
-            self.newest, self.body = event, body
-        self.positions.append((event.stream, event.sequence))
+
+@dataclass(frozen=True, slots=True)
+class DocumentEvents:
+    """The events of one document in one message; at least one."""
+
+    received: list[ReceivedEvent] = field(default_factory=list)
+
+    @property
+    def newest(self) -> ReceivedEvent:
+        """The event with the highest version. It contains what the others say."""
+        return max(self.received, key=lambda each: each.event.entityversion)
+
+    @property
+    def bodies(self) -> list[Any]:
+        """The JSON of every event."""
+        return [each.body for each in self.received]
+
+    @property
+    def positions(self) -> list[tuple[str, int]]:
+        """The stream and sequence number of every event."""
+        return [(each.event.stream, each.event.sequence) for each in self.received]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,6 @@ def group_by_document(
         except PoisonMessage as poison:
             invalid.append(InvalidEvent(body, poison.message))
             continue
-        key = (event.type, event.subject)
-        groups.setdefault(key, DocumentEvents(event, body)).add(event, body)
+        group = groups.setdefault((event.type, event.subject), DocumentEvents())
+        group.received.append(ReceivedEvent(event, body))
     return list(groups.values()), invalid

@@ -99,10 +99,12 @@ class Inbox:
         Raises `PoisonMessage` if the message itself is invalid, else the first failure, after all
         other events were handled. When the message comes again, only what failed is repeated.
         """
-        events = self._failed.pop((topic, _id(message)), None) or parse_message(message)
-        failures = await self._handle_all(self.subscriptions[topic], events)
+        events = parse_message(message)
+        key = topic, str(message.get("id", ""))
+        failures = await self._handle_all(self.subscriptions[topic], self._failed.pop(key, events))
         if failures:
-            self._failed[topic, _id(message)] = [failure.body for failure in failures]
+            if key[1]:  # without an id the next message would seem to be the same
+                self._failed[key] = [body for failure in failures for body in failure.bodies]
             raise failures[0].error
 
     async def receive_event(self, topic: str, event: Any) -> None:
@@ -131,7 +133,7 @@ class Inbox:
                 try:
                     await self._handle_or_reject(subscription, group)
                 except Exception as error:
-                    failures.append(_Failure(group.body, error))
+                    failures.append(_Failure(group.bodies, group.newest.body, error))
                 else:
                     received.extend(group.positions)
 
@@ -142,14 +144,14 @@ class Inbox:
             try:
                 await self._reject(subscription, event.body, event.why)
             except ServiceError as error:
-                failures.append(_Failure(event.body, error))
+                failures.append(_Failure([event.body], event.body, error))
         return failures
 
     async def _handle_or_reject(self, subscription: Subscription, group: DocumentEvents) -> None:
         try:
-            await self._handle(subscription, group.newest)
+            await self._handle(subscription, group.newest.event)
         except PoisonMessage as poison:
-            await self._reject(subscription, group.body, poison.message)
+            await self._reject(subscription, group.newest.body, poison.message)
 
     async def _reject(self, subscription: Subscription, body: Any, why: str) -> None:
         log.error("poison message", extra={"topic": subscription.topic, "why": why})
@@ -258,7 +260,7 @@ class Inbox:
                     extra={"topic": subscription.topic},
                     exc_info=failure.error,
                 )
-                await self._add_dead_letter(subscription.topic, failure.body, repr(failure.error))
+                await self._add_dead_letter(subscription.topic, failure.newest, repr(failure.error))
         for failure in failures:
             if failure.is_temporary:
                 raise failure.error
@@ -266,15 +268,12 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """An event that could not be handled now."""
+    """The events of one document that could not be handled now, and the newest of them."""
 
-    body: Any
+    bodies: list[Any]
+    newest: Any
     error: Exception
 
     @property
     def is_temporary(self) -> bool:
         return isinstance(self.error, ServiceError | OSError)
-
-
-def _id(message: Any) -> str:
-    return str(message.get("id", "")) if isinstance(message, dict) else ""

@@ -118,12 +118,17 @@ def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
 def _broadcast_endpoint(topic: str, handlers: Handlers) -> Endpoint:
     async def receive(request: Request) -> Response:
         try:
-            for body in parse_message(_loads(await request.body())):
+            events = parse_message(_loads(await request.body()))
+        except PoisonMessage as poison:
+            log.error("invalid broadcast", extra={"topic": topic, "why": poison.message})  # noqa: TRY400
+            return _status("SUCCESS")
+        for body in events:
+            try:
                 event = parse_cloud_event(body)
                 telemetry.start_trace({"traceparent": event.traceparent})
                 await handlers.handle(event)
-        except Exception:
-            log.exception("could not handle a broadcast message", extra={"topic": topic})
+            except Exception:  # one bad event must not stop those after it
+                log.exception("could not handle a broadcast event", extra={"topic": topic})
         return _status("SUCCESS")
 
     return receive

@@ -127,8 +127,8 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
     # Tests poll by themselves, however long they take.
     monkeypatch.setattr(inbox, "POLL_INTERVAL", 3600.0)
     monkeypatch.setattr(inbox, "IDLE_POLL_INTERVAL", 3600.0)
-    async with FakeCluster() as world:
-        pair = Pair(world)
+    async with FakeCluster() as cluster:
+        pair = Pair(cluster)
         await pair.start_producer()
         await pair.start_consumer()
         yield pair
@@ -398,3 +398,31 @@ async def test_poison_in_a_message_holds_up_nothing_else(
     assert pair.known() == {"first": 1, "a": 1, "c": 1}
     letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
     assert [letter["event"]["subject"] for letter in letters] == ["b"]
+
+
+async def test_of_a_message_that_comes_again_the_superseded_events_are_received_too(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    await pair.make("first")
+    pair.consumer.failing["a"] = 2
+    await pair.make("a", "a", "b")
+    await pair.cluster.settle(rounds=4)
+    assert pair.known() == pair.truth()
+    received = [event.subject for event in pair.consumer.received]
+    assert sorted(received) == ["a", "b", "first"]  # none of them was missing, and fetched
+
+
+async def test_messages_without_an_id_are_not_taken_for_each_other(pair: Pair) -> None:
+    consumer = pair.consumers[0]
+
+    async def receive(subject: str) -> None:
+        event = {**GOOD, "type": THING_CHANGED.name, "subject": subject}
+        message = {"type": "events", "data": {"events": [event]}}
+        await consumer.service.inbox.receive("things", message)
+
+    pair.consumer.failing["a"] = 1
+    with pytest.raises(Unavailable):
+        await receive("a")
+    await receive("b")
+    assert [event.subject for event in pair.consumer.received] == ["b"]

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.chassis.consuming import inbox
 from services.chassis.consuming.events import Event
+from services.chassis.dapr.pubsub import event_message
 from services.chassis.errors import Unavailable
 from services.chassis.publishing.local_delivery import LocalDelivery
 from services.chassis.service import Service
@@ -30,7 +31,7 @@ SPREAD = EventType("spread.changed", "spread", "maker", Thing)
 
 
 class Maker:
-    """Makes things, tasks and spread things, and hears of them itself."""
+    """Makes things, tasks and spread things, and consumes their events."""
 
     def __init__(self) -> None:
         self.handled: list[str] = []
@@ -156,3 +157,31 @@ async def test_events_wait_for_the_handler_and_come_together() -> None:
     await delivery.drain()
     assert batches == [[{"n": 1}], [{"n": 2}, {"n": 3}]]
     assert delivery.is_idle
+
+
+async def test_a_broadcast_event_that_breaks_its_handler_does_not_stop_those_after_it() -> None:
+    handled: list[str] = []
+
+    def app(settings: Settings) -> FastAPI:
+        service = Service(settings)
+
+        async def handle(event: Event[Thing]) -> None:
+            if event.subject == "a":
+                raise KeyError(event.subject)
+            handled.append(event.subject)
+
+        service.on_broadcast(THING_CHANGED, handle)
+        return service.create_app()
+
+    async with FakeCluster() as cluster:
+        listener = await cluster.start(app, "listener")
+        events = [
+            {"id": id, "type": THING_CHANGED.name, "source": "maker", "subject": id, "stream": "s",
+             "sequence": n, "entityversion": 1, "data": {}}
+            for n, id in enumerate(("a", "b"), start=1)
+        ]  # fmt: skip
+        answer = await listener.call(
+            "POST", "/events-broadcast/things", caller="", json=event_message(events)
+        )
+        assert answer.json() == {"status": "SUCCESS"}
+    assert handled == ["b"]
