@@ -85,12 +85,10 @@ class Service:
 
     # ── documents and what they publish ─────────────────────────────────────────────────────
 
-    def outbox(self, topic: str, *, private: bool = False) -> Outbox:
+    def outbox(self, topic: str) -> Outbox:
         """The outbox of a topic that this service produces."""
         if topic not in self.outboxes:
-            self.outboxes[topic] = Outbox(
-                topic, self.name, self.sidecar, self.sidecar, private=private
-            )
+            self.outboxes[topic] = Outbox(topic, self.name, self.sidecar, self.sidecar)
         return self.outboxes[topic]
 
     def collection(
@@ -139,8 +137,8 @@ class Service:
             return None
         if event_type.producer != self.name:
             raise ValueError(f"{event_type.name} is published by {event_type.producer} only.")
-        outbox = self.outbox(event_type.topic, private=event_type.private)
-        return outbox.publishes(kind, event_type.name, to_event)
+        outbox = self.outbox(event_type.topic)
+        return outbox.publishes(kind, event_type.name, to_event, private=event_type.private)
 
     def publish_invalidations(
         self, event_type: EventType[Invalidation], document_of: Callable[[str], str]

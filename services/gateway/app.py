@@ -88,7 +88,7 @@ def _add_middleware(
 
 
 def _invalidate(service: Service, pages: ReadyPages) -> None:
-    """Drop pages by the news of read models, and of what is read from its owner directly."""
+    """Drop pages by invalidations of read models, and by events of what owners are asked for."""
 
     async def post_changed(event: Event[Post]) -> None:
         pages.changed([post_document(event.data.id)])

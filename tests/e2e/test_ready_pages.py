@@ -50,7 +50,7 @@ def test_a_page_that_somebody_keeps_asking_for_shows_a_post_long_before_it_is_to
         shown.insert(0, str(anna.client.status_post(f"post {number}").id))
         readers.await_ids(HOME, shown)
         seconds.append(time.monotonic() - began)
-    # Each page was read anew when it showed the last post, so only news make it change so soon.
+    # Each page was read anew when it showed the last post: only an invalidation changes it so soon.
     assert min(seconds[1:]) < MAX_AGE / 2, seconds
 
 

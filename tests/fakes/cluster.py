@@ -288,8 +288,8 @@ class FakeCluster:
         for _ in range(1000):
             await self.broker.idle()
             outboxes = [o for r in self.running for o in r.service.outboxes.values()]
-            news = [r.service.invalidations for r in self.running if r.service.invalidations]
-            waits = any(o.backlog for o in outboxes) or any(each.is_pending for each in news)
+            publishers = [r.service.invalidations for r in self.running if r.service.invalidations]
+            waits = any(o.backlog for o in outboxes) or any(each.is_pending for each in publishers)
             is_published = self.broker.down or not waits
             if is_published and all(outbox.is_delivered for outbox in outboxes):
                 await asyncio.sleep(0)

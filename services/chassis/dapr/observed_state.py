@@ -12,9 +12,9 @@ WriteObserver = Callable[[Sequence[str]], None]
 
 
 class ObservedState:
-    """Passes every call on, and tells an observer the keys of every write.
+    """Passes every call on, and gives an observer the keys of every write.
 
-    A write that failed is told too: one whose outcome is unknown may have happened, and on some
+    A write that failed counts too: one whose outcome is unknown may have happened, and on some
     stores a transaction that failed has written some of its keys.
     """
 

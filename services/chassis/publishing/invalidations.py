@@ -31,7 +31,7 @@ BURST = 4
 """Messages that may be sent without a pause after a quiet time."""
 
 RETRY_DELAY = 0.5
-"""Seconds after a failure until the next message, which tells receivers that one is missing."""
+"""Seconds after a failure until the next message, which shows receivers that one is missing."""
 
 CLOSE_TIMEOUT = 1.0
 

@@ -57,25 +57,17 @@ EventMapper = Callable[[str, Any], Any]
 class _Publication:
     type: str
     to_event: EventMapper
+    is_private: bool
 
 
 class Outbox:
     """The outbox of one topic in one process.
 
-    The events of a private topic are for the service itself, and do not go to the broker.
+    If all types of a topic are private, its events do not go to the broker.
     """
 
-    def __init__(
-        self,
-        topic: str,
-        source: str,
-        state: StateStore,
-        publisher: Publisher,
-        *,
-        private: bool = False,
-    ) -> None:
+    def __init__(self, topic: str, source: str, state: StateStore, publisher: Publisher) -> None:
         self.topic = topic
-        self._is_private = private
         self._source = source
         self._state = state
         self._publisher = publisher
@@ -104,14 +96,24 @@ class Outbox:
         """Whether no event waits for a handler of this process."""
         return self.local is None or self.local.is_idle
 
-    def publishes(self, kind: str, type: str, to_event: EventMapper | None = None) -> Outbox:
-        """Publish documents of a kind as events of a type; `to_event` makes the event's data."""
-        self._publications[kind] = _Publication(type, to_event or (lambda _, data: data))
+    def publishes(
+        self, kind: str, type: str, to_event: EventMapper | None = None, *, private: bool = False
+    ) -> Outbox:
+        """Publish documents of a kind as events of a type; `to_event` makes the event's data.
+
+        Events of a private type are for the service itself.
+        """
+        to_event = to_event or (lambda _, data: data)
+        self._publications[kind] = _Publication(type, to_event, private)
         return self
 
     def deliver_locally(self, handle: LocalHandler) -> None:
         """Hand the events of this process to a handler in it, too."""
         self.local = LocalDelivery(handle)
+
+    @property
+    def _is_private(self) -> bool:
+        return all(publication.is_private for publication in self._publications.values())
 
     # ── committing ──────────────────────────────────────────────────────────────────────────
 

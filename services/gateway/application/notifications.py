@@ -87,7 +87,7 @@ async def _views(posts: PostsClient, caller: Caller, ids: Sequence[str]) -> list
 
 
 class RenderedNotifications(NamedTuple):
-    """Entities Notification, and whether products are on them, whose changes are not told."""
+    """Entities Notification, and whether they show products, of whose changes no message comes."""
 
     entities: list[bytes]
     has_products: bool

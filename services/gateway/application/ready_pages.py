@@ -1,7 +1,7 @@
 """First pages as they were sent, kept until a document on which they depend changes.
 
 A page is served while it is younger than `MAX_AGE`, and while none of its documents changed after
-its reading began. So a page that is read while news arrive is never served. Services cache
+its reading began. So a page that is read while a change arrives is never served. Services cache
 documents for up to `SOURCE_TTL`: a page that was read so soon after a change of its documents is
 served only until that time after the change, as the service would do.
 """

@@ -19,7 +19,7 @@ _TAG_LENGTH = 24  # characters in the tag of a page
 class RenderedTimelinePage(NamedTuple):
     """A list of Status as JSON, and the newest and oldest id that the page covers.
 
-    `documents` are those on which it depends; none if changes of something on it are not told.
+    `documents` are those on which it depends; none if no message comes of some changes.
     """
 
     body: bytes

@@ -109,7 +109,7 @@ class GraphqlHandler:
             raise Unavailable("A query took too long.") from error
 
     def _drop_pages_of(self, caller: Caller | None) -> None:
-        """Let a user who wrote see it at once: the news come later."""
+        """Let a user who wrote see it at once: the invalidation comes later."""
         if caller is not None:
             self._gateway.ready_pages.changed([reader_document(caller.user_id)])
 

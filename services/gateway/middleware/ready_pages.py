@@ -91,7 +91,7 @@ class ReadyPageMiddleware:
     async def _write(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Drop the pages of who writes before they get the response, or learn that there is none.
 
-        The news come later, and perhaps to another replica first.
+        The invalidation comes later, and perhaps to another replica first.
         """
         token = bearer_token_of(scope)
         caller = await self._caller(token) if token else None

@@ -243,11 +243,11 @@ async def test_who_writes_reads_again_before_any_news(
     ada, ben = await people(deployment, "ada", "ben")
     await ben.post("statuses", {"status": "@ada look"})
     await deployment.cluster.settle()
-    views = Views(deployment, told=(NOTIFICATIONS, ada.token), home=(HOME, ben.token))
-    (told,) = (await ada.ask("GET", NOTIFICATIONS)).json()
+    views = Views(deployment, notifications=(NOTIFICATIONS, ada.token), home=(HOME, ben.token))
+    (notification,) = (await ada.ask("GET", NOTIFICATIONS)).json()
     assert await views.read() == {"home"}
     deployment.cluster.broker.hold()
-    await ada.post(f"notifications/{told['id']}/dismiss")
+    await ada.post(f"notifications/{notification['id']}/dismiss")
     assert (await ada.ask("GET", NOTIFICATIONS)).json() == []
     assert not await views.is_read_again("home")
     query = 'mutation { createPost(post: {text: "more"}) { id } }'
@@ -310,7 +310,7 @@ async def test_lost_news_cost_some_seconds_or_what_is_kept_until_the_next(
     broker.loses = lambda _: False
     assert await views.read() == set()
     await ben.post(f"accounts/{cleo.id}/note", {"comment": "hm"})
-    await cleo.post("statuses", {"status": "I too"})  # news that show the gap
+    await cleo.post("statuses", {"status": "I too"})  # the message that shows the gap
     await deployment.cluster.settle()
     assert await views.read() == {"ada", "cleo"}
 
@@ -320,13 +320,13 @@ async def test_another_feed_in_its_place_drops_everything(
 ) -> None:
     (ada,) = await people(deployment, "ada")
     await deployment.cluster.settle()
-    views = Views(deployment, home=(HOME, ada.token), told=(NOTIFICATIONS, ada.token))
+    views = Views(deployment, home=(HOME, ada.token), notifications=(NOTIFICATIONS, ada.token))
     await views.read()
     feed = next(each for each in deployment.cluster.running if each.name == "feed")
     await feed.kill()
     await deployment.cluster.start(feed_app, "feed")
     await deployment.cluster.settle()
-    assert await views.read() == {"home", "told"}
+    assert await views.read() == {"home", "notifications"}
 
 
 async def test_the_news_reach_every_gateway() -> None:

@@ -15,7 +15,7 @@ from services.chassis.errors import Unavailable
 
 
 class Doubler:
-    """Answers groups of numbers with their doubles, when it is told to."""
+    """Answers groups of numbers with their doubles, when its gate is open."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []

@@ -119,18 +119,18 @@ def test_a_few_messages_go_at_once_and_many_at_a_steady_rate() -> None:
 
 
 async def test_every_write_is_told_also_one_that_failed() -> None:
-    store, told = FakeState(), list[str]()
-    state = ObservedState(store, told.extend)
+    store, written = FakeState(), list[str]()
+    state = ObservedState(store, written.extend)
     await state.compare_and_set("a", 1, etag="")
     await state.set("b", 1)
     await state.transact([StateUpsert("c", 1), StateUpsert("d", 1)])
     await state.delete("b")
     await state.get("a")
     await state.get_many(["a", "b"])
-    assert told == ["a", "b", "c", "d", "b"]
+    assert written == ["a", "b", "c", "d", "b"]
     with pytest.raises(VersionConflict):
         await state.compare_and_set("a", 2, etag="stale")
     store.faults.fail("set", after=True)
     with pytest.raises(OutcomeUnknown):
         await state.set("e", 1)
-    assert told[5:] == ["a", "e"]
+    assert written[5:] == ["a", "e"]

@@ -53,14 +53,14 @@ def test_downloads_and_compilation_are_reported(
     machine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert [path.read_text() for path in build(machine, "a")] == ["a\n"]
-    told = capsys.readouterr().err
-    assert told.startswith("setting up a …\n")
+    printed = capsys.readouterr().err
+    assert printed.startswith("setting up a …\n")
     downloading = (
         r"^setting up a: downloading modules of a \(1 of at most \d+ modules\), \d s so far$"
     )
-    assert re.search(downloading, told, re.MULTILINE)
+    assert re.search(downloading, printed, re.MULTILINE)
     building = r"^setting up a: building a \(2 of at most 3 packages\), \d s so far$"
-    assert re.search(building, told, re.MULTILINE)
+    assert re.search(building, printed, re.MULTILINE)
 
 
 def test_a_program_is_compiled_while_the_modules_of_the_next_one_are_downloaded(

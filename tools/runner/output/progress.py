@@ -102,8 +102,8 @@ class SharedProgress:
         self._all.finish()
 
     def _describe(self) -> str:
-        told = (f"{what} ({far})" if far else what for what, far in self._parts.items())
-        return ", ".join(told)
+        shown = (f"{what} ({far})" if far else what for what, far in self._parts.items())
+        return ", ".join(shown)
 
 
 class _Part:
