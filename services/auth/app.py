@@ -40,6 +40,7 @@ def create_app(
     deletion = AccountDeletion(repository, authenticator, account_service)
     registration = RegistrationService(repository, passwords, new_id, clock)
     consumers.subscribe(service, account_service, deletion)
+    service.on_shutdown(repository.revocations.close)
     return service.create_app(
         apps.create_router(AppService(repository, new_id, _new_secret, clock)),
         registrations.create_router(registration, oauth, deletion),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 from services.chassis.errors import ServiceError
@@ -43,11 +44,12 @@ class BackgroundWork:
         self._interval = interval
         self._max_backoff = max_backoff
         self._failures = 0
+        self._started_at: float | None = None
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last few attempts all failed."""
-        return self._failures >= FAILING_AFTER
+        """Whether the last few attempts all failed, and the present one has not lasted yet."""
+        return self._failures >= FAILING_AFTER and not self._has_lasted()
 
     async def run(self, *, at_start: bool = False) -> None:
         """Call the work until this task is cancelled, or the work without an interval returns.
@@ -62,7 +64,14 @@ class BackgroundWork:
                 return
             await self._pause()
 
+    def _has_lasted(self) -> bool:
+        """Whether work without an interval runs for longer than its pauses are."""
+        if self._started_at is None or self._interval is not None:
+            return False
+        return time.monotonic() - self._started_at > self._max_backoff
+
     async def _attempt(self) -> bool:
+        self._started_at = time.monotonic()
         try:
             await self._work()
         except ServiceError as failure:
@@ -72,7 +81,8 @@ class BackgroundWork:
         else:
             self._failures = 0
             return True
-        self._failures += 1
+        self._failures = 1 if self._has_lasted() else self._failures + 1
+        self._started_at = None
         return False
 
     async def _pause(self) -> None:

@@ -76,12 +76,7 @@ class Service:
         self._resources: list[Any] = []
         self._broadcasts: dict[str, Handlers] = {}
         self._shutdown_callbacks: list[Callable[[], None]] = []
-        self.every(
-            REVOCATION_INTERVAL,
-            self.token_verifier.refresh,
-            at_start=True,
-            max_backoff=REVOCATION_INTERVAL,
-        )
+        self.background(self.token_verifier.watch, max_backoff=REVOCATION_INTERVAL)
 
     # ── documents and what they publish ─────────────────────────────────────────────────────
 
@@ -184,9 +179,12 @@ class Service:
         """Call something when the server begins to stop, before it waits for open requests."""
         self._shutdown_callbacks.append(callback)
 
-    def background(self, work: Work, *, name: str = "") -> None:
-        """Run something for as long as the service runs; it is started again if it fails."""
-        self._work.append(BackgroundWork(name or _name_of(work), work))
+    def background(self, work: Work, *, name: str = "", max_backoff: float = MAX_BACKOFF) -> None:
+        """Run something for as long as the service runs.
+
+        It is started again if it fails, after a pause that grows up to `max_backoff` seconds.
+        """
+        self._work.append(BackgroundWork(name or _name_of(work), work, max_backoff=max_backoff))
 
     def every(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import secrets
 import time
 from typing import Any
@@ -22,6 +24,7 @@ class FakeAuth:
     def __init__(self) -> None:
         self._keys: dict[str, Ed25519PrivateKey] = {}
         self._revoked: list[str] = []
+        self._news = asyncio.Event()
         self.logins: dict[str, dict[str, Any]] = {}
         """The logins of the route `/logins`, by user id."""
         self.rotate()
@@ -64,11 +67,17 @@ class FakeAuth:
     def revoke(self, token: str) -> None:
         """Revoke a token."""
         self._revoked.append(jwt.decode(token, options={"verify_signature": False})["jti"])
+        self._news.set()
+        self._news = asyncio.Event()
 
     def jwks(self) -> dict[str, Any]:
         return {"keys": [_public(kid, key) for kid, key in self._keys.items()]}
 
-    def revocations(self, after: int) -> dict[str, Any]:
+    async def revocations(self, after: int, wait: float) -> dict[str, Any]:
+        if after >= len(self._revoked):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
         return {"revoked": self._revoked[after:], "next": len(self._revoked)}
 
     def _known(self, asked: dict[str, list[str]]) -> dict[str, Any]:
@@ -84,7 +93,9 @@ class FakeAuth:
         if scope["path"] == "/jwks":
             response = OrjsonResponse(self.jwks())
         elif scope["path"] == "/revocations":
-            response = OrjsonResponse(self.revocations(int(query.partition("after=")[2] or 0)))
+            asked = parse_qs(query)
+            after, wait = (float(asked.get(name, ["0"])[0]) for name in ("after", "wait"))
+            response = OrjsonResponse(await self.revocations(int(after), wait))
         elif scope["path"].startswith("/addresses/"):
             id = scope["path"].rpartition("/")[2]
             response = OrjsonResponse({"username": f"user{id}", "email": f"user{id}@example.org"})

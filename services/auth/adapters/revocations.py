@@ -9,6 +9,7 @@ dropped from the front.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,11 @@ from services.chassis.dapr.state import ABSENT, StateStore
 from services.chassis.storage.collection import Collection
 
 CHUNK_SIZE = 500
-READ_CACHE_TTL = 0.5
+READ_CACHE_TTL = 1.5
 """Seconds for which a read serves other readers, and by which entries of other replicas delay."""
+
+RECHECK_INTERVAL = 1.5
+"""Seconds after which a waiting reader looks for entries of other replicas."""
 
 _ALL = "all"
 
@@ -86,6 +90,8 @@ class RevocationLog:
         self._cached: _CachedChunk | None = None
         self._last = 0
         self._lock = asyncio.Lock()
+        self._appended = asyncio.Event()
+        self._is_closed = False
 
     async def append(self, token_id: str, expires_at: int, now: int) -> None:
         """Add a token to the log. `now` is in seconds since 1970."""
@@ -101,6 +107,7 @@ class RevocationLog:
                 await self._begin_chunk(number, now)
                 continue
             self._last, self._cached = number, None
+            self._wake_readers()
             return
 
     async def read_after(self, cursor: int) -> tuple[list[str], int]:
@@ -117,6 +124,30 @@ class RevocationLog:
             page = await self._read(page.bounds.first, fresh=True)
         ids = [id for id, _ in page.chunk.entries[cursor - page.number * CHUNK_SIZE :]]
         return ids, cursor + len(ids)
+
+    async def wait_after(self, cursor: int, seconds: float) -> tuple[list[str], int]:
+        """Like `read_after`; if nothing follows yet, wait some seconds for it.
+
+        One state call in 1.5 s, shared by all who wait.
+        """
+        end = self._monotonic() + seconds
+        while True:
+            ids, cursor = await self.read_after(cursor)
+            left = end - self._monotonic()
+            if ids or left <= 0 or self._is_closed:
+                return ids, cursor
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, RECHECK_INTERVAL)):
+                    await self._appended.wait()
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        self._is_closed = True
+        self._wake_readers()
+
+    def _wake_readers(self) -> None:
+        self._appended.set()
+        self._appended = asyncio.Event()
 
     async def _read(self, number: int, *, fresh: bool = False) -> _CachedChunk:
         async with self._lock:

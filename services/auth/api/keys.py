@@ -30,9 +30,12 @@ def create_router(signing_keys: SigningKeySet, revocations: RevocationLog) -> AP
         after: Annotated[
             int, Query(ge=0, le=10**12, description="`next` of the previous response.")
         ] = 0,
+        wait: Annotated[
+            float, Query(ge=0, le=20, description="Seconds to wait if there is nothing yet.")
+        ] = 0,
     ) -> OrjsonResponse:
         """Return the ids of tokens revoked since. Repeat until the list is empty."""
-        ids, cursor = await revocations.read_after(after)
+        ids, cursor = await revocations.wait_after(after, wait)
         return OrjsonResponse({"revoked": ids, "next": cursor})
 
     return router

@@ -3,6 +3,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import pytest
+
+from services.auth.adapters import revocations
 from services.auth.adapters.revocations import (
     CHUNK_SIZE,
     READ_CACHE_TTL,
@@ -118,3 +121,39 @@ async def test_a_cursor_works_on_every_replica() -> None:
     await two.read_after(0)
     await one.append("a", 99, 0)
     assert await two.read_after(1) == ([], 1)
+
+
+async def test_a_reader_without_news_waits_for_the_next_entry() -> None:
+    log = replica(FakeState())
+    waiting = asyncio.ensure_future(log.wait_after(0, 60))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    await log.append("a", 99, 0)
+    async with asyncio.timeout(30):
+        assert await waiting == (["a"], 1)
+    assert await log.wait_after(0, 60) == (["a"], 1)
+
+
+async def test_a_waiting_reader_finds_entries_of_other_replicas(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(revocations, "RECHECK_INTERVAL", 0.01)
+    monkeypatch.setattr(revocations, "READ_CACHE_TTL", 0.0)
+    state = FakeState()
+    waiting = asyncio.ensure_future(replica(state).wait_after(0, 60))
+    await replica(state).append("a", 99, 0)
+    async with asyncio.timeout(30):
+        assert await waiting == (["a"], 1)
+
+
+async def test_nobody_waits_longer_than_asked_or_at_a_service_that_stops() -> None:
+    clock = Monotonic()
+    log = replica(FakeState(), clock)
+    assert await log.wait_after(0, 0) == ([], 0)
+    waiting = asyncio.ensure_future(log.wait_after(0, 60))
+    await asyncio.sleep(0)
+    log.close()
+    async with asyncio.timeout(30):
+        assert await waiting == ([], 0)
+        assert await log.wait_after(0, 60) == ([], 0)

@@ -67,3 +67,23 @@ async def test_the_first_call_comes_after_an_interval_or_at_start() -> None:
     assert late.calls == 0
     for task in tasks:
         task.cancel()
+
+
+async def test_work_that_runs_on_after_failures_is_not_shown_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(periodic, "RESTART_DELAY", 0.001)
+    calls = 0
+
+    async def fails_at_first_and_then_runs_on() -> None:
+        nonlocal calls
+        calls += 1
+        if calls <= FAILING_AFTER:
+            raise RuntimeError("broken")
+        await asyncio.Event().wait()
+
+    background = BackgroundWork("work", fails_at_first_and_then_runs_on, max_backoff=0.05)
+    running = asyncio.create_task(background.run())
+    await until(lambda: background.is_failing)
+    await until(lambda: calls > FAILING_AFTER and not background.is_failing)
+    running.cancel()

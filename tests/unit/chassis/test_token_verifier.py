@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jwt
 import pytest
 
+from services.auth.adapters import revocations
 from services.chassis.errors import Unauthenticated, Unavailable
 from services.chassis.periodic import BackgroundWork
 from services.chassis.security import token_verifier as module
@@ -158,7 +160,7 @@ async def test_callers_during_a_key_fetch_wait_for_it(
 
 
 async def watch(verifier: TokenVerifier) -> None:
-    await BackgroundWork("watch", verifier.refresh, 0.01, 0.01).run(at_start=True)
+    await BackgroundWork("watch", verifier.watch, max_backoff=0.01).run()
 
 
 async def test_unknown_keys_do_not_cause_a_fetch_each_time(
@@ -199,8 +201,22 @@ async def test_a_token_revoked_before_the_start_is_refused_at_once(
         await identity.verify(token)
 
 
-def test_a_long_revocation_list_is_read_within_the_promised_time() -> None:
-    assert module.REVOCATION_INTERVAL * 1.2 + 2.0 < 5
+async def test_a_system_at_rest_asks_rarely(
+    identity: TokenVerifier, auth: FakeAuth, sidecar: FakeSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REVOCATION_INTERVAL", 0.0)
+    watching = asyncio.ensure_future(watch(identity))
+    async with asyncio.timeout(30):
+        await until(lambda: sidecar.faults.count("invoke") == 3)  # twice at once: then it waits
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert sidecar.faults.count("invoke") == 3
+    watching.cancel()
+
+
+def test_a_revocation_is_known_within_the_promised_time() -> None:
+    delay_at_auth = revocations.READ_CACHE_TTL + revocations.RECHECK_INTERVAL
+    assert delay_at_auth + module.REVOCATION_INTERVAL < 5
 
 
 async def test_without_auth_known_revocations_hold_for_a_while(
@@ -238,9 +254,11 @@ async def test_a_malformed_revocation_list_does_not_stop_the_refresh(
 ) -> None:
     real = auth.revocations
     answers = [{"nonsense": True}]
-    monkeypatch.setattr(
-        auth, "revocations", lambda after: answers.pop() if answers else real(after)
-    )
+
+    async def broken_once(after: int, wait: float) -> dict[str, Any]:
+        return answers.pop() if answers else await real(after, wait)
+
+    monkeypatch.setattr(auth, "revocations", broken_once)
     watching = asyncio.ensure_future(watch(identity))
     token = auth.token("7")
     auth.revoke(token)
