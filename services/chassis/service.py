@@ -34,6 +34,7 @@ from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
 from services.chassis.http import batch, server
 from services.chassis.http.changes import create_changes_router
+from services.chassis.http.fast_routes import accelerate
 from services.chassis.http.health import create_health_router
 from services.chassis.http.middleware import SidecarMiddleware
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
@@ -240,6 +241,8 @@ class Service:
         app.state.service = self
         # Not `include_router`: that would build each route a second time.
         for router in (*routers, *self._own_routers(public=public)):
+            for route in router.routes:
+                accelerate(route)
             app.router.routes.extend(router.routes)
         consuming_routes.subscribe(
             app,
