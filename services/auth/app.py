@@ -39,12 +39,14 @@ def create_app(
     account_service = AccountService(repository, clock)
     deletion = AccountDeletion(repository, authenticator, account_service)
     registration = RegistrationService(repository, passwords, new_id, clock)
+    app_service = AppService(repository, new_id, _new_secret, clock)
+    sessions = SessionService(authenticator, issuer, app_service)
     consumers.subscribe(service, account_service, deletion)
     service.on_shutdown(repository.revocations.close)
     return service.create_app(
-        apps.create_router(AppService(repository, new_id, _new_secret, clock)),
+        apps.create_router(app_service),
         registrations.create_router(registration, oauth, deletion),
-        tokens.create_router(oauth, SessionService(authenticator, issuer)),
+        tokens.create_router(oauth, sessions),
         *accounts.create_routers(account_service),
         keys.create_router(signing_keys, repository.revocations),
         data_export.create_router(repository),

@@ -62,7 +62,7 @@ class AuthClient(ExportingClient):
         await self._post(dict[str, Any], "tokens/revoke", json=body)
 
     async def open_session(self, who: NewSession) -> Session:
-        """Log in to a page of the gateway."""
+        """Log in to the web app, or to the page of archives, see `NewSession.kind`."""
         return await self._post(Session, "sessions", json=who)
 
     async def end_session(self, caller: Caller) -> None:

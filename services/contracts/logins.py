@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from services.contracts.accounts import Id, Model, examples
+
+WEB_CLIENT_ID = "microgram-web-app"
+"""The client id of the web app, which has no secret: only a login on its pages gets a token."""
+
+MAX_USER_AGENT_CHARACTERS = 200
+"""Characters of a user agent that are kept. The rest is cut off; a long one is no error."""
+
+UserAgent = Annotated[str, BeforeValidator(lambda text: str(text)[:MAX_USER_AGENT_CHARACTERS])]
+"""The `User-Agent` header of a browser or an app at the moment of a login."""
 
 _REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
 _CLIENT = {
@@ -15,6 +24,7 @@ _CLIENT = {
 }
 _CODE = "d0kUo7S2Jx1yEX8mVvM6cWqf3nQ5Zb9tRgLhPaYsTiE"
 _TOKEN = "eyJhbGciOiJFZERTQSIsImtpZCI6IjFhMmIiLCJ0eXAiOiJhdCtqd3QifQ.eyJpc3MiOi….Zm9v…"  # noqa: S105
+_USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 _CREDENTIALS = {"login": "ada", "password": "analytical engine"}
 _LOGIN = {
     "user_id": "115581273340018689",
@@ -261,15 +271,25 @@ class Credentials(Model):
 
 
 class NewSession(Credentials):
-    """A user logs in to a page of the gateway."""
+    """A user logs in to a page of the gateway.
+
+    An `archive` session works for the page of archives only, for six hours. A `web` session is a
+    token of the web app with all scopes of the user, and lasts as long as the token of any app.
+    """
+
+    model_config = examples({**_CREDENTIALS, "kind": "web", "user_agent": _USER_AGENT})
+
+    kind: Literal["archive", "web"] = "archive"
+    user_agent: UserAgent = ""
 
 
 class Session(Model):
-    """The token of a session on a page of the gateway."""
+    """The token of a session on a page of the gateway. `expires_at` is in seconds since 1970."""
 
-    model_config = examples({"token": _TOKEN})
+    model_config = examples({"token": _TOKEN, "expires_at": 1795176000})
 
     token: str
+    expires_at: int = 0
 
 
 class RegistrationRequest(Model):

@@ -60,17 +60,24 @@ def create_router(oauth: OAuthService, sessions: SessionService) -> APIRouter:
 
     @router.post("/sessions", responses=error_responses(401, 403, 422, 429))
     async def begin_session(form: NewSession) -> Session:
-        """Log a user in to the page of archives. The token works for that page only."""
-        signed = await sessions.begin(form.login, form.password)
-        return Session(token=signed.token)
+        """Log a user in to the web app, or to the page of archives.
+
+        A registration on a page is followed by this route, with the same credentials.
+        """
+        return session_body(await sessions.begin(form))
 
     @router.post("/sessions/end", responses=NO_CONTENT | error_responses(401, 403))
     async def end_session(caller: SessionCaller) -> dict[str, str]:
-        """Log the user out: revoke the session's token."""
+        """Log the user out: revoke the session's token. The token of another app stays valid."""
         await sessions.end(caller.token)
         return {}
 
     return router
+
+
+def session_body(signed: SignedToken) -> Session:
+    """Return the session with a signed token."""
+    return Session(token=signed.token, expires_at=signed.access_token.expires_at)
 
 
 def token_body(signed: SignedToken) -> Token:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.auth.domain.clients import OAuthClient, sha256_hex, validate_client
+from services.auth.domain.clients import OAuthClient, sha256_hex, validate_client, web_app
 from services.auth.domain.scopes import grant_scopes
 from services.auth.repository import Repository
 from services.chassis.ids import Clock, timestamp
@@ -25,6 +25,7 @@ class AppService:
         self._new_id = new_id
         self._new_secret = new_secret
         self._clock = clock
+        self._web_app: OAuthClient | None = None
 
     async def register(self, new: NewApp) -> tuple[OAuthClient, str]:
         """Register an app. Returns it with its secret, of which only a hash is stored."""
@@ -44,6 +45,21 @@ class AppService:
             client.client_id, lambda kept: kept or client, expect_absent=True
         )
         return client, secret
+
+    async def ensure_web_app(self) -> OAuthClient:
+        """Return the web app, registered as this version defines it. Safe to repeat.
+
+        At most three state calls for the first caller of a process, later none.
+        """
+        if self._web_app is None:
+            new = web_app(self._new_id(), timestamp(self._clock()))
+            kept = await self._repository.clients.update(
+                new.client_id,
+                lambda kept: web_app(kept.id, kept.created_at) if kept else new,
+                expect_absent=True,
+            )
+            self._web_app = kept or new
+        return self._web_app
 
     async def find(self, client_id: str) -> OAuthClient | None:
         """Return an app, if it exists."""

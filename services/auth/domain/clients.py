@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from services.auth.domain import scopes
 from services.auth.domain.errors import InvalidClient, InvalidFields, InvalidRequest, InvalidScope
+from services.contracts.logins import WEB_CLIENT_ID
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 """The redirect URI of clients that have the user copy the code."""
@@ -50,6 +51,24 @@ class OAuthClient:
         """Raise `InvalidRequest` unless the URI equals a registered one."""
         if uri not in self.redirect_uris:
             raise InvalidRequest("The redirect URI is not registered for this app.")
+
+
+def web_app(id: str, created_at: str) -> OAuthClient:
+    """Return the web app of the gateway, with the fixed client id `WEB_CLIENT_ID`.
+
+    No secret has an empty hash, and it has no redirect URI. So nobody gets its tokens with
+    credentials or codes; only a login on the pages of the gateway issues one.
+    """
+    return OAuthClient(
+        id=id,
+        client_id=WEB_CLIENT_ID,
+        secret_sha256="",
+        name="Microgram for the web",
+        website="",
+        redirect_uris=[],
+        scopes=scopes.WEB_APP_SCOPES,
+        created_at=created_at,
+    )
 
 
 def sha256_hex(secret: str) -> str:

@@ -14,7 +14,10 @@ KNOWN_SCOPES = frozenset(SCOPES) | {"push", "write:filters", "write:lists"}
 
 DEFAULT_SCOPE = "read"
 SESSION_SCOPE = "read:exports"
-"""The scope of a session. Apps cannot request it; `read` covers it."""
+"""The scope of an archive session. Apps cannot request it; `read` covers it."""
+
+WEB_APP_SCOPES = "read write follow push admin:read admin:write"
+"""The scopes of the web app: all there are, since these cover the finer ones."""
 
 
 def parse_scopes(text: str) -> list[str]:
