@@ -45,6 +45,8 @@ def accelerate(route: BaseRoute) -> None:
     """
     if not isinstance(route, APIRoute) or route.body_field is not None:
         return
+    if type(route).get_route_handler is not APIRoute.get_route_handler:
+        return  # a route class of our own does more around the call
     returned = get_typed_return_annotation(route.endpoint)
     if not (isinstance(returned, type) and issubclass(returned, Response)):
         return

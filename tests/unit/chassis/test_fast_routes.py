@@ -1,9 +1,20 @@
 """Routes that read their parameters fast answer as FastAPI alone would."""
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query, Request
+from fastapi import (
+    APIRouter,
+    Depends,
+    FastAPI,
+    Header,
+    HTTPException,
+    Path,
+    Query,
+    Request,
+    Response,
+)
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
@@ -120,3 +131,32 @@ def test_simple_routes_are_fast_and_others_are_left_alone() -> None:
 
 def test_the_description_is_that_of_fastapi() -> None:
     assert app(fast=True).openapi() == app(fast=False).openapi()
+
+
+class _Wrapped(APIRoute):
+    """A route class that does something around each call."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            response = await handle(request)
+            response.headers["wrapped"] = "yes"
+            return response
+
+        return handler
+
+
+async def test_what_a_route_class_does_around_a_call_stays() -> None:
+    made = APIRouter(route_class=_Wrapped)
+
+    @made.get("/simple")
+    async def simple() -> OrjsonResponse:
+        return OrjsonResponse("simple")
+
+    app = FastAPI()
+    app.include_router(made)
+    for route in app.routes:
+        accelerate(route)
+    answer = await call(app, "GET", "/simple")
+    assert answer.headers["wrapped"] == "yes"
