@@ -23,8 +23,7 @@ from services.gateway.middleware.normalization import NormalizationMiddleware
 from services.gateway.middleware.rate_limit import RateLimitMiddleware
 from services.gateway.middleware.ready_pages import ReadyPageMiddleware
 from services.gateway.middleware.security_headers import SecurityHeadersMiddleware
-from services.gateway.pages.renderer import PageRenderer
-from services.gateway.pages.routers import create_routers as page_routers
+from services.gateway.middleware.session import SessionMiddleware
 from services.gateway.ratelimit.limiter import RateLimiter
 from services.gateway.ratelimit.limiters import create_limiters
 from services.gateway.ratelimit.sync import MAX_BACKOFF, SYNC_INTERVAL, RateLimitSync
@@ -32,6 +31,8 @@ from services.gateway.rest.routers import create_routers as rest_routers
 from services.gateway.settings import VERSION, GatewaySettings
 from services.gateway.streaming.dispatcher import StreamDispatcher
 from services.gateway.streaming.hub import TOKEN_CHECK_INTERVAL, StreamHub
+from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.routers import create_routers as page_routers
 
 
 def create_service(settings: GatewaySettings) -> Service:
@@ -80,6 +81,9 @@ def _add_middleware(
         limiters=limiters,
         token_verifier=service.token_verifier,
         app_token=settings.app_api_token.get_secret_value(),
+    )
+    app.add_middleware(
+        SessionMiddleware, token_verifier=service.token_verifier, public_url=settings.public_url
     )
     app.add_middleware(CorsMiddleware)
     over_tls = settings.public_url.startswith("https://")

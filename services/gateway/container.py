@@ -16,6 +16,7 @@ from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.ready_pages import ReadyPages
 from services.gateway.application.statistics import StatisticsCache
+from services.gateway.application.threads import ThreadReader
 from services.gateway.application.timeline_pages import TimelinePages
 from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.renderer import EntityRenderer
@@ -38,6 +39,7 @@ class Gateway:
         self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
         self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
+        self.threads = ThreadReader(self.services, self.posts, self.renderer)
         self.ready_pages = ReadyPages(settings.microgram_ready_pages_mib << 20)
         self.media = MediaClient(invoker)
         self.uploads = MediaUploads(self.media)

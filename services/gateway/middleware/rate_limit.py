@@ -39,6 +39,7 @@ _LIMITER_BY_PATH = {
     "/auth/sign_up": "registrations",
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
+    "/login": "logins",
     "/auth/delete": "logins",
     "/auth/archive": "logins",
     "/oauth/token": "tokens",

@@ -14,6 +14,7 @@ from services.gateway.http.paths import GRAPHQL
 from services.gateway.middleware.callers import bearer_token_of
 
 _SCOPES = {
+    "/": "read:statuses",
     "/api/v1/timelines/home": "read:statuses",
     "/api/v1/notifications": "read:notifications",
 }

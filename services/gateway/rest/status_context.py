@@ -6,7 +6,6 @@ import orjson
 from fastapi import APIRouter
 
 from services.chassis.http.responses import OrjsonResponse
-from services.clients.paths import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.rest.dependencies import Id, OptionalStatusReader
@@ -29,19 +28,11 @@ def create_router(gateway: Gateway) -> APIRouter:
         calls in sequence: `comments` for the thread, `posts` for its visible posts, `users` for the
         authors.
         """
-        id = numeric_id(id)
-        thread = await gateway.services.comments.thread(id, caller)
-        around = [*thread["ancestors"], id, *thread["descendants"]]
-        views = await gateway.services.posts.views(around, caller, around=id)
-        people = await gateway.services.users.accounts([view["post"]["author"] for view in views])
-        cards = await gateway.posts.product_cards(views)
-        at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)
+        thread = await gateway.threads.get(id, caller)
         return OrjsonResponse(
             {
-                "ancestors": orjson.Fragment(gateway.renderer.statuses(views[:at], people, cards)),
-                "descendants": orjson.Fragment(
-                    gateway.renderer.statuses(views[at + 1 :], people, cards)
-                ),
+                "ancestors": orjson.Fragment(gateway.threads.ancestors(thread)),
+                "descendants": orjson.Fragment(gateway.threads.descendants(thread)),
             }
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.pages.previews import MAX_ALT, MAX_DESCRIPTION, MAX_TITLE
+from services.gateway.web.previews import MAX_ALT, MAX_DESCRIPTION, MAX_TITLE
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
 from tests.services.gateway.test_shop import made
 

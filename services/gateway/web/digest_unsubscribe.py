@@ -10,7 +10,7 @@ from services.contracts.notifications import DigestStop
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
-from services.gateway.pages.renderer import PageRenderer
+from services.gateway.web.renderer import PageRenderer
 
 _PATH = "/digests/stop"
 

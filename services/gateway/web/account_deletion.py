@@ -8,8 +8,8 @@ from services.chassis.errors import ServiceError
 from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
-from services.gateway.pages.login_form import login_credentials
-from services.gateway.pages.renderer import PageRenderer
+from services.gateway.web.login_form import login_credentials
+from services.gateway.web.renderer import PageRenderer
 
 _PATH = "/auth/delete"
 

@@ -10,13 +10,16 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.chassis.errors import NotFound, ServiceError, from_status
-from services.contracts.logins import App, Authorization
+from services.contracts.logins import App, Authorization, RegistrationRequest
+from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors, new_registration
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
-from services.gateway.pages.login_form import retry_form
-from services.gateway.pages.renderer import PageRenderer
+from services.gateway.web.addresses import LOGIN
+from services.gateway.web.login_form import retry_form
+from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.sessions import begin_session, open_session
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _AUTHORIZE = "/oauth/authorize"
@@ -204,7 +207,18 @@ class _SignUpPage:
                 faults=by_field,
                 error="" if by_field else failure.message,
             )
-        return self._pages.render("registered", username=new.username, next=_next_url(body))
+        return await self._log_in(request, new, _next_url(body))
+
+    async def _log_in(self, request: Request, new: RegistrationRequest, target: str) -> Response:
+        """Log the new user in, and go on to the authorization of an app or to the home page."""
+        try:
+            token = await open_session(
+                self._gateway, request, login=new.username, password=new.password
+            )
+        except ServiceError as failure:  # the account exists: a login can be tried again
+            log_failure(failure)
+            return RedirectResponse(target or LOGIN, 303)
+        return begin_session(self._gateway, token, target or "/")
 
 
 async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:

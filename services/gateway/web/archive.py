@@ -1,8 +1,7 @@
 """The page on which users download an archive of their data, without an app.
 
 A login creates a session: a token for the archive only, valid for six hours, in a session cookie of
-this page (`HttpOnly`, `SameSite=Strict`). Cross-origin forms are rejected, since other sites of the
-same domain could send the cookie.
+this page (`HttpOnly`, `SameSite=Strict`).
 """
 
 from __future__ import annotations
@@ -21,13 +20,12 @@ from services.contracts.data_export import Export
 from services.contracts.logins import NewSession
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
-from services.gateway.pages.login_form import login_credentials, retry_form
-from services.gateway.pages.renderer import PageRenderer
+from services.gateway.web.login_form import login_credentials, retry_form
+from services.gateway.web.renderer import PageRenderer
 
 _PAGE = "/auth/archive"
 _COOKIE = "archive"
 _SCOPE = "read:exports"
-_SAME_ORIGIN = ("", "same-origin", "none")
 
 
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
@@ -59,7 +57,6 @@ class _ArchivePage:
 
     async def log_in(self, request: Request) -> Response:
         """Log in."""
-        _check_origin(request)
         who = login_credentials(await read_params(request))
         try:
             session = await self._gateway.services.auth.open_session(NewSession(**who))
@@ -72,7 +69,6 @@ class _ArchivePage:
 
     async def request(self, request: Request) -> Response:
         """Request an archive."""
-        _check_origin(request)
         caller = await _session_user(request)
         if caller is None:
             return _redirect()
@@ -91,7 +87,6 @@ class _ArchivePage:
 
     async def log_out(self, request: Request) -> Response:
         """Log out: revoke the token, and delete the cookie."""
-        _check_origin(request)
         if caller := await _session_user(request):
             await self._gateway.services.auth.end_session(caller)
         back = _redirect()
@@ -136,12 +131,6 @@ async def _session_user(request: Request) -> Caller | None:
         return None
     telemetry.current().user_id = caller.user_id
     return caller
-
-
-def _check_origin(request: Request) -> None:
-    """Raise `Forbidden` for a cross-origin form, as far as the browser reports it."""
-    if request.headers.get("sec-fetch-site", "") not in _SAME_ORIGIN:
-        raise Forbidden("This form was sent from another site.")
 
 
 def _redirect() -> Response:

@@ -10,11 +10,11 @@ from services.clients.base import gather_all
 from services.contracts.accounts import Account, Profile
 from services.contracts.catalog import Product, ShopView
 from services.gateway.container import Gateway
-from services.gateway.pages.previews import Previews
-from services.gateway.pages.renderer import PageRenderer
 from services.gateway.presentation.entities import people
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.presentation.entities.posts import Entity
+from services.gateway.web.previews import Previews
+from services.gateway.web.renderer import PageRenderer
 
 _PAGE_SIZE = 30
 

@@ -1,0 +1,161 @@
+"""Renders pages: templates, texts, a strict content security policy, errors as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+
+from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthenticated
+from services.chassis.http.responses import ErrorRenderer
+from services.chassis.security.caller import Caller
+from services.gateway.application.failures import log_failure
+from services.gateway.http.errors import public_message, public_status
+from services.gateway.http.origin import Origin, origin_of
+from services.gateway.http.session_cookie import session_token
+from services.gateway.web.addresses import login_address
+from services.gateway.web.static_files import StaticFiles
+from services.gateway.web.texts import Texts
+from services.gateway.web.viewer import LOGIN_REQUIRED
+
+_TITLED = (400, 401, 403, 404, 429)
+
+
+class PageRenderer:
+    """Renders the templates."""
+
+    def __init__(self, site: str, public_url: str) -> None:
+        self.texts = Texts()
+        self.files = StaticFiles(self.texts)
+        self._public_url = public_url
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals |= {
+            "site": site,
+            "public_url": public_url,
+            "t": self.texts,
+            "file": self.files.address,
+        }
+
+    def render(
+        self,
+        name: str,
+        *,
+        viewer: Caller | None = None,
+        status: int = 200,
+        store: bool = False,
+        form_targets: Sequence[str] = (),
+        **shown: Any,
+    ) -> Response:
+        """A page. `viewer` is the user of the session.
+
+        With `store` strangers' browsers keep it for some seconds. `form_targets` are further
+        origins that its form may redirect to.
+        """
+        html = self._templates.get_template(f"{name}.html").render(viewer=viewer, **shown)
+        is_public = store and viewer is None
+        headers = {
+            "content-security-policy": _policy(form_targets),
+            "cache-control": "public, max-age=10" if is_public else "private, no-store",
+            "vary": "Cookie",
+        }
+        return Response(html, status, headers, media_type="text/html")
+
+    def error_page(self, failure: ServiceError, viewer: Caller | None = None) -> Response:
+        """An error page."""
+        status = public_status(failure.status) if failure.status < 500 else 503
+        title = self.texts(f"error.{status if status in _TITLED else 'other'}.title")
+        message = public_message(failure)
+        return self.render("error", viewer=viewer, status=status, title=title, message=message)
+
+    def html_errors(self, render: ErrorRenderer) -> ErrorRenderer:
+        """An error renderer that shows 404 and 429 as pages to browsers."""
+
+        def rendered(connection: HTTPConnection, failure: ServiceError) -> Response:
+            asked = connection.headers.get("accept", "")
+            is_page = not connection.scope["path"].startswith("/api/")
+            if is_page and asked.startswith("text/html"):
+                if failure.status == 404:
+                    return self.error_page(NotFound(self.texts("error.404.text")))
+                if failure.status == 429:
+                    return self.error_page(failure)
+            return render(connection, failure)
+
+        return rendered
+
+    def route_class(self) -> type[APIRoute]:
+        """A route class for pages and their forms.
+
+        Errors are pages, strangers are led to the login page where one is needed, and a form that
+        another site sends is refused.
+        """
+        renderer = self
+
+        class PageRoute(APIRoute):
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handle = super().get_route_handler()
+
+                async def handler(request: Request) -> Response:
+                    try:
+                        renderer.check_origin(request)
+                        return await handle(request)
+                    except ServiceError as failure:
+                        if _needs_login(request, failure):
+                            return RedirectResponse(login_address(request), 303)
+                        log_failure(failure)
+                        return renderer.error_page(failure)
+                    except RequestValidationError:
+                        wrong = ServiceError(renderer.texts("error.parameter"))
+                        wrong.status = 400
+                        return renderer.error_page(wrong)
+
+                return handler
+
+        return PageRoute
+
+    def check_origin(self, request: Request) -> None:
+        """Raise `Forbidden` for a form that a browser sends from another site."""
+        is_read = request.method in ("GET", "HEAD")
+        if not is_read and origin_of(request, self._public_url) is Origin.OTHER:
+            raise Forbidden(self.texts("error.foreign_form"))
+
+
+def _needs_login(request: Request, failure: ServiceError) -> bool:
+    """Whether a page is for users, or a session ended while it was made."""
+    if failure.code == LOGIN_REQUIRED:
+        return True
+    return isinstance(failure, Unauthenticated) and bool(session_token(request))
+
+
+def _policy(form_targets: Sequence[str]) -> str:
+    """The content security policy: our own files only, nothing inline, no frames.
+
+    `blob:` is for previews of pictures that are about to be uploaded. Browsers apply `form-action`
+    to redirects after a form too, so it must name the app's origin.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' blob:",
+            "connect-src 'self'",
+            "manifest-src 'self'",
+            "worker-src 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            " ".join(("form-action 'self'", *form_targets)),
+        )
+    )

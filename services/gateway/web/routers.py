@@ -1,0 +1,38 @@
+"""All routers of the web app."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.gateway.container import Gateway
+from services.gateway.web import (
+    account_deletion,
+    archive,
+    assets,
+    digest_unsubscribe,
+    home,
+    oauth,
+    posts,
+    profiles,
+    sessions,
+    shop,
+    tags,
+)
+from services.gateway.web.renderer import PageRenderer
+
+
+def create_routers(gateway: Gateway, pages: PageRenderer) -> list[APIRouter]:
+    """The routers of all pages."""
+    modules = (
+        home,
+        sessions,
+        oauth,
+        account_deletion,
+        archive,
+        digest_unsubscribe,
+        shop,
+        posts,
+        profiles,
+        tags,
+    )
+    return [assets.create_router(pages), *(m.create_router(gateway, pages) for m in modules)]

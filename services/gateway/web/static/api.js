@@ -1,0 +1,76 @@
+// Calls of the public API with the session's cookie, and messages to the person.
+
+import texts from "./texts.js";
+
+/** An answer of the API that is no success. */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} message @param {any} body */
+  constructor(status, message, body) {
+    super(message);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/**
+ * Call the API. Gives the parsed body.
+ * Throws `ApiError`; its status is 0 where there is no connection.
+ * Where the session has ended, the browser goes to the login page and comes back.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {object | FormData} [body]
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>}
+ */
+export async function api(method, path, body, headers = {}) {
+  /** @type {RequestInit} */
+  const request = { method, headers: { accept: "application/json", ...headers } };
+  if (body instanceof FormData) request.body = body;
+  else if (body) {
+    request.body = JSON.stringify(body);
+    request.headers = { ...request.headers, "content-type": "application/json" };
+  }
+  let response;
+  try {
+    response = await fetch(path, request);
+  } catch {
+    throw new ApiError(0, texts["offline"], null);
+  }
+  const answer = await response.json().catch(() => null);
+  if (response.ok) return answer;
+  if (response.status === 401) logIn();
+  throw new ApiError(response.status, answer?.error || answer?.detail || texts["failed"], answer);
+}
+
+/** Go to the login page, which leads back to this page. */
+export function logIn() {
+  const here = location.pathname + location.search;
+  location.assign(`/login?next=${encodeURIComponent(here)}`);
+}
+
+/**
+ * Show a message for some seconds. Screen readers announce it.
+ * @param {string} message
+ */
+export function toast(message) {
+  const place = document.getElementById("toast");
+  if (!place) return;
+  place.textContent = message;
+  place.classList.add("shown");
+  clearTimeout(Number(place.dataset.timer));
+  place.dataset.timer = String(setTimeout(() => place.classList.remove("shown"), 6000));
+}
+
+/**
+ * A text with its form for a count, and with what is filled in.
+ * @param {string} key
+ * @param {number} count
+ */
+export function counted(key, count) {
+  const form = count === 1 ? "one" : "other";
+  return texts[`${key}.${form}`].replace("{count}", String(count));
+}
+
+/** The user of this page's session, or an empty string. */
+export const viewer = document.body.dataset.viewer || "";

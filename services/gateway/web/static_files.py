@@ -1,0 +1,54 @@
+"""Style sheets and scripts, in memory.
+
+They are served below an address that changes with their content, so browsers keep them for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+from fastapi import Response
+
+from services.chassis.errors import NotFound
+from services.gateway.web.texts import Texts
+
+FOR_A_DAY = {"cache-control": "public, max-age=86400"}
+FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
+
+_FILES = Path(__file__).parent / "static"
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
+
+
+class StaticFiles:
+    """The files in `static/`, in memory, and the texts of scripts."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._files = {
+            path.name: (path.read_bytes(), _MEDIA_TYPES[path.suffix])
+            for path in sorted(_FILES.iterdir())
+            if path.suffix in _MEDIA_TYPES
+        }
+        self._files["texts.js"] = texts.for_scripts(), _MEDIA_TYPES[".js"]
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of all files."""
+        digest = hashlib.sha256()
+        for name, (content, _) in sorted(self._files.items()):
+            digest.update(name.encode() + b"\0" + content)
+        return digest.hexdigest()[:12]
+
+    def address(self, name: str) -> str:
+        """The address of a file. Raises `KeyError` if it does not exist."""
+        self._files[name]
+        return f"/static/{self.version}/{name}"
+
+    def response(self, version: str, name: str) -> Response:
+        """A file, also under the version of an older page. Raises `NotFound`."""
+        found = self._files.get(name)
+        if found is None:
+            raise NotFound("There is no such file.")
+        headers = FOR_EVER if version == self.version else FOR_A_DAY
+        return Response(found[0], media_type=found[1], headers=headers)

@@ -1,0 +1,99 @@
+"""The home page, the page of a post, and their forms, without scripts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.gateway.browser import WebBrowser
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, hidden
+
+
+@pytest.fixture
+async def ben(deployment: GatewayDeployment) -> SignedInUser:
+    return await deployment.register("ben")
+
+
+@pytest.fixture
+async def ada(deployment: GatewayDeployment, ben: SignedInUser) -> WebBrowser:
+    """A browser whose user follows ben."""
+    browser = await WebBrowser(deployment).sign_up("ada")
+    await browser.api("POST", f"/api/v1/accounts/{ben.id}/follow")
+    return browser
+
+
+async def test_home_shows_the_posts_of_people_one_follows(
+    ada: WebBrowser, ben: SignedInUser
+) -> None:
+    picture = await ben.upload("Boats on the sand")
+    post = await ben.post("statuses", {"status": "<i>Low</i> tide", "media_ids": [picture["id"]]})
+    await ben.settled()
+    page = (await ada.get("/")).text
+    assert f'id="post-{post["id"]}"' in page
+    assert "&lt;i&gt;Low" in page
+    assert 'alt="Boats on the sand"' in page
+    assert 'width="640" height="480"' in page
+
+
+async def test_older_posts_are_a_page_further(ada: WebBrowser, ben: SignedInUser) -> None:
+    for number in range(21):
+        await ben.post("statuses", {"status": f"Post {number}."})
+    await ben.settled()
+    first = (await ada.get("/")).text
+    assert ("Post 20." in first, "Post 0." in first) == (True, False)
+    older = first.split('rel="next" href="')[1].split('"')[0]
+    assert "Post 0." in (await ada.get(f"/{older}")).text
+
+
+async def test_a_like_leads_back_to_the_post(ada: WebBrowser, ben: SignedInUser) -> None:
+    post = await ben.post("statuses", {"status": "Low tide"})
+    await ben.settled()
+    await ada.get("/tags/sea?max_id=7")
+    led = await ada.send(f"/posts/{post['id']}/favourite")
+    assert led.headers["location"] == f"/tags/sea?max_id=7#post-{post['id']}"
+    page = (await ada.get(f"/@ben/{post['id']}")).text
+    assert f'action="/posts/{post["id"]}/unfavourite"' in page
+    assert 'aria-pressed="true"' in page
+
+
+async def test_a_comment_has_the_visibility_of_its_post(ada: WebBrowser, ben: SignedInUser) -> None:
+    post = await ben.post("statuses", {"status": "For friends", "visibility": "private"})
+    await ben.settled()
+    page = (await ada.get(f"/@ben/{post['id']}")).text
+    assert ">@ben </textarea>" in page
+    form = {"status": "@ben I was there", "visibility": hidden(page)["visibility"]}
+    await ada.send(f"/posts/{post['id']}/reply", **form)
+    await ben.settled()
+    assert "I was there" in (await ada.get(f"/@ben/{post['id']}")).text
+    stranger = WebBrowser(ada.deployment)
+    assert (await stranger.get(f"/@ben/{post['id']}")).status == 404
+    context = await ben.get(f"statuses/{post['id']}/context")
+    assert [reply["visibility"] for reply in context["descendants"]] == ["private"]
+
+
+async def test_sensitive_pictures_are_veiled(ada: WebBrowser, ben: SignedInUser) -> None:
+    body = {"status": "Careful", "spoiler_text": "Spiders", "sensitive": True}
+    await ben.post("statuses", body)
+    await ben.settled()
+    page = (await ada.get("/")).text
+    assert '<details class="veil"><summary>Spiders' in page
+
+
+async def test_only_authors_delete_their_posts(ada: WebBrowser, ben: SignedInUser) -> None:
+    post = await ben.post("statuses", {"status": "Low tide"})
+    own = (await ada.api("POST", "/api/v1/statuses", json={"status": "High tide"})).json()
+    await ben.settled()
+    assert (await ada.send(f"/posts/{post['id']}/delete")).status in (403, 404)
+    assert (await ada.send(f"/posts/{own['id']}/delete")).status == 303
+    await ben.settled()
+    assert (await ada.get(f"/@ada/{own['id']}")).status == 404
+    assert (await ada.get(f"/@ben/{post['id']}")).status == 200
+
+
+async def test_strangers_are_led_to_the_login(ada: WebBrowser, ben: SignedInUser) -> None:
+    post = await ben.post("statuses", {"status": "Low tide"})
+    await ben.settled()
+    stranger = WebBrowser(ada.deployment)
+    page = (await stranger.get(f"/@ben/{post['id']}")).text
+    assert "Log in to like and comment" in page
+    led = await stranger.send(f"/posts/{post['id']}/favourite")
+    assert led.headers["location"] == f"/login?next=/%40ben/{post['id']}"

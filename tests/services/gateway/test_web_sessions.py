@@ -1,0 +1,120 @@
+"""Sessions of the web app: the cookie, where it leads, and who cannot use it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.gateway.browser import WebBrowser
+from tests.services.gateway.deployment import PASSWORD, GatewayDeployment
+
+PRIVATE = "private, no-store"
+
+
+@pytest.fixture
+async def ada(deployment: GatewayDeployment) -> WebBrowser:
+    return await WebBrowser(deployment).sign_up("ada")
+
+
+async def test_who_registers_is_logged_in(ada: WebBrowser) -> None:
+    home = await ada.get("/")
+    assert (home.status, "Welcome, @ada" in home.text) == (200, True)
+    assert home.headers["cache-control"] == PRIVATE
+    assert home.headers["vary"] == "Cookie"
+
+
+async def test_a_login_leads_back_to_the_page_that_was_asked_for(
+    deployment: GatewayDeployment,
+) -> None:
+    await deployment.register("ada")
+    browser = WebBrowser(deployment)
+    led = await browser.send("/posts/1/favourite")
+    assert (led.status, led.headers["location"]) == (303, "/login?next=/")
+    form = {"login": "ada", "next": "/tags/sea?max_id=7"}
+    wrong = await browser.send("/login", **form, password="wrong")
+    assert wrong.status == 422
+    assert 'name="next" value="/tags/sea?max_id=7"' in wrong.text
+    assert not browser.cookies
+    right = await browser.send("/login", **form, password=PASSWORD)
+    assert (right.status, right.headers["location"]) == (303, "/tags/sea?max_id=7")
+    assert list(browser.cookies) == ["session"]
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1", "/a\nb"]
+)
+async def test_a_login_never_leads_to_another_site(
+    deployment: GatewayDeployment, target: str
+) -> None:
+    await deployment.register("ada")
+    form = {"login": "ada", "password": PASSWORD, "next": target}
+    led = await WebBrowser(deployment).send("/login", **form)
+    assert (led.status, led.headers["location"]) == (303, "/")
+
+
+async def test_the_cookie_cannot_be_read_by_scripts(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
+    browser = WebBrowser(deployment)
+    led = await browser.send("/login", login="ada", password=PASSWORD)
+    cookie = led.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+
+
+async def test_the_session_works_in_the_api(ada: WebBrowser) -> None:
+    made = await ada.api("POST", "/api/v1/statuses", json={"status": "Low tide"})
+    assert (made.status, made.json()["application"]["name"]) == (200, "Microgram for the web")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:8081"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+async def test_another_site_cannot_use_the_cookie(ada: WebBrowser, headers: dict[str, str]) -> None:
+    for path in ("/api/v1/statuses", "/posts/1/favourite", "/graphql"):
+        refused = await ada.api("POST", path, headers=headers, form={"status": "I was hacked"})
+        assert refused.status == 403, path
+
+
+async def test_a_request_that_does_not_say_where_it_comes_from_cannot_use_the_cookie(
+    deployment: GatewayDeployment, ada: WebBrowser
+) -> None:
+    cookie = {"cookie": f"session={ada.cookies['session']}"}
+    refused = await deployment.ask("POST", "/api/v1/statuses", headers=cookie, json={"status": "x"})
+    assert refused.status == 403
+
+
+async def test_logging_out_revokes_the_token(
+    deployment: GatewayDeployment, ada: WebBrowser
+) -> None:
+    token = ada.cookies["session"]
+    assert (await ada.send("/logout")).headers["location"] == "/"
+    assert not ada.cookies
+    await deployment.gateway.service.token_verifier.refresh()
+    me = await deployment.ask("GET", "/api/v1/accounts/verify_credentials", token)
+    assert me.status == 401
+
+
+async def test_an_ended_session_shows_what_strangers_see(
+    deployment: GatewayDeployment, ada: WebBrowser
+) -> None:
+    ended = dict(ada.cookies)
+    await ada.send("/logout")
+    ada.cookies = ended
+    await deployment.gateway.service.token_verifier.refresh()
+    assert "Sign up" in (await ada.get("/")).text
+    ada.page = "/@ada"
+    led = await ada.send("/posts/1/favourite")
+    assert (led.status, led.headers["location"]) == (303, "/login?next=/%40ada")
+
+
+async def test_a_token_in_a_header_opens_no_page(
+    deployment: GatewayDeployment, ada: WebBrowser
+) -> None:
+    page = await deployment.ask("GET", "/", ada.cookies["session"])
+    assert "Sign up" in page.text
