@@ -42,12 +42,12 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     async def post(username: str, id: str, viewer: Viewer) -> Response:
         """A post with its thread, as the viewer may see it. A boost leads to the boosted post."""
         thread = await gateway.threads.get(id, viewer)
-        if boosted := thread.view["reblog"]:
-            name = (await gateway.posts.author(boosted))["profile"]["username"]
-            return RedirectResponse(gateway.urls.post(name, boosted["post"]["id"]), 302)
         author = Account.model_validate(thread.people[thread.view["post"]["author"]])
         if author.profile.username.lower() != username.lower():
             raise NotFound("There is no such post here.")
+        if boosted := thread.view["reblog"]:
+            name = (await gateway.posts.author(boosted))["profile"]["username"]
+            return RedirectResponse(gateway.urls.post(name, boosted["post"]["id"]), 302)
         shown = PostView.model_validate(thread.view).post
         return pages.render(
             "post",
