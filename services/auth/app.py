@@ -10,12 +10,15 @@ from services.auth import consumers
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET, SigningKeySet
 from services.auth.api import accounts, apps, data_export, keys, registrations, tokens
+from services.auth.api import sessions as sessions_routes
 from services.auth.application.account_deletion import AccountDeletion
 from services.auth.application.accounts import AccountService
 from services.auth.application.apps import AppService
 from services.auth.application.login import Authenticator
 from services.auth.application.oauth import OAuthService
+from services.auth.application.passwords import PasswordService
 from services.auth.application.registration import RegistrationService
+from services.auth.application.session_registry import SessionRegistry
 from services.auth.application.sessions import SessionService
 from services.auth.application.tokens import TokenIssuer
 from services.auth.repository import Repository
@@ -35,21 +38,24 @@ def create_app(
     signing_keys = SigningKeySet(lambda: service.sidecar.secret(SIGNING_KEYS_SECRET))
     issuer = TokenIssuer(repository, signing_keys, _new_secret, clock)
     authenticator = Authenticator(repository, passwords, clock)
-    oauth = OAuthService(repository, authenticator, issuer, _new_secret)
+    registry = SessionRegistry(repository, issuer)
+    oauth = OAuthService(repository, authenticator, issuer, registry, _new_secret)
     account_service = AccountService(repository, clock)
-    deletion = AccountDeletion(repository, authenticator, account_service)
+    deletion = AccountDeletion(repository, authenticator, account_service, registry)
     registration = RegistrationService(repository, passwords, new_id, clock)
     app_service = AppService(repository, new_id, _new_secret, clock)
-    sessions = SessionService(authenticator, issuer, app_service)
+    sessions = SessionService(authenticator, issuer, registry, app_service, account_service)
+    password_service = PasswordService(authenticator, passwords, account_service, sessions)
     consumers.subscribe(service, account_service, deletion)
     service.on_shutdown(repository.revocations.close)
     return service.create_app(
         apps.create_router(app_service),
         registrations.create_router(registration, oauth, deletion),
-        tokens.create_router(oauth, sessions),
+        tokens.create_router(oauth),
+        sessions_routes.create_router(sessions, password_service),
         *accounts.create_routers(account_service),
         keys.create_router(signing_keys, repository.revocations),
-        data_export.create_router(repository),
+        data_export.create_router(repository, registry),
     )
 
 

@@ -15,6 +15,6 @@ def subscribe(service: Service, accounts: AccountService, deletion: AccountDelet
 
     async def on_login_registered(event: Event[Login]) -> None:
         await accounts.reconcile_revocations(event.subject)
-        await deletion.release_email(event.subject)
+        await deletion.finish(event.subject)
 
     service.on(LOGIN_REGISTERED, on_login_registered)

@@ -6,6 +6,7 @@
     attempts:SHA256       failed logins under a login as typed, for an hour
     app:CLIENT_ID         an app
     code:SHA256           an authorization code, for ten minutes
+    sessions:USER_ID      records of the valid tokens of a user, for the lifetime of the last
     revocations:N         a chunk of the log of revoked tokens
     revocation-ends:all   the numbers of its first and last chunk
 
@@ -26,6 +27,8 @@ from services.auth.domain.clients import OAuthClient, is_client_id, sha256_hex
 from services.auth.domain.errors import InvalidClient
 from services.auth.domain.login_throttle import ATTEMPTS_TTL, LoginAttempts
 from services.auth.domain.name_reservations import NameReservation
+from services.auth.domain.sessions import SessionRecords
+from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User
 from services.chassis.service import Service
 from services.contracts.events import LOGIN_REGISTERED
@@ -49,6 +52,7 @@ class Repository:
         )
         self.clients = service.collection("app", OAuthClient)
         self.authorization_grants = service.collection("code", AuthorizationGrant, ttl=CODE_TTL)
+        self.sessions = service.collection("sessions", SessionRecords, ttl=TOKEN_TTL)
         self.revocations = RevocationLog(
             service.sidecar,
             service.collection("revocations", RevocationChunk),

@@ -9,6 +9,7 @@ from services.chassis.security.caller import Caller
 from services.clients.base import ExportingClient
 from services.clients.paths import numeric_id, path_segment
 from services.contracts.logins import (
+    ActiveSessions,
     App,
     Authorization,
     AuthorizationCode,
@@ -19,6 +20,7 @@ from services.contracts.logins import (
     KnownLogin,
     LoginDetails,
     NewApp,
+    NewPassword,
     NewSession,
     RegistrationRequest,
     RegistrationResponse,
@@ -68,6 +70,27 @@ class AuthClient(ExportingClient):
     async def end_session(self, caller: Caller) -> None:
         """Log out of it."""
         await self._post(dict[str, Any], "sessions/end", caller)
+
+    async def sessions(self, caller: Caller) -> ActiveSessions:
+        """What holds a valid token of the user, newest first. For users of the web app only."""
+        return await self._get(ActiveSessions, "sessions", caller)
+
+    async def revoke_session(self, id: str, caller: Caller) -> None:
+        """End one session of the user, also an app's. One that is unknown is no error."""
+        path = f"sessions/{path_segment(id)}/revoke"
+        await self._post(dict[str, Any], path, caller)
+
+    async def revoke_other_sessions(self, caller: Caller) -> Session:
+        """End all sessions of the user; the new one takes the place of the caller's."""
+        return await self._post(Session, "sessions/revoke_others", caller)
+
+    async def change_password(self, new: NewPassword, caller: Caller) -> Session:
+        """Change the password, and end all sessions; the new one takes the place of the caller's.
+
+        Raises `Invalid` with errors by field, `Conflict` if another change came first, and
+        `RateLimited`.
+        """
+        return await self._post(Session, "passwords", caller, json=new)
 
     # ── people ──────────────────────────────────────────────────────────────────────────────
 

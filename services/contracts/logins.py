@@ -40,8 +40,9 @@ _LOGIN = {
 class Login(Model):
     """A login without anything secret. Event `login.registered` on `logins`.
 
-    The event is published on registration, on each change of `role` or `suspended`, and on deletion
-    (`deleted`). `role` is empty or `admin`. `locale` is the language of the registration.
+    The event is published on registration, on each change of `role`, `suspended` or the password,
+    and on deletion (`deleted`). `role` is empty or `admin`. `locale` is the language of the
+    registration.
     """
 
     model_config = examples(_LOGIN)
@@ -149,6 +150,7 @@ class Authorization(Model):
             "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "code_challenge_method": "S256",
             **_CREDENTIALS,
+            "user_agent": _USER_AGENT,
         }
     )
 
@@ -159,6 +161,7 @@ class Authorization(Model):
     code_challenge_method: str = Field(default="", max_length=10)
     login: str = Field(max_length=320)
     password: str = Field(max_length=256)
+    user_agent: UserAgent = ""
 
 
 class AuthorizationCode(Model):
@@ -292,6 +295,58 @@ class Session(Model):
     expires_at: int = 0
 
 
+class ActiveSession(Model):
+    """Something that holds a valid token of a user: a browser, or an app.
+
+    `kind` is `web` for the web app, `app` for any other app, and `archive` for the page of
+    archives, which has no app. `is_current` marks the session that asks. Times are in seconds
+    since 1970.
+    """
+
+    id: str
+    kind: Literal["web", "app", "archive"]
+    app_name: str
+    website: str = ""
+    created_at: int
+    expires_at: int
+    user_agent: str = ""
+    is_current: bool = False
+
+
+class ActiveSessions(Model):
+    """What holds a valid token of a user, newest first."""
+
+    model_config = examples(
+        {
+            "sessions": [
+                {
+                    "id": "kQ1zXo2mQkZEakb0z0eVUQhTAwJvL1Rx1MYc8g4Jm2Y",
+                    "kind": "web",
+                    "app_name": "Microgram for the web",
+                    "website": "",
+                    "created_at": 1763640000,
+                    "expires_at": 1795176000,
+                    "user_agent": _USER_AGENT,
+                    "is_current": True,
+                }
+            ]
+        }
+    )
+
+    sessions: list[ActiveSession]
+
+
+class NewPassword(Model):
+    """The present password of a user, and the one to come. Auth validates each field."""
+
+    model_config = examples(
+        {"current_password": "analytical engine", "password": "difference engine"}
+    )
+
+    current_password: str = Field(max_length=256)
+    password: str = Field(max_length=1000)  # auth rejects more than 256
+
+
 class RegistrationRequest(Model):
     """A user to register. Auth validates each field."""
 
@@ -302,6 +357,7 @@ class RegistrationRequest(Model):
             "password": "analytical engine",
             "agreement": True,
             "locale": "en",
+            "user_agent": "toot/0.51.0",
         }
     )
 
@@ -310,6 +366,7 @@ class RegistrationRequest(Model):
     password: str = Field(max_length=1000)  # auth rejects more than 256
     agreement: bool = False
     locale: str = Field(default="en", max_length=100)
+    user_agent: UserAgent = ""
 
 
 class DeletionRequest(Credentials):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
+from starlette.requests import HTTPConnection
 
+from services.chassis.errors import Forbidden
 from services.chassis.http.openapi import Responses, error_responses
-from services.chassis.security.guards import require_service
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import UserGuard, require_service, require_user
 from services.contracts.accounts import ID_PATTERN
+from services.contracts.logins import WEB_CLIENT_ID
 
 NO_CONTENT: Responses = {200: {"content": {"application/json": {"example": {}}}}}
 """The response of routes that return an empty object."""
@@ -25,6 +29,22 @@ def router_for(app: str, tag: str) -> APIRouter:
     refused: Responses = {403: error_responses(403)[403]}
     refused[403]["description"] = f"The caller is not {app}, or the token does not allow this."
     return APIRouter(tags=[tag], dependencies=[Depends(require_service(app))], responses=refused)
+
+
+def require_web_user(scope: str) -> UserGuard:
+    """Require a user of the web app. The token of another app is refused, whatever its scopes.
+
+    An app that a user no longer trusts must not end the session in which the user revokes it.
+    """
+    check = require_user(scope)
+
+    async def guard(request: HTTPConnection) -> Caller:
+        caller = await check(request)
+        if caller.client_id != WEB_CLIENT_ID:
+            raise Forbidden("Only the web app may do this for a user.")
+        return caller
+
+    return guard
 
 
 def split_ids(ids: str) -> list[str]:

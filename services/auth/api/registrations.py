@@ -46,7 +46,9 @@ def create_router(
         if app is not None:
             await oauth.ensure_can_sign()
         user = await registration.register(new_user)
-        signed = await oauth.token_for_new_user(app.client_id, user) if app else None
+        signed = (
+            await oauth.token_for_new_user(app.client_id, user, form.user_agent) if app else None
+        )
         return RegistrationResponse(
             user_id=user.user_id,
             username=user.username,

@@ -1,35 +1,25 @@
-"""The routes of authorization codes, access tokens and sessions."""
+"""The routes of authorization codes and access tokens."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.auth.api.parameters import NO_CONTENT, router_for
 from services.auth.application.oauth import OAuthService
-from services.auth.application.sessions import SessionService
 from services.auth.application.tokens import SignedToken
 from services.auth.domain.errors import InvalidRequest, UnsupportedGrantType
-from services.auth.domain.scopes import SESSION_SCOPE
 from services.chassis.http.openapi import error_responses
-from services.chassis.security.caller import Caller
-from services.chassis.security.guards import require_user
 from services.contracts.logins import (
     Authorization,
     AuthorizationCode,
-    NewSession,
-    Session,
     Token,
     TokenRequest,
     TokenRevocation,
 )
 
-SessionCaller = Annotated[Caller, Depends(require_user(SESSION_SCOPE))]
 
-
-def create_router(oauth: OAuthService, sessions: SessionService) -> APIRouter:
-    """Return the routes of codes, tokens and sessions."""
+def create_router(oauth: OAuthService) -> APIRouter:
+    """Return the routes of codes and tokens."""
     router = router_for("gateway", "tokens")
 
     @router.post("/authorizations", responses=error_responses(400, 401, 422, 429))
@@ -58,26 +48,7 @@ def create_router(oauth: OAuthService, sessions: SessionService) -> APIRouter:
         await oauth.revoke(form.client_id, form.client_secret, form.token)
         return {}
 
-    @router.post("/sessions", responses=error_responses(401, 403, 422, 429))
-    async def begin_session(form: NewSession) -> Session:
-        """Log a user in to the web app, or to the page of archives.
-
-        A registration on a page is followed by this route, with the same credentials.
-        """
-        return session_body(await sessions.begin(form))
-
-    @router.post("/sessions/end", responses=NO_CONTENT | error_responses(401, 403))
-    async def end_session(caller: SessionCaller) -> dict[str, str]:
-        """Log the user out: revoke the session's token. The token of another app stays valid."""
-        await sessions.end(caller.token)
-        return {}
-
     return router
-
-
-def session_body(signed: SignedToken) -> Session:
-    """Return the session with a signed token."""
-    return Session(token=signed.token, expires_at=signed.access_token.expires_at)
 
 
 def token_body(signed: SignedToken) -> Token:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from services.auth.application.accounts import AccountService
 from services.auth.application.login import Authenticator
+from services.auth.application.session_registry import SessionRegistry
 from services.auth.domain import name_reservations
 from services.auth.domain.errors import InvalidCredentials
 from services.auth.domain.name_reservations import NameReservation
+from services.auth.domain.users import User
 from services.auth.repository import Repository, email_key
 
 
@@ -16,11 +18,16 @@ class AccountDeletion:
     """Deletes logins. The username stays reserved for good; the e-mail address is free again."""
 
     def __init__(
-        self, repository: Repository, authenticator: Authenticator, accounts: AccountService
+        self,
+        repository: Repository,
+        authenticator: Authenticator,
+        accounts: AccountService,
+        sessions: SessionRegistry,
     ) -> None:
         self._repository = repository
         self._authenticator = authenticator
         self._accounts = accounts
+        self._sessions = sessions
 
     async def delete(self, login: str, password: str, user_id: str) -> str:
         """Delete a user, and return their id. With a `user_id`, only that user.
@@ -33,11 +40,16 @@ class AccountDeletion:
         await self._accounts.delete(user.user_id)
         return user.user_id
 
-    async def release_email(self, user_id: str) -> None:
-        """Release the e-mail address of a deleted user. Safe to repeat."""
+    async def finish(self, user_id: str) -> None:
+        """Delete the sessions of a deleted user, and release the address. Safe to repeat."""
         user = await self._repository.users.get(user_id)
-        if user is None or not user.deleted or not user.email:
+        if user is None or not user.deleted:
             return
+        await self._sessions.delete_all(user_id)
+        if user.email:
+            await self._release_email(user)
+
+    async def _release_email(self, user: User) -> None:
         own = NameReservation(user.user_id, user.username.lower(), 0)
         await self._repository.email_reservations.update(
             email_key(user.email), lambda held: name_reservations.release(held, own)

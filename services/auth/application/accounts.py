@@ -1,9 +1,10 @@
-"""Roles and suspensions, and the tokens that they revoke."""
+"""Roles, suspensions and passwords, and the tokens that their changes revoke."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from services.auth.domain.errors import PasswordChanged
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User, normalize_login
 from services.auth.repository import Repository
@@ -14,7 +15,7 @@ from services.shared.usernames import is_username
 
 
 class AccountService:
-    """Changes roles and suspensions, and deletes users.
+    """Changes roles, suspensions and passwords, and deletes users.
 
     The user document is the source of truth; the revocation log is derived from it. The log is
     updated right after each change, and again when the event of the change arrives, so that after a
@@ -50,23 +51,38 @@ class AccountService:
     async def set_role(self, username: str, role: str) -> User:
         """Set or remove the role of a user. Raises `NotFound`."""
         user = _existing(await self._repository.find_user(normalize_login(username)))
-        now = self._now()
-        return await self._change(user.user_id, lambda kept: kept.with_role(role, now))
+        return await self._change(user.user_id, lambda kept: kept.with_role(role, self._now()))
 
     async def suspend(self, user_id: str) -> User:
         """Suspend a user. Raises `NotFound`, and `Forbidden` for admins. Five state calls."""
-        now = self._now()
-        return await self._change(user_id, lambda kept: kept.suspend(now))
+        return await self._change(user_id, lambda kept: kept.suspend(self._now()))
 
     async def unsuspend(self, user_id: str) -> User:
         """End a suspension. Raises `NotFound`."""
         return await self._change(user_id, User.unsuspend)
 
+    async def end_sessions(self, user_id: str) -> User:
+        """Revoke all tokens of a user, as they wish. Raises `NotFound` or `RateLimited`."""
+        return await self._change(user_id, lambda kept: kept.end_sessions(self._now()))
+
+    async def change_password(self, user: User, password_hash: str) -> User:
+        """Set the hash of another password, and revoke all tokens of the user.
+
+        `user` is as the present password was checked. Raises `PasswordChanged` if the password has
+        changed since, `NotFound`, or `RateLimited`.
+        """
+
+        def change(kept: User) -> User:
+            if kept.password_hash != user.password_hash or kept.suspended:
+                raise PasswordChanged
+            return kept.change_password(password_hash, self._now())
+
+        return await self._change(user.user_id, change)
+
     async def delete(self, user_id: str) -> None:
         """Delete a user, and revoke their tokens."""
-        now = self._now()
         deleted = await self._repository.users.update(
-            user_id, lambda kept: kept.delete(now) if kept else None
+            user_id, lambda kept: kept.delete(self._now()) if kept else None
         )
         if deleted is not None:
             await self._revoke_tokens(deleted)

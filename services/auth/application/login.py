@@ -44,11 +44,9 @@ class Authenticator:
         if user.suspended:
             raise AccountSuspended
         await self._repository.login_attempts.update(key, lambda _: LoginAttempts())
-        if check.needs_rehash:
-            await self._rehash(user, password)
-        return user
+        return await self._rehash(user, password) if check.needs_rehash else user
 
-    async def _rehash(self, user: User, password: str) -> None:
+    async def _rehash(self, user: User, password: str) -> User:
         hashed = await self._passwords.hash(password)
 
         def replace_hash(kept: User | None) -> User | None:
@@ -56,4 +54,4 @@ class Authenticator:
                 return kept
             return replace(kept, password_hash=hashed)
 
-        await self._repository.users.update(user.user_id, replace_hash)
+        return await self._repository.users.update(user.user_id, replace_hash) or user

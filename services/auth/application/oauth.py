@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.auth.application.login import Authenticator
+from services.auth.application.session_registry import SessionRegistry
 from services.auth.application.tokens import SignedToken, TokenIssuer
 from services.auth.domain import authorization_codes
 from services.auth.domain.authorization_codes import (
@@ -14,7 +15,12 @@ from services.auth.domain.authorization_codes import (
     CodeReused,
 )
 from services.auth.domain.clients import OAuthClient, sha256_hex
-from services.auth.domain.errors import InvalidGrant, InvalidRequest, UnauthorizedClient
+from services.auth.domain.errors import (
+    InvalidGrant,
+    InvalidRequest,
+    LoginOutdated,
+    UnauthorizedClient,
+)
 from services.auth.domain.scopes import grant_scopes, restrict_scopes
 from services.auth.domain.users import User
 from services.auth.repository import Repository
@@ -29,11 +35,13 @@ class OAuthService:
         repository: Repository,
         authenticator: Authenticator,
         tokens: TokenIssuer,
+        sessions: SessionRegistry,
         new_secret: Callable[[], str],
     ) -> None:
         self._repository = repository
         self._authenticator = authenticator
         self._tokens = tokens
+        self._sessions = sessions
         self._new_secret = new_secret
 
     async def authorize(self, request: Authorization) -> str:
@@ -52,7 +60,8 @@ class OAuthService:
             redirect_uri=request.redirect_uri,
             scope=restrict_scopes(scope, to_admin=user.is_admin),
             challenge=request.code_challenge,
-            expires_at=self._tokens.now() + CODE_TTL,
+            expires_at=max(self._tokens.now(), user.tokens_from) + CODE_TTL,
+            user_agent=request.user_agent,
         )
         code = self._new_secret()
         await self._repository.authorization_grants.update(
@@ -78,8 +87,13 @@ class OAuthService:
         user = await self._repository.users.get(grant.user_id)
         if user is None or not user.is_active:
             raise InvalidGrant("The account was deleted or is suspended.")
+        if grant.issued_at < user.tokens_from:
+            raise InvalidGrant("All sessions of the user were ended. The user must log in again.")
         scope = restrict_scopes(grant.scope, to_admin=user.is_admin)
-        return await self._tokens.sign(token.for_user(user, scope))
+        try:
+            return await self._sessions.issue(token.for_user(user, scope), user, grant.user_agent)
+        except LoginOutdated as error:
+            raise InvalidGrant(error.message) from error
 
     async def client_credentials(self, request: TokenRequest) -> SignedToken:
         """Issue a token with which an app acts for itself."""
@@ -87,12 +101,12 @@ class OAuthService:
         scope = restrict_scopes(grant_scopes(request.scope, client.scopes), to_admin=False)
         return await self._tokens.sign(self._tokens.new_token(client.client_id, scope))
 
-    async def token_for_new_user(self, client_id: str, user: User) -> SignedToken:
+    async def token_for_new_user(self, client_id: str, user: User, user_agent: str) -> SignedToken:
         """Issue a token, with all scopes of the app, for a user who registered through it."""
         client = await self._repository.get_client(client_id)
         scope = restrict_scopes(client.scopes, to_admin=False)
-        token = self._tokens.new_token(client.client_id)
-        return await self._tokens.sign(token.for_user(user, scope))
+        token = self._tokens.new_token(client.client_id).for_user(user, scope)
+        return await self._sessions.issue(token, user, user_agent)
 
     async def revoke(self, client_id: str, secret: str, token: str) -> None:
         """Revoke a token of the app. A foreign or expired token needs no revocation."""
@@ -102,7 +116,7 @@ class OAuthService:
             return
         if claims.get("client_id") != client.client_id:
             raise UnauthorizedClient
-        await self._tokens.revoke(claims["jti"], claims["exp"])
+        await self._sessions.revoke(claims["sub"], claims["jti"], claims["exp"])
 
     async def ensure_can_sign(self) -> None:
         """Raise the error that would keep tokens from being signed."""
@@ -116,7 +130,7 @@ class OAuthService:
                 sha256_hex(code), lambda kept: authorization_codes.redeem(kept, redemption, now)
             )
         except CodeReused as reused:
-            await self._tokens.revoke(reused.token_id, reused.expires_at)
+            await self._sessions.revoke(reused.user_id, reused.token_id, reused.expires_at)
             raise
         if grant is None:
             raise InvalidGrant("The authorization code is unknown.")

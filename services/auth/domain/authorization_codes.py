@@ -19,7 +19,10 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationGrant:
-    """What a code authorizes. `token_id` is the token issued for it, empty before that."""
+    """What a code authorizes. `token_id` is the token issued for it, empty before that.
+
+    `user_agent` is that of the browser in which the user logged in.
+    """
 
     client_id: str
     user_id: str
@@ -30,15 +33,22 @@ class AuthorizationGrant:
     expires_at: int
     token_id: str = ""
     token_expires_at: int = 0
+    user_agent: str = ""
+
+    @property
+    def issued_at(self) -> int:
+        """When the user logged in, in seconds since 1970."""
+        return self.expires_at - CODE_TTL
 
 
 class CodeReused(InvalidGrant):
     """A code was used twice, so it may be stolen. Its token must be revoked (RFC 6749, 4.1.2)."""
 
-    def __init__(self, token_id: str, expires_at: int) -> None:
+    def __init__(self, grant: AuthorizationGrant) -> None:
         super().__init__("The authorization code was used before.")
-        self.token_id = token_id
-        self.expires_at = expires_at
+        self.user_id = grant.user_id
+        self.token_id = grant.token_id
+        self.expires_at = grant.token_expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ def redeem(
     if grant is None or grant.client_id != redemption.client_id:
         raise InvalidGrant("The authorization code is unknown, or was issued to another client.")
     if grant.token_id:
-        raise CodeReused(grant.token_id, grant.token_expires_at)
+        raise CodeReused(grant)
     if now >= grant.expires_at:
         raise InvalidGrant("The authorization code has expired.")
     if redemption.redirect_uri != grant.redirect_uri:

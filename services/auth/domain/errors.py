@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from services.chassis.errors import Forbidden, Invalid, RateLimited, ServiceError, Unauthenticated
+from services.chassis.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    ServiceError,
+    Unauthenticated,
+)
 
 
 class OAuthError(ServiceError):
@@ -78,6 +85,22 @@ class AccountDeleted(Unauthenticated):
         super().__init__("This account was deleted.")
 
 
+class LoginOutdated(Unauthenticated):
+    """All tokens of the user were revoked during the login: password, role or account changed."""
+
+    code = "wrong_login"
+
+    def __init__(self) -> None:
+        super().__init__("The account has changed during the login. Log in again.")
+
+
+class PasswordChanged(Conflict):
+    """Another change of the password came first."""
+
+    def __init__(self) -> None:
+        super().__init__("The password was changed in the meantime. Log in with the new one.")
+
+
 class LoginThrottled(RateLimited):
     """Too many failed logins under one name."""
 
@@ -101,6 +124,7 @@ _FIELD_LABELS = {
     "username": "Username",
     "email": "E-mail",
     "password": "Password",
+    "current_password": "Current password",
     "agreement": "Agreement",
     "client_name": "Client name",
     "redirect_uris": "Redirect URI",

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from services.auth.domain.errors import InvalidFields
-from services.chassis.errors import Forbidden
+from services.chassis.errors import Forbidden, RateLimited
 from services.shared.languages import language_code
 from services.shared.usernames import MAX_USERNAME_CHARACTERS, is_username
 
@@ -75,8 +75,25 @@ class User:
         return replace(self, suspended=False) if self.suspended else self
 
     def with_tokens_revoked(self, now: int) -> User:
-        """Return the user with all tokens revoked. New tokens are issued in a later second."""
-        return replace(self, tokens_from=max(self.tokens_from, now + 1))
+        """Return the user with all tokens revoked, also those issued a moment ago.
+
+        New tokens are issued in a later second than all others.
+        """
+        return replace(self, tokens_from=max(self.tokens_from, now) + 1)
+
+    def end_sessions(self, now: int) -> User:
+        """Return the user with all tokens revoked, as they wish.
+
+        Raises `RateLimited` for the third time in a second: the next token would be issued so far
+        ahead of the clock that no service accepts it yet.
+        """
+        if self.tokens_from > now + 1:
+            raise RateLimited("You did this a moment ago. Try again in a moment.", retry_after=1)
+        return self.with_tokens_revoked(now)
+
+    def change_password(self, password_hash: str, now: int) -> User:
+        """Return the user with another password and all tokens revoked. Raises `RateLimited`."""
+        return replace(self.end_sessions(now), password_hash=password_hash)
 
     def matches_login(self, login: str) -> bool:
         """Return whether a normalized username or e-mail address is this user's."""
@@ -114,7 +131,7 @@ def validate_registration(
     errors = {
         "username": _username_errors(username),
         "email": [] if _is_email(mail) else ["is not an e-mail address"],
-        "password": _password_errors(password, username, mail),
+        "password": password_errors(password, username, mail),
         "agreement": [] if agreement else ["must be accepted"],
     }
     if any(errors.values()):
@@ -152,7 +169,8 @@ def _is_email(mail: str) -> bool:
     return len(mail) <= 254 and len(local) <= 64 and _EMAIL.fullmatch(mail) is not None
 
 
-def _password_errors(password: str, username: str, mail: str) -> list[str]:
+def password_errors(password: str, username: str, mail: str) -> list[str]:
+    """Return what is wrong with a password that a user chose."""
     if len(password) < 8:
         return ["is too short (minimum is 8 characters)"]
     if len(password) > 256:

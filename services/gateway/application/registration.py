@@ -16,14 +16,18 @@ _ERROR_CODES = (
 )
 
 
-def new_registration(form: RequestParams) -> RegistrationRequest:
-    """A `RegistrationRequest`, truncated to its bounds. The auth service validates it."""
+def new_registration(form: RequestParams, user_agent: str = "") -> RegistrationRequest:
+    """A `RegistrationRequest`, truncated to its bounds. The auth service validates it.
+
+    `user_agent` is listed with the token that an app gets for the user.
+    """
     return RegistrationRequest(
         username=form.string("username").strip()[:100],
         email=form.string("email").strip()[:320],
         password=form.string("password")[:1000],
         agreement=bool(form.boolean("agreement")),
         locale=form.language("locale") or "en",
+        user_agent=user_agent,
     )
 
 

@@ -48,7 +48,8 @@ def create_router(gateway: Gateway) -> APIRouter:
         request: Request, caller: Annotated[Caller, Depends(require_token("write:accounts"))]
     ) -> OrjsonResponse:
         """Register an account, and get its token. Requires the token of an app."""
-        form = new_registration(await read_params(request))
+        user_agent = request.headers.get("user-agent", "")
+        form = new_registration(await read_params(request), user_agent)
         try:
             made = await gateway.services.auth.register(form, caller)
         except ServiceError as failure:

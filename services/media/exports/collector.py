@@ -125,7 +125,12 @@ class ExportCollector:
     async def _account(self, user: str, place: ExportPosition) -> CollectedFiles:
         login = await self._services["auth"].export_page(user, "login")
         profile = await self._users.export_page(user, "profile")
-        account = {"login": login.records[0], "profile": profile.records[0]}
+        sessions = await self._services["auth"].export_page(user, "sessions")
+        account = {
+            "login": login.records[0],
+            "sessions": sessions.records,
+            "profile": profile.records[0],
+        }
         readme = README.format(place=self._public_url, when=timestamp())
         files = [
             ExportFile("README.txt", readme.encode()),

@@ -46,7 +46,7 @@ STEPS = (
 
 README = """All your data at {place}, as of {when}.
 
-account.json        your login and your profile, with all settings
+account.json        your login, where you are logged in, and your profile with all settings
 posts.json          your posts, newest first: posts, comments (in_reply_to_id) and boosts
                     (reblog_of_id), with earlier versions of edited posts
 direct-posts.json   your direct posts

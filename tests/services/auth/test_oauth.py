@@ -273,7 +273,8 @@ async def test_every_route_is_described_with_examples(auth: Auth) -> None:
     ours = ["/apps", "/apps/{client_id}", "/apps/{client_id}/grant", "/registrations"]
     ours += ["/deletions", "/authorizations", "/tokens", "/tokens/revoke", "/sessions", "/logins"]
     ours += ["/people", "/people/{user_id}/suspend", "/addresses/{user_id}", "/roles"]
-    ours += ["/jwks", "/revocations"]
+    ours += ["/jwks", "/revocations", "/passwords", "/sessions/{session_id}/revoke"]
+    ours += ["/sessions/end", "/sessions/revoke_others"]
     for path in ours:
         for route in document["paths"][path].values():
             assert route["description"]
