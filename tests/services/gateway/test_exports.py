@@ -83,6 +83,8 @@ async def test_an_archive_contains_all_data_of_the_user(deployment: GatewayDeplo
     account = json.loads(files["account.json"])
     assert account["login"]["email"] == "ada@example.org"
     assert account["profile"]["username"] == "ada"
+    assert [one["kind"] for one in account["sessions"]] == ["app"]
+    assert "id" not in account["sessions"][0]
     posts = {one["id"]: one for one in opened(files, "posts")}
     assert {one["kind"] for one in posts.values()} == {"post", "comment", "boost"}
     assert posts[edited]["text"] == "second #sea"
