@@ -12,6 +12,7 @@ from services.gateway.application.client_apps import ClientApps
 from services.gateway.application.hashtags import HashtagPresenter
 from services.gateway.application.media import MediaUploads
 from services.gateway.application.notifications import NotificationPresenter
+from services.gateway.application.post_edits import PostEdits
 from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.ready_pages import ReadyPages
@@ -35,7 +36,7 @@ class Gateway:
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
         self.account_search = AccountSearch(self.services.users, self.urls.host)
-        self.posts = PostPresenter(self.services, self.renderer, self.urls)
+        self.posts = PostPresenter(self.services, self.renderer, self.urls, self.html)
         self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
         self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
@@ -47,5 +48,6 @@ class Gateway:
         self.hashtags = HashtagPresenter(self.services, self.urls)
         self.client_apps = ClientApps(self.services.auth)
         self.post_inputs = PostInputs(self.services.users, self.client_apps)
+        self.post_edits = PostEdits(self.services.posts, self.uploads)
         self.statistics = StatisticsCache(self.services.users)
         self.archives = ArchiveDownloads(self.media)
