@@ -9,13 +9,14 @@ from services.clients.services import ServiceClients
 from services.gateway.application.account_search import AccountSearch
 from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.application.client_apps import ClientApps
+from services.gateway.application.conversations import ConversationPresenter
 from services.gateway.application.hashtags import HashtagPresenter
 from services.gateway.application.media import MediaUploads
 from services.gateway.application.notifications import NotificationPresenter
-from services.gateway.application.post_edits import PostEdits
 from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.ready_pages import ReadyPages
+from services.gateway.application.search import Search
 from services.gateway.application.statistics import StatisticsCache
 from services.gateway.application.threads import ThreadReader
 from services.gateway.application.timeline_pages import TimelinePages
@@ -36,8 +37,9 @@ class Gateway:
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
         self.account_search = AccountSearch(self.services.users, self.urls.host)
-        self.posts = PostPresenter(self.services, self.renderer, self.urls, self.html)
+        self.posts = PostPresenter(self.services, self.renderer, self.urls)
         self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
+        self.conversations = ConversationPresenter(self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
         self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
         self.threads = ThreadReader(self.services, self.posts, self.renderer)
@@ -46,8 +48,15 @@ class Gateway:
         self.uploads = MediaUploads(self.media)
         self.payment_webhooks = PaymentWebhookClient(invoker)
         self.hashtags = HashtagPresenter(self.services, self.urls)
+        self.search = Search(
+            self.services,
+            self.account_search,
+            self.posts,
+            self.hashtags,
+            self.renderer,
+            self.urls,
+        )
         self.client_apps = ClientApps(self.services.auth)
         self.post_inputs = PostInputs(self.services.users, self.client_apps)
-        self.post_edits = PostEdits(self.services.posts, self.uploads)
         self.statistics = StatisticsCache(self.services.users)
         self.archives = ArchiveDownloads(self.media)

@@ -146,6 +146,9 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         action="store_true",
         help="contract tests only, on the official daprd with all components",
     )
+    made["test"].add_argument(
+        "--browser", action="store_true", help="tests of the web app in a real browser only"
+    )
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ from services.chassis.storage.window import Window
 from services.clients.base import gather_all
 from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import PostViewJson
+from services.clients.notifications import GroupFilter
 from services.clients.posts import PostsClient
 from services.clients.services import ServiceClients
 from services.contracts.notifications import Notification, NotificationGroup
@@ -122,6 +123,22 @@ class NotificationPresenter:
             status = self._renderer.status(view, people, cards) if view is not None else b"null"
             rendered.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
         return RenderedNotifications(rendered, bool(product_ids_of(list(views.values()))))
+
+    async def group_page(
+        self, caller: Caller, window: Window, chosen: GroupFilter, *, partial_accounts: bool
+    ) -> VisiblePage[bytes]:
+        """A page of the entity GroupedNotificationsResults."""
+
+        async def fetch(part: Window) -> Any:
+            return await self._services.notifications.groups(caller, part, chosen)
+
+        async def show(found: Any) -> tuple[bytes, bool]:
+            shown, count = await self.render_groups(
+                caller, found["groups"], partial_accounts=partial_accounts
+            )
+            return shown, count > 0
+
+        return await first_visible_page(window, fetch, show, lambda _, found: not found["last"])
 
     async def render_groups(
         self, caller: Caller, rows: Sequence[Row], *, partial_accounts: bool

@@ -15,7 +15,7 @@ from services.gateway.presentation.renderer import EntityRenderer, ProductCards
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
+class PostThread:
     """A post and the visible posts around it, each followed by its own replies."""
 
     views: Sequence[PostViewJson]
@@ -41,7 +41,7 @@ class ThreadReader:
         self._posts = posts
         self._renderer = renderer
 
-    async def get(self, id: str, caller: Caller | None) -> Thread:
+    async def get(self, id: str, caller: Caller | None) -> PostThread:
         """The thread of a post as the caller may see it. Raises `NotFound`.
 
         At most 1,024 ancestors and descendants; without a user 40 ancestors and 60 descendants in
@@ -55,19 +55,19 @@ class ThreadReader:
         people = await self._services.users.accounts([view["post"]["author"] for view in views])
         cards = await self._posts.product_cards(views)
         at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)
-        return Thread(views, at, people, cards)
+        return PostThread(views, at, people, cards)
 
-    def ancestors(self, thread: Thread) -> bytes:
+    def ancestors(self, thread: PostThread) -> bytes:
         """What the post replies to, as a list of Status."""
         return self._statuses(thread, thread.views[: thread.at])
 
-    def post(self, thread: Thread) -> bytes:
+    def post(self, thread: PostThread) -> bytes:
         """The post itself, as a list of one Status."""
         return self._statuses(thread, [thread.view])
 
-    def descendants(self, thread: Thread) -> bytes:
+    def descendants(self, thread: PostThread) -> bytes:
         """The replies to the post, as a list of Status."""
         return self._statuses(thread, thread.views[thread.at + 1 :])
 
-    def _statuses(self, thread: Thread, views: Sequence[PostViewJson]) -> bytes:
+    def _statuses(self, thread: PostThread, views: Sequence[PostViewJson]) -> bytes:
         return self._renderer.statuses(views, thread.people, thread.cards)

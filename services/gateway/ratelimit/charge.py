@@ -1,7 +1,4 @@
-"""What one HTTP request costs beyond the one that middleware counts.
-
-GraphQL may charge more requests, and the form of a new post charges its pictures.
-"""
+"""What one HTTP request costs beyond the one that middleware counts: GraphQL may charge more."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
 from services.gateway.http.responses import json_response
-from services.gateway.presentation.renderer import Row
 from services.gateway.rest.dependencies import Id, StatusReader
 
 ConversationWriter = Annotated[Caller, Depends(require_user("write:conversations"))]
@@ -33,7 +32,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         """The caller's conversations, the newest first. Pages go by the ids of last posts."""
         found = await gateway.services.feed.conversations(caller, window)
         links = paging.link_header(gateway.urls.public_url, request, found["first"], found["last"])
-        return json_response(b"[%b]" % b",".join(await _entities(gateway, found)), links)
+        return json_response(b"[%b]" % b",".join(await gateway.conversations.render(found)), links)
 
     @router.post("/{id}/read", responses=_CONVERSATION)
     async def read(id: Id, caller: ConversationWriter) -> Response:
@@ -56,11 +55,4 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 async def _mark_read(gateway: Gateway, id: str, caller: Caller, *, read: bool) -> Response:
     found = await gateway.services.feed.mark_conversation(id, caller, read=read)
-    return json_response((await _entities(gateway, found))[0])
-
-
-async def _entities(gateway: Gateway, found: Row) -> list[bytes]:
-    """The entities Conversation of a page."""
-    views = found["conversations"]
-    cards = await gateway.posts.product_cards([view["last"] for view in views])
-    return [gateway.renderer.conversation(view, found["accounts"], cards) for view in views]
+    return json_response((await gateway.conversations.render(found))[0])

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
 from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
-from services.chassis.security.caller import Caller
-from services.chassis.storage.window import Window
-from services.gateway.application.notifications import first_visible_page
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
 from services.gateway.http.paging import page_parameters
 from services.gateway.http.responses import json_response
-from services.gateway.presentation.renderer import Row
 from services.gateway.rest.dependencies import NotificationReader, NotificationWriter
 from services.gateway.rest.notification_filters import group_filter
 from services.gateway.rest.responses import DONE, UNREAD_COUNT
@@ -39,14 +35,9 @@ def create_router(gateway: Gateway) -> APIRouter:
         """The caller's notifications in groups."""
         filters = group_filter(request)
 
-        async def fetch(part: Window) -> Any:
-            return await gateway.services.notifications.groups(caller, part, filters)
-
-        async def show(found: Any) -> tuple[bytes, bool]:
-            shown, count = await _render_groups(gateway, request, caller, found)
-            return shown, count > 0
-
-        page = await first_visible_page(window, fetch, show, lambda _, found: not found["last"])
+        page = await gateway.notifications.group_page(
+            caller, window, filters, partial_accounts=_partial_accounts(request)
+        )
         links = paging.link_header(gateway.urls.public_url, request, page.first, page.found["last"])
         return json_response(page.shown, links)
 
@@ -64,7 +55,9 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def one(request: Request, group_key: Key, caller: NotificationReader) -> Response:
         """One group."""
         found = await gateway.services.notifications.group(group_key, caller)
-        shown, count = await _render_groups(gateway, request, caller, found)
+        shown, count = await gateway.notifications.render_groups(
+            caller, found["groups"], partial_accounts=_partial_accounts(request)
+        )
         if not count:
             raise NotFound("Record not found")
         return json_response(shown)
@@ -85,10 +78,5 @@ def create_router(gateway: Gateway) -> APIRouter:
     return router
 
 
-async def _render_groups(
-    gateway: Gateway, request: Request, caller: Caller, found: Row
-) -> tuple[bytes, int]:
-    partial = request.query_params.get("expand_accounts") == "partial_avatars"
-    return await gateway.notifications.render_groups(
-        caller, found["groups"], partial_accounts=partial
-    )
+def _partial_accounts(request: Request) -> bool:
+    return request.query_params.get("expand_accounts") == "partial_avatars"

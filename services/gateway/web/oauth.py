@@ -128,7 +128,8 @@ class _AuthorizePage:
             return self._error(asked, "access_denied", "You denied the request.")
         login = body.string("login").strip()[:320]
         try:
-            code = await _authorize(self._gateway, asked, login, body.string("password"))
+            agent = request.headers.get("user-agent", "")
+            code = await _authorize(self._gateway, asked, login, body.string("password"), agent)
         except ServiceError as failure:
             return self._failure(asked, app, login, failure)
         if asked.is_out_of_band:
@@ -233,7 +234,7 @@ async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:
 
 
 async def _authorize(
-    gateway: Gateway, asked: AuthorizationRequest, login: str, password: str
+    gateway: Gateway, asked: AuthorizationRequest, login: str, password: str, user_agent: str
 ) -> str:
     authorization = Authorization.model_construct(
         client_id=asked.client_id,
@@ -243,6 +244,7 @@ async def _authorize(
         code_challenge_method=asked.code_challenge_method,
         login=login,
         password=password[:257],
+        user_agent=user_agent,
     )
     return (await gateway.services.auth.authorize(authorization)).code
 

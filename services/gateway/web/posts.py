@@ -14,7 +14,7 @@ from services.clients.paths import numeric_id
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
 from services.gateway.application.post_inputs import PostInput
-from services.gateway.application.threads import Thread
+from services.gateway.application.threads import PostThread
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import people
@@ -79,6 +79,12 @@ def _form_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         view = await gateway.services.posts.create(new, viewer)
         return _back(request, view["post"]["id"])
 
+    @router.post("/{id}/delete")
+    async def delete(id: str, viewer: SignedIn) -> Response:
+        """Delete an own post."""
+        await gateway.services.posts.delete(id, viewer, delete_media=False)
+        return RedirectResponse(gateway.urls.account(viewer.username), 303)
+
     @router.post("/{id}/reblog")
     async def reblog(request: Request, id: str, viewer: SignedIn) -> Response:
         """Boost a post."""
@@ -98,7 +104,7 @@ def _back(request: Request, id: str) -> Response:
     return RedirectResponse(f"{back_address(request)}#post-{id}", 303)
 
 
-def _thread_entities(gateway: Gateway, thread: Thread) -> dict[str, Any]:
+def _thread_entities(gateway: Gateway, thread: PostThread) -> dict[str, Any]:
     """The post, what it replies to, and its replies with their depth."""
     (post,) = orjson.loads(gateway.threads.post(thread))
     replies: list[Entity] = orjson.loads(gateway.threads.descendants(thread))

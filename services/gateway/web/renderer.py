@@ -81,7 +81,7 @@ class PageRenderer:
         return self.render("error", viewer=viewer, status=status, title=title, message=message)
 
     def html_errors(self, render: ErrorRenderer) -> ErrorRenderer:
-        """An error renderer that shows 404 and 429 as pages to browsers."""
+        """An error renderer that shows 404, 429 and our own faults as pages to browsers."""
 
         def rendered(connection: HTTPConnection, failure: ServiceError) -> Response:
             asked = connection.headers.get("accept", "")
@@ -89,7 +89,7 @@ class PageRenderer:
             if is_page and asked.startswith("text/html"):
                 if failure.status == 404:
                     return self.error_page(NotFound(self.texts("error.404.text")))
-                if failure.status == 429:
+                if failure.status == 429 or failure.status >= 500:
                     return self.error_page(failure)
             return render(connection, failure)
 

@@ -17,8 +17,6 @@ from services.gateway.web.login_form import login_credentials, retry_form
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.viewer import Viewer
 
-_MAX_USER_AGENT = 200
-
 
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """The login page and its forms."""
@@ -62,7 +60,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
 async def open_session(gateway: Gateway, request: Request, *, login: str, password: str) -> str:
     """The token of a new session of the web app. Raises what auth raises for a wrong login."""
-    agent = request.headers.get("user-agent", "")[:_MAX_USER_AGENT]
+    agent = request.headers.get("user-agent", "")
     new = NewSession(login=login, password=password, kind="web", user_agent=agent)
     return (await gateway.services.auth.open_session(new)).token
 

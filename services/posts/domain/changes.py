@@ -69,9 +69,7 @@ def create_once(existing: PostRecord | None, post: PostRecord) -> PostRecord:
     if existing.deleted:
         raise NotFound("The post that was created with this idempotency key is deleted.")
     if existing.fingerprint != post.fingerprint:
-        raise Invalid(
-            "This idempotency key was used for another post.", code="key_reused", post=existing.id
-        )
+        raise Invalid("This idempotency key was used for another post.", code="key_reused")
     return existing
 
 

@@ -12,7 +12,7 @@ HOST = "127.0.0.1:8080"
 ORIGIN = f"http://{HOST}"
 
 
-class WebBrowser:
+class FormBrowser:
     """Requests of one person's browser."""
 
     def __init__(self, deployment: GatewayDeployment) -> None:
@@ -33,7 +33,7 @@ class WebBrowser:
         """A script's request."""
         return await self._ask(method, path, **content)
 
-    async def sign_up(self, username: str) -> WebBrowser:
+    async def sign_up(self, username: str) -> FormBrowser:
         """Register, which logs in too."""
         email = f"{username}@example.org"
         form = {"username": username, "email": email, "password": PASSWORD, "agreement": "1"}

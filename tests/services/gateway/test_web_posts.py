@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.services.gateway.browser import WebBrowser
+from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, hidden
 
 
@@ -14,15 +14,15 @@ async def ben(deployment: GatewayDeployment) -> SignedInUser:
 
 
 @pytest.fixture
-async def ada(deployment: GatewayDeployment, ben: SignedInUser) -> WebBrowser:
+async def ada(deployment: GatewayDeployment, ben: SignedInUser) -> FormBrowser:
     """A browser whose user follows ben."""
-    browser = await WebBrowser(deployment).sign_up("ada")
+    browser = await FormBrowser(deployment).sign_up("ada")
     await browser.api("POST", f"/api/v1/accounts/{ben.id}/follow")
     return browser
 
 
 async def test_home_shows_the_posts_of_people_one_follows(
-    ada: WebBrowser, ben: SignedInUser
+    ada: FormBrowser, ben: SignedInUser
 ) -> None:
     picture = await ben.upload("Boats on the sand")
     post = await ben.post("statuses", {"status": "<i>Low</i> tide", "media_ids": [picture["id"]]})
@@ -34,7 +34,7 @@ async def test_home_shows_the_posts_of_people_one_follows(
     assert 'width="640" height="480"' in page
 
 
-async def test_older_posts_are_a_page_further(ada: WebBrowser, ben: SignedInUser) -> None:
+async def test_older_posts_are_a_page_further(ada: FormBrowser, ben: SignedInUser) -> None:
     for number in range(21):
         await ben.post("statuses", {"status": f"Post {number}."})
     await ben.settled()
@@ -44,7 +44,7 @@ async def test_older_posts_are_a_page_further(ada: WebBrowser, ben: SignedInUser
     assert "Post 0." in (await ada.get(f"/{older}")).text
 
 
-async def test_a_like_leads_back_to_the_post(ada: WebBrowser, ben: SignedInUser) -> None:
+async def test_a_like_leads_back_to_the_post(ada: FormBrowser, ben: SignedInUser) -> None:
     post = await ben.post("statuses", {"status": "Low tide"})
     await ben.settled()
     await ada.get("/tags/sea?max_id=7")
@@ -55,7 +55,9 @@ async def test_a_like_leads_back_to_the_post(ada: WebBrowser, ben: SignedInUser)
     assert 'aria-pressed="true"' in page
 
 
-async def test_a_comment_has_the_visibility_of_its_post(ada: WebBrowser, ben: SignedInUser) -> None:
+async def test_a_comment_has_the_visibility_of_its_post(
+    ada: FormBrowser, ben: SignedInUser
+) -> None:
     post = await ben.post("statuses", {"status": "For friends", "visibility": "private"})
     await ben.settled()
     page = (await ada.get(f"/@ben/{post['id']}")).text
@@ -64,13 +66,13 @@ async def test_a_comment_has_the_visibility_of_its_post(ada: WebBrowser, ben: Si
     await ada.send(f"/posts/{post['id']}/reply", **form)
     await ben.settled()
     assert "I was there" in (await ada.get(f"/@ben/{post['id']}")).text
-    stranger = WebBrowser(ada.deployment)
+    stranger = FormBrowser(ada.deployment)
     assert (await stranger.get(f"/@ben/{post['id']}")).status == 404
     context = await ben.get(f"statuses/{post['id']}/context")
     assert [reply["visibility"] for reply in context["descendants"]] == ["private"]
 
 
-async def test_sensitive_pictures_are_veiled(ada: WebBrowser, ben: SignedInUser) -> None:
+async def test_sensitive_pictures_are_veiled(ada: FormBrowser, ben: SignedInUser) -> None:
     body = {"status": "Careful", "spoiler_text": "Spiders", "sensitive": True}
     await ben.post("statuses", body)
     await ben.settled()
@@ -78,7 +80,7 @@ async def test_sensitive_pictures_are_veiled(ada: WebBrowser, ben: SignedInUser)
     assert '<details class="veil"><summary>Spiders' in page
 
 
-async def test_only_authors_delete_their_posts(ada: WebBrowser, ben: SignedInUser) -> None:
+async def test_only_authors_delete_their_posts(ada: FormBrowser, ben: SignedInUser) -> None:
     post = await ben.post("statuses", {"status": "Low tide"})
     own = (await ada.api("POST", "/api/v1/statuses", json={"status": "High tide"})).json()
     await ben.settled()
@@ -89,10 +91,10 @@ async def test_only_authors_delete_their_posts(ada: WebBrowser, ben: SignedInUse
     assert (await ada.get(f"/@ben/{post['id']}")).status == 200
 
 
-async def test_strangers_are_led_to_the_login(ada: WebBrowser, ben: SignedInUser) -> None:
+async def test_strangers_are_led_to_the_login(ada: FormBrowser, ben: SignedInUser) -> None:
     post = await ben.post("statuses", {"status": "Low tide"})
     await ben.settled()
-    stranger = WebBrowser(ada.deployment)
+    stranger = FormBrowser(ada.deployment)
     page = (await stranger.get(f"/@ben/{post['id']}")).text
     assert "Log in to like and comment" in page
     led = await stranger.send(f"/posts/{post['id']}/favourite")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.services.gateway.browser import WebBrowser
+from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import PASSWORD, GatewayDeployment
 
 PRIVATE = "private, no-store"
 
 
 @pytest.fixture
-async def ada(deployment: GatewayDeployment) -> WebBrowser:
-    return await WebBrowser(deployment).sign_up("ada")
+async def ada(deployment: GatewayDeployment) -> FormBrowser:
+    return await FormBrowser(deployment).sign_up("ada")
 
 
-async def test_who_registers_is_logged_in(ada: WebBrowser) -> None:
+async def test_who_registers_is_logged_in(ada: FormBrowser) -> None:
     home = await ada.get("/")
     assert (home.status, "Welcome, @ada" in home.text) == (200, True)
     assert home.headers["cache-control"] == PRIVATE
@@ -26,7 +26,7 @@ async def test_a_login_leads_back_to_the_page_that_was_asked_for(
     deployment: GatewayDeployment,
 ) -> None:
     await deployment.register("ada")
-    browser = WebBrowser(deployment)
+    browser = FormBrowser(deployment)
     led = await browser.send("/posts/1/favourite")
     assert (led.status, led.headers["location"]) == (303, "/login?next=/")
     form = {"login": "ada", "next": "/tags/sea?max_id=7"}
@@ -47,20 +47,20 @@ async def test_a_login_never_leads_to_another_site(
 ) -> None:
     await deployment.register("ada")
     form = {"login": "ada", "password": PASSWORD, "next": target}
-    led = await WebBrowser(deployment).send("/login", **form)
+    led = await FormBrowser(deployment).send("/login", **form)
     assert (led.status, led.headers["location"]) == (303, "/")
 
 
 async def test_the_cookie_cannot_be_read_by_scripts(deployment: GatewayDeployment) -> None:
     await deployment.register("ada")
-    browser = WebBrowser(deployment)
+    browser = FormBrowser(deployment)
     led = await browser.send("/login", login="ada", password=PASSWORD)
     cookie = led.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
 
 
-async def test_the_session_works_in_the_api(ada: WebBrowser) -> None:
+async def test_the_session_works_in_the_api(ada: FormBrowser) -> None:
     made = await ada.api("POST", "/api/v1/statuses", json={"status": "Low tide"})
     assert (made.status, made.json()["application"]["name"]) == (200, "Microgram for the web")
 
@@ -75,14 +75,16 @@ async def test_the_session_works_in_the_api(ada: WebBrowser) -> None:
         {"sec-fetch-site": "same-site"},
     ],
 )
-async def test_another_site_cannot_use_the_cookie(ada: WebBrowser, headers: dict[str, str]) -> None:
+async def test_another_site_cannot_use_the_cookie(
+    ada: FormBrowser, headers: dict[str, str]
+) -> None:
     for path in ("/api/v1/statuses", "/posts/1/favourite", "/graphql"):
         refused = await ada.api("POST", path, headers=headers, form={"status": "I was hacked"})
         assert refused.status == 403, path
 
 
 async def test_a_request_that_does_not_say_where_it_comes_from_cannot_use_the_cookie(
-    deployment: GatewayDeployment, ada: WebBrowser
+    deployment: GatewayDeployment, ada: FormBrowser
 ) -> None:
     cookie = {"cookie": f"session={ada.cookies['session']}"}
     refused = await deployment.ask("POST", "/api/v1/statuses", headers=cookie, json={"status": "x"})
@@ -90,7 +92,7 @@ async def test_a_request_that_does_not_say_where_it_comes_from_cannot_use_the_co
 
 
 async def test_logging_out_revokes_the_token(
-    deployment: GatewayDeployment, ada: WebBrowser
+    deployment: GatewayDeployment, ada: FormBrowser
 ) -> None:
     token = ada.cookies["session"]
     assert (await ada.send("/logout")).headers["location"] == "/"
@@ -101,7 +103,7 @@ async def test_logging_out_revokes_the_token(
 
 
 async def test_an_ended_session_shows_what_strangers_see(
-    deployment: GatewayDeployment, ada: WebBrowser
+    deployment: GatewayDeployment, ada: FormBrowser
 ) -> None:
     ended = dict(ada.cookies)
     await ada.send("/logout")
@@ -114,7 +116,7 @@ async def test_an_ended_session_shows_what_strangers_see(
 
 
 async def test_a_token_in_a_header_opens_no_page(
-    deployment: GatewayDeployment, ada: WebBrowser
+    deployment: GatewayDeployment, ada: FormBrowser
 ) -> None:
     page = await deployment.ask("GET", "/", ada.cookies["session"])
     assert "Sign up" in page.text

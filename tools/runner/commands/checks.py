@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from tools.runner.config.paths import REPO
 from tools.runner.config.topology import CONTROL_PLANE
 from tools.runner.errors import RunnerError
-from tools.runner.infra import toolchain
+from tools.runner.infra import debian, toolchain
 
 _BIN = Path(sys.executable).parent
 _CHECKS = {
@@ -71,6 +72,17 @@ def test_official_daprd(arguments: list[str]) -> int:
     """Run the contract tests on the official daprd; return non-zero if they failed."""
     os.environ["MICROGRAM_DAPRD"] = "all"
     part = (_RUNNING_SYSTEM, ["tests/contract", *_ONE_SYSTEM_PER_WORKER])
+    return _summarize(*_run_parts([part], arguments))
+
+
+def test_browser(arguments: list[str]) -> int:
+    """Run the tests of the web app in a real browser; return non-zero if they failed.
+
+    On Debian as root, Chromium is installed where it is missing; elsewhere the tests are skipped.
+    """
+    if shutil.which("chromium") is None and debian.can_install():
+        debian.install("chromium")
+    part = (_RUNNING_SYSTEM, ["tests/browser", *_ONE_SYSTEM_PER_WORKER])
     return _summarize(*_run_parts([part], arguments))
 
 

@@ -1,6 +1,7 @@
 // Keys. `?` shows them all.
 
 import { PostCard } from "./post-card.js";
+import texts from "./texts.js";
 
 const GO = { h: "home", e: "explore", n: "notifications", m: "messages", s: "shop", p: "profile" };
 const AFTER_G = 1500; // milliseconds
@@ -32,16 +33,58 @@ function move(step) {
   article?.scrollIntoView({ block: "start" });
 }
 
+/** Show the list of keys: the texts `keys.…`. */
+function showKeys() {
+  const dialog = document.createElement("dialog");
+  dialog.className = "keys";
+  const title = document.createElement("h2");
+  title.textContent = texts["keys.title"];
+  const list = document.createElement("dl");
+  for (const [name, meaning] of Object.entries(texts)) {
+    if (!name.startsWith("keys.") || name === "keys.title") continue;
+    const row = document.createElement("div");
+    const keys = document.createElement("dt");
+    const what = document.createElement("dd");
+    for (const key of name.slice(5).split(" ")) {
+      const shown = document.createElement("kbd");
+      shown.textContent = key;
+      keys.append(shown, " ");
+    }
+    what.textContent = meaning;
+    row.append(keys, what);
+    list.append(row);
+  }
+  const form = document.createElement("form");
+  form.method = "dialog";
+  const close = document.createElement("button");
+  close.className = "button small";
+  close.textContent = texts["close"];
+  form.append(close);
+  dialog.append(title, list, form);
+  dialog.setAttribute("aria-label", texts["keys.title"]);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 /** @type {Record<string, () => void>} */
 const KEYS = {
+  "?": showKeys,
   j: () => move(1),
   k: () => move(-1),
-  o: () => current()?.querySelector(".moment")?.dispatchEvent(new MouseEvent("click")),
+  o: () => {
+    const link = current()?.querySelector("a.moment");
+    if (link instanceof HTMLAnchorElement) link.click();
+  },
   l: () => void current()?.toggle("favourite"),
   b: () => void current()?.toggle("reblog"),
   c: () => void current()?.focusReply(),
   n: () => go("new"),
-  "/": () => location.assign("/explore#search"),
+  "/": () => {
+    const field = document.querySelector("form.search input");
+    if (field instanceof HTMLElement) field.focus();
+    else location.assign("/explore#search");
+  },
 };
 
 addEventListener("keydown", (event) => {

@@ -1,0 +1,55 @@
+"""Accessibility by axe, and no horizontal scrolling: all pages, both themes, three widths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+from tests.browser.browser_user import BrowserUser
+
+WIDTHS = (320, 768, 1280)
+PUBLIC = ("/", "/explore", "/login", "/auth/sign_up", "/nowhere")
+PRIVATE = ("/", "/explore", "/explore?q=a", "/notifications", "/messages")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+Theme = Literal["light", "dark"]
+
+
+def check(person: BrowserUser, path: str) -> list[str]:
+    """What is wrong with a page at all widths."""
+    faults = []
+    person.page.goto(path)
+    for width in WIDTHS:
+        person.page.set_viewport_size({"width": width, "height": 800})
+        found = Axe().run(person.page, options=RULES)
+        if found.violations_count:
+            faults.append(f"{path} at {width} px:\n{found.generate_report()}")
+        wide = person.page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            faults.append(f"{path} at {width} px is {wide} px wide")
+    return faults
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_for_strangers(open_browser: Callable[..., BrowserUser], theme: Theme) -> None:
+    stranger = open_browser(color_scheme=theme)
+    stranger.expects("404")
+    faults = [fault for path in PUBLIC for fault in check(stranger, path)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_for_users(open_browser: Callable[..., BrowserUser], theme: Theme) -> None:
+    ada = open_browser(color_scheme=theme).sign_up("ada")
+    ben = open_browser().sign_up("ben")
+    ada.follow(ben)
+    post = ben.post(f"Low tide #sea @{ada.username}", spoiler_text="")
+    ben.post(f"@{ada.username} A secret", visibility="direct")
+    ada.page.goto("/")
+    ada.see_after_reload(["Low tide"])
+    paths = (*PRIVATE, f"/@{ben.username}", f"/@{ben.username}/{post['id']}", "/tags/sea")
+    faults = [fault for path in paths for fault in check(ada, path)]
+    assert not faults, "\n".join(faults)

@@ -1,0 +1,113 @@
+"""The home page: likes, comments, news, and the place in a long list."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.browser_user import BrowserUser
+
+
+def test_a_like_shows_at_once_and_stays(ada: BrowserUser, ben: BrowserUser) -> None:
+    ada.follow(ben)
+    post = ben.post("Low tide")
+    ada.page.goto("/")
+    ada.see_after_reload(["Low tide"])
+    card = ada.page.locator(f'post-card[data-id="{post["id"]}"]')
+    like = card.get_by_role("button", name="Like")
+    like.click()
+    expect(like).to_have_attribute("aria-pressed", "true")
+    expect(card.locator("[data-count]").first).to_have_text("1")
+    ada.page.reload()
+    expect(like).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_like_that_fails_is_taken_back(ada: BrowserUser, ben: BrowserUser) -> None:
+    ada.follow(ben)
+    ben.post("Low tide")
+    ada.page.goto("/")
+    ada.see_after_reload(["Low tide"])
+    ada.expects("Failed to load resource")
+    ada.page.route("**/favourite", lambda route: route.abort())
+    like = ada.page.get_by_role("button", name="Like")
+    like.click()
+    ada.see("No connection")
+    expect(like).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_comment_does_not_leave_the_page(ada: BrowserUser, ben: BrowserUser) -> None:
+    ada.follow(ben)
+    ben.post("Low tide")
+    ada.page.goto("/")
+    ada.see_after_reload(["Low tide"])
+    ada.page.get_by_label("Your comment").fill("I was there")
+    ada.page.get_by_role("button", name="Post", exact=True).click()
+    ada.see("Your comment is posted.")
+    ada.page.locator("a.moment").first.click()
+    ada.see_after_reload(["I was there"])
+
+
+def test_new_posts_are_announced_and_shown_on_a_click(ada: BrowserUser, ben: BrowserUser) -> None:
+    ada.follow(ben)
+    ben.post("Low tide")
+    ada.page.goto("/")
+    ada.see_after_reload(["Low tide"])
+    ben.post("High tide")
+    pill = ada.page.get_by_role("button", name=re.compile("new post"))
+    expect(pill).to_have_text("1 new post")
+    pill.click()
+    ada.see("High tide")
+    expect(pill).to_be_hidden()
+    expect(ada.page.locator("article").first).to_contain_text("High tide")
+
+
+def test_back_and_reload_keep_the_place_in_a_long_list(ada: BrowserUser, ben: BrowserUser) -> None:
+    ada.follow(ben)
+    for number in range(45):
+        ben.post(f"Post number {number}.\n\n" + "A line.\n\n" * 5)
+    page = ada.page
+    page.goto("/")
+    ada.see_after_reload(["Post number 44."])
+    oldest = page.get_by_text("Post number 3.", exact=True)
+    while not oldest.count():
+        page.mouse.wheel(0, 2000)
+        page.wait_for_timeout(100)
+    oldest.scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    link = page.locator("post-card", has=oldest).locator("a.moment")
+    link.click()
+    page.wait_for_url(re.compile(r"/@"))
+    page.go_back()
+    expect(oldest).to_be_in_viewport()
+    assert abs(page.evaluate("scrollY") - place) < 3
+    page.reload()
+    expect(oldest).to_be_in_viewport()
+    assert abs(page.evaluate("scrollY") - place) < 3
+
+
+def test_the_keys_do_what_they_say(ada: BrowserUser, ben: BrowserUser) -> None:
+    ada.follow(ben)
+    ben.post("Low tide")
+    ben.post("High tide")
+    page = ada.page
+    page.goto("/")
+    ada.see_after_reload(["Low tide", "High tide"])
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(page.locator("article").first).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator("article").nth(1)).to_be_focused()
+    page.keyboard.press("l")
+    expect(page.get_by_role("button", name="Like").nth(1)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("c")
+    expect(page.get_by_label("Your comment").nth(1)).to_be_focused()
+    page.keyboard.press("Escape")
+    page.locator("article").nth(1).focus()
+    page.keyboard.press("o")
+    page.wait_for_url(re.compile(r"/@"))
+    page.keyboard.press("g")
+    page.keyboard.press("e")
+    page.wait_for_url("**/explore")

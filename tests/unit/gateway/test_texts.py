@@ -1,0 +1,61 @@
+"""The catalogue of texts: nothing is missing, nothing is left over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.gateway.web.texts import Texts
+
+_WEB = Path(__file__).parents[3] / "services/gateway/web"
+_TEMPLATES = "".join(path.read_text() for path in _WEB.glob("templates/**/*.html"))
+_MODULES = "".join(path.read_text() for path in _WEB.glob("*.py"))
+_SCRIPTS = "".join(path.read_text() for path in _WEB.glob("static/*.js"))
+
+_LITERAL = re.compile(r"""(?:\bt\(|\btexts\(|\bif [\w. ]+ else )\s*["']([\w.-]+)["']""")
+_PREFIX = re.compile(r"""(?:\bt\(|\btexts\()f?["']([\w-]+(?:\.[\w-]+)*\.)(?:["'] ~|\{)""")
+_SCRIPT_LITERAL = re.compile(r"""(?:texts\[|counted\()\s*["']([\w.-]+)["']""")
+
+
+def used_keys() -> set[str]:
+    found = _LITERAL.findall(_TEMPLATES + _MODULES)
+    return {key for key in found if "." in key and not key.endswith(".")}
+
+
+def test_every_text_of_a_template_exists() -> None:
+    assert not {key for key in used_keys() if key not in Texts().keys}
+
+
+def test_every_text_of_a_script_exists() -> None:
+    keys = {f"js.{key}" for key in _SCRIPT_LITERAL.findall(_SCRIPTS)}
+    known = Texts().keys | {key.removesuffix(".other") for key in Texts().keys}
+    assert not keys - known
+
+
+def test_no_text_is_left_over() -> None:
+    prefixes = tuple(_PREFIX.findall(_TEMPLATES + _MODULES))
+    assert prefixes
+    everything = _TEMPLATES + _MODULES + _SCRIPTS
+    left = {
+        key
+        for key in Texts().keys
+        if not key.startswith((*prefixes, "js.keys."))
+        and f'"{key}"' not in everything
+        and f'"{re.sub(r"^js[.]|[.](one|other)$", "", key)}"' not in everything
+    }
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 pictures"), (1, "1 picture"), (2, "2 pictures")]
+)
+def test_a_count_chooses_the_form(count: int, text: str) -> None:
+    assert Texts()("pictures.label", count=count) == text
+
+
+def test_scripts_get_their_texts_only() -> None:
+    module = Texts().for_scripts().decode()
+    assert module.startswith('export default {"')
+    assert "front.title" not in module
