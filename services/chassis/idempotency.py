@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TypeVar
 
 import orjson
@@ -31,9 +32,12 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def fingerprint(request: BaseModel) -> str:
-    """A hash of a request, to tell a repeat from another request with the same key."""
+def fingerprint(request: BaseModel, *, ignored: Iterable[str] = ()) -> str:
+    """A hash of a request, to tell a repeat from another request with the same key.
+
+    `ignored` are fields that a repeat may have otherwise, since not the client fills them in.
+    """
     body = orjson.dumps(
-        request.model_dump(exclude={"idempotency_key"}), option=orjson.OPT_SORT_KEYS
+        request.model_dump(exclude={"idempotency_key", *ignored}), option=orjson.OPT_SORT_KEYS
     )
     return hashlib.sha256(body).hexdigest()[:32]

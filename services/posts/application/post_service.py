@@ -31,6 +31,8 @@ from services.posts.repository import PostIntent, Repository
 MAX_EDIT_ATTEMPTS = 4
 """How often an edit is decided anew because the post is edited concurrently."""
 
+_FILLED_IN = ("sensitive", "language", "application", "application_website")
+
 
 class PostService:
     """Creates and edits posts. `ids`, `time_of_id` and `now` are the clock."""
@@ -73,7 +75,7 @@ class PostService:
             attachments=await self._media.claim(id, draft.pictures, caller),
             application=new.application,
             application_website=new.application_website,
-            fingerprint=request_fingerprint(new) if new.idempotency_key else "",
+            fingerprint=_fingerprint(new) if new.idempotency_key else "",
         )
         stored = await self._repository.posts.update(
             id, lambda there: create_once(there, post), expect_absent=True
@@ -183,3 +185,13 @@ def _edit_of(wanted: EditedPost) -> PostEdit:
         pictures=None if pictures is None else tuple(pictures),
         products=None if products is None else tuple(normalize_id(id) for id in products),
     )
+
+
+def _fingerprint(new: NewPost) -> str:
+    """What a repeat of a request has to be equal in.
+
+    The gateway fills in what a client leaves out, from a profile that may become known, or change,
+    between a request and its repeat.
+    """
+    known = new.model_copy(update={"visibility": new.visibility or "public"})
+    return request_fingerprint(known, ignored=_FILLED_IN)

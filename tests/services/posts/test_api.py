@@ -83,6 +83,11 @@ async def test_the_same_key_gives_the_same_post_once(harness: PostsHarness) -> N
     assert len(harness.cluster.state("posts").keys("post:")) == 1
     again = await ann.request("POST", "/posts", json={**body, "text": "twice"})
     assert (again.status, again.json()["code"]) == (422, "key_reused")
+    filled_in = {"visibility": "public", "language": "en", "application": "toot"}
+    later = await ann.request_ok("POST", "/posts", json={**body, **filled_in})
+    assert later["post"]["id"] == views[0]["post"]["id"]
+    closer = await ann.request("POST", "/posts", json={**body, "visibility": "private"})
+    assert closer.status == 422
     other = await bob.request_ok("POST", "/posts", json={"text": "once", "idempotency_key": "k"})
     assert other["post"]["id"] != views[0]["post"]["id"]
 
