@@ -13,6 +13,7 @@ from services.gateway.application.conversations import ConversationPresenter
 from services.gateway.application.hashtags import HashtagPresenter
 from services.gateway.application.media import MediaUploads
 from services.gateway.application.notifications import NotificationPresenter
+from services.gateway.application.post_edits import PostEdits
 from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.ready_pages import ReadyPages
@@ -37,7 +38,7 @@ class Gateway:
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
         self.account_search = AccountSearch(self.services.users, self.urls.host)
-        self.posts = PostPresenter(self.services, self.renderer, self.urls)
+        self.posts = PostPresenter(self.services, self.renderer, self.urls, self.html)
         self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         self.conversations = ConversationPresenter(self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
@@ -58,5 +59,6 @@ class Gateway:
         )
         self.client_apps = ClientApps(self.services.auth)
         self.post_inputs = PostInputs(self.services.users, self.client_apps)
+        self.post_edits = PostEdits(self.services.posts, self.uploads)
         self.statistics = StatisticsCache(self.services.users)
         self.archives = ArchiveDownloads(self.media)

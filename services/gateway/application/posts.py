@@ -8,12 +8,15 @@ import orjson
 
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.security.caller import Caller
+from services.clients.base import gather_all
 from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import PostViewJson
 from services.clients.services import ServiceClients
 from services.contracts import limits
+from services.contracts.posts import Post, PostVersion
 from services.gateway.application.failures import log_failure
-from services.gateway.presentation.entities import shop
+from services.gateway.presentation.entities import posts, shop
+from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.renderer import (
     EntityRenderer,
     ProductCards,
@@ -31,10 +34,12 @@ class PostPresenter:
         services: ServiceClients,
         renderer: EntityRenderer,
         urls: PublicUrls,
+        html: HtmlWriter,
     ) -> None:
         self._services = services
         self._renderer = renderer
         self._urls = urls
+        self._html = html
 
     async def get(self, id: str, caller: Caller | None) -> PostViewJson:
         """One post as the caller may see it. Raises `NotFound`."""
@@ -62,6 +67,23 @@ class PostPresenter:
     async def author(self, view: PostViewJson) -> AccountJson:
         """The author of a post. Raises `NotFound`."""
         return (await self.authors(view))[view["post"]["author"]]
+
+    async def history(
+        self, id: str, caller: Caller | None
+    ) -> tuple[AccountJson, list[posts.Entity]]:
+        """The author of a post, and its versions, the oldest first: StatusEdit without `account`.
+
+        Two calls at once, then one. Raises `NotFound`.
+        """
+        view, versions = await gather_all(
+            self.get(id, caller), self._services.posts.history(id, caller)
+        )
+        view = view["reblog"] or view
+        author, post = await self.author(view), Post.model_validate(view["post"])
+        return author, [
+            posts.status_edit(PostVersion.model_validate(version), post, self._urls, self._html)
+            for version in versions
+        ]
 
     async def product_cards(self, views: Sequence[PostViewJson]) -> ProductCards:
         """The products that posts show, rendered. Costs one call, and none without products.

@@ -26,6 +26,9 @@ class _MultipartParser(MultiPartParser):
     which Mastodon uses, accepts it.
     """
 
+    truncates = False
+    """Whether a file above the bound ends there, instead of refusing the whole form."""
+
     _taken = 0
 
     def on_part_begin(self) -> None:
@@ -48,9 +51,13 @@ class _MultipartParser(MultiPartParser):
             raise MultiPartException(f"Too many fields. At most {self.max_fields} are accepted.")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        was_too_large = self._taken > limits.MAX_PICTURE_BYTES
         self._taken += end - start
         if self._current_part.file is not None and self._taken > limits.MAX_PICTURE_BYTES:
-            raise too_large(limits.MAX_PICTURE_BYTES)
+            if not self.truncates:
+                raise too_large(limits.MAX_PICTURE_BYTES)
+            if was_too_large:  # what is kept is too large already: the rest makes no difference
+                return
         super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:
@@ -70,8 +77,13 @@ def _is_image_part(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name == b"content-type" and value.startswith(b"image/") for name, value in headers)
 
 
-async def parse_multipart(request: Request, bound: int, files: int) -> FormData:
-    """The form of a request. Raises 400 for a malformed one, `TooLarge` above the bound."""
+async def parse_multipart(
+    request: Request, bound: int, files: int, *, truncate: bool = False
+) -> FormData:
+    """The form of a request. Raises 400 for a malformed one, `TooLarge` above the bound.
+
+    With `truncate` a file that is too large does not refuse the form. Its `size` tells.
+    """
     parser = _MultipartParser(
         request.headers,
         bounded_chunks(request, bound),
@@ -79,6 +91,7 @@ async def parse_multipart(request: Request, bound: int, files: int) -> FormData:
         max_fields=MAX_FIELDS,
         max_part_size=MAX_DATA_URL_BYTES if files else MAX_BODY_BYTES,
     )
+    parser.truncates = truncate
     try:
         form = await parser.parse()
     except MultiPartException as error:

@@ -4,3 +4,5 @@ from __future__ import annotations
 
 GRAPHQL = "/graphql"
 STREAMING = "/api/v1/streaming"
+NEW_POST = "/new"
+"""The page of a new post, whose form uploads pictures."""

@@ -22,12 +22,14 @@ _THREAD_THRESHOLD = 256 * 1024  # larger bodies are parsed in a thread
 
 
 @asynccontextmanager
-async def params_with_files(request: Request, files: int) -> AsyncIterator[RequestParams]:
+async def params_with_files(
+    request: Request, files: int, *, truncate: bool = False
+) -> AsyncIterator[RequestParams]:
     """All parameters, with up to so many files that are closed at the end. See `read_params`.
 
     One more file is accepted, since clients send thumbnails that are not used.
     """
-    body = await read_params(request, files)
+    body = await read_params(request, files, truncate=truncate)
     try:
         yield body
     finally:
@@ -35,8 +37,11 @@ async def params_with_files(request: Request, files: int) -> AsyncIterator[Reque
             await body.form.close()
 
 
-async def read_params(request: Request, files: int = 0) -> RequestParams:
+async def read_params(request: Request, files: int = 0, *, truncate: bool = False) -> RequestParams:
     """All parameters. For files use `params_with_files`.
+
+    With `truncate` a file above `limits.MAX_PICTURE_BYTES` is cut soon after it: a page says so
+    beside the file, and shows the rest of its form again.
 
     Raises `TooLarge` as soon as the bound is exceeded, 400 for a malformed body, else `Invalid`.
     """
@@ -45,7 +50,7 @@ async def read_params(request: Request, files: int = 0) -> RequestParams:
     params = params_of(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        params.form = await parse_multipart(request, bound, files)
+        params.form = await parse_multipart(request, bound, files, truncate=truncate)
         params.update(params_of(params.form.multi_items()))
         return params
     body = await read_body(request, bound)

@@ -17,7 +17,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import error_response
-from services.gateway.http.paths import GRAPHQL
+from services.gateway.http.paths import GRAPHQL, NEW_POST
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger
 from services.gateway.ratelimit.limiter import RateLimiter, RateLimitStatus
@@ -82,8 +82,9 @@ class RateLimitMiddleware:
         if status.is_exceeded:
             await _reject(scope, send, status)
             return
-        if scope["path"] == GRAPHQL:
-            charge = {CHARGE_KEY: charger(limiter, key)}
+        charged = self._limiters["media"] if scope["path"] == NEW_POST else limiter
+        if scope["path"] in (GRAPHQL, NEW_POST):
+            charge = {CHARGE_KEY: charger(charged, key)}
             scope = {**scope, "state": {**scope.get("state", {}), **charge}}
         await self._app(scope, receive, with_headers(send, status.headers()))
 

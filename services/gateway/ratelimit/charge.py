@@ -1,4 +1,7 @@
-"""What one HTTP request costs beyond the one that middleware counts: GraphQL may charge more."""
+"""What one HTTP request costs beyond the one that middleware counts.
+
+GraphQL may charge more requests, and the form of a new post charges its pictures.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,11 +12,9 @@ from services.chassis.errors import Invalid
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.clients.base import gather_all
-from services.clients.json_types.posts import PostVersionJson, PostViewJson
-from services.contracts import limits
-from services.contracts.posts import Post, PostVersion, PostView
+from services.contracts.posts import PostView
 from services.gateway.application.media import parse_focus
+from services.gateway.application.post_edits import PictureChange
 from services.gateway.application.post_inputs import PostInput, edited_post
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
@@ -76,29 +73,23 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         """
         body = await read_params(request)
         _reject_unsupported(body)
-        pictures = body.strings("media_ids")
-        described = body.objects("media_attributes") or []
-        if len(described) > limits.MAX_PICTURES:
-            raise Invalid(f"A post can have at most {limits.MAX_PICTURES} pictures.")
-        for picture in described:
-            await gateway.uploads.describe(
-                caller,
+        pictures = [
+            PictureChange(
                 picture.string("id"),
                 picture.optional_string("description"),
                 parse_focus(picture.get("focus")),
             )
-        if described and pictures is None:
-            post = (await gateway.posts.get(id, caller))["post"]
-            pictures = [shown["id"] for shown in post["attachments"]]
+            for picture in body.objects("media_attributes") or []
+        ]
         wanted = edited_post(
             text=body.optional_string("status"),
-            media_ids=pictures,
+            media_ids=body.strings("media_ids"),
             product_ids=body.strings("product_ids"),
             sensitive=body.boolean("sensitive"),
             spoiler_text=body.optional_string("spoiler_text"),
             language=body.language("language"),
         )
-        view = await gateway.services.posts.edit(id, wanted, caller)
+        view = await gateway.post_edits.edit(id, wanted, pictures, caller)
         return json_response(await gateway.posts.render(view))
 
     @router.delete(
@@ -165,10 +156,9 @@ def _read_routes(gateway: Gateway) -> APIRouter:
     @router.get("/{id}/history", responses=responses([], "Every StatusEdit, the oldest first."))
     async def history(id: Id, caller: OptionalStatusReader) -> OrjsonResponse:
         """All versions of a post."""
-        view, versions = await gather_all(
-            gateway.posts.get(id, caller), gateway.services.posts.history(id, caller)
-        )
-        return OrjsonResponse(await _history(gateway, view, versions))
+        author, versions = await gateway.posts.history(id, caller)
+        account = orjson.Fragment(gateway.renderer.account(author))
+        return OrjsonResponse([version | {"account": account} for version in versions])
 
     @router.get("/{id}/card", responses=responses({}))
     async def card(id: Id, caller: OptionalStatusReader) -> OrjsonResponse:
@@ -177,19 +167,6 @@ def _read_routes(gateway: Gateway) -> APIRouter:
         return OrjsonResponse({})
 
     return router
-
-
-async def _history(
-    gateway: Gateway, view: PostViewJson, versions: Sequence[PostVersionJson]
-) -> list[dict[str, Any]]:
-    view = view["reblog"] or view
-    author = orjson.Fragment(gateway.renderer.account(await gateway.posts.author(view)))
-    post = Post.model_validate(view["post"])
-    return [
-        posts.status_edit(PostVersion.model_validate(version), post, gateway.urls, gateway.html)
-        | {"account": author}
-        for version in versions
-    ]
 
 
 def _reject_unsupported(body: RequestParams) -> None:

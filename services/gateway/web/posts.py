@@ -79,12 +79,6 @@ def _form_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         view = await gateway.services.posts.create(new, viewer)
         return _back(request, view["post"]["id"])
 
-    @router.post("/{id}/delete")
-    async def delete(id: str, viewer: SignedIn) -> Response:
-        """Delete an own post."""
-        await gateway.services.posts.delete(id, viewer, delete_media=False)
-        return RedirectResponse(gateway.urls.account(viewer.username), 303)
-
     @router.post("/{id}/reblog")
     async def reblog(request: Request, id: str, viewer: SignedIn) -> Response:
         """Boost a post."""

@@ -69,7 +69,9 @@ def create_once(existing: PostRecord | None, post: PostRecord) -> PostRecord:
     if existing.deleted:
         raise NotFound("The post that was created with this idempotency key is deleted.")
     if existing.fingerprint != post.fingerprint:
-        raise Invalid("This idempotency key was used for another post.", code="key_reused")
+        raise Invalid(
+            "This idempotency key was used for another post.", code="key_reused", post=existing.id
+        )
     return existing
 
 

@@ -1,0 +1,164 @@
+"""The pages on which authors edit and delete their posts, and the versions of an edited post."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.chassis.errors import Forbidden, Gone, NotFound, ServiceError, Unauthenticated
+from services.chassis.security.caller import Caller
+from services.clients.json_types.posts import PostViewJson
+from services.contracts.accounts import Account
+from services.contracts.posts import Attachment, PostView
+from services.gateway.application.failures import log_failure
+from services.gateway.application.post_inputs import edited_post
+from services.gateway.container import Gateway
+from services.gateway.http.errors import public_message, public_status
+from services.gateway.http.reading import read_params
+from services.gateway.presentation.entities import people
+from services.gateway.web.compose_form import LIMITS, ComposeForm
+from services.gateway.web.drafts import Draft, DraftPicture
+from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.timelines import Entity
+from services.gateway.web.viewer import SignedIn, Viewer
+
+_NOT_IN_VERSIONS: Entity = {"language": None, "products": []}
+"""What a version does not have of a Status."""
+
+
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """Pages that change a post, and its history."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
+    for part in (_edit_routes, _delete_routes):
+        router.routes.extend(part(gateway, pages).routes)
+
+    @router.get("/@{username}/{id}/history")
+    async def history(username: str, id: str, viewer: Viewer) -> Response:
+        """All versions of a post, the newest first."""
+        author, versions = await gateway.posts.history(id, viewer)
+        account = Account.model_validate(author)
+        if account.profile.username.lower() != username.lower():
+            raise NotFound("There is no such post here.")
+        return pages.render(
+            "history",
+            viewer=viewer,
+            store=True,
+            account=people.account(account, gateway.urls, gateway.html),
+            url=gateway.urls.post(account.profile.username, id),
+            versions=[version | _NOT_IN_VERSIONS for version in reversed(versions)],
+        )
+
+    return router
+
+
+def _edit_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    router = APIRouter(prefix="/posts", route_class=pages.route_class(), include_in_schema=False)
+
+    def form(
+        viewer: Caller, view: PostViewJson, draft: Draft, *, error: str = "", status: int = 200
+    ) -> Response:
+        attachments = PostView.model_validate(view).post.attachments
+        return pages.render(
+            "edit",
+            viewer=viewer,
+            status=status,
+            id=view["post"]["id"],
+            draft=draft,
+            pictures=_edited_pictures(gateway, attachments, draft),
+            error=error,
+            limits=LIMITS,
+        )
+
+    async def own_post(id: str, viewer: Caller) -> PostViewJson:
+        """The viewer's own post. Raises `Forbidden` for another's."""
+        view = await gateway.posts.get(id, viewer)
+        if view["post"]["author"] != viewer.user_id:
+            raise Forbidden(pages.texts("compose.not_yours"))
+        return view
+
+    @router.get("/{id}/edit")
+    async def ask(id: str, viewer: SignedIn) -> Response:
+        """The form with the post as it is."""
+        view = await own_post(id, viewer)
+        return form(viewer, view, Draft.of_post(PostView.model_validate(view).post))
+
+    @router.post("/{id}/edit")
+    async def edit(request: Request, id: str, viewer: SignedIn) -> Response:
+        """Change the texts of the post and of its pictures."""
+        view = await own_post(id, viewer)
+        draft = Draft.of_form(await read_params(request))
+        wanted = edited_post(
+            text=draft.text,
+            media_ids=None,
+            product_ids=None,
+            sensitive=draft.sensitive,
+            spoiler_text=draft.spoiler_text,
+            language=None,
+        )
+        pictures = [picture.change for picture in draft.pictures if picture.id]
+        try:
+            await gateway.post_edits.edit(id, wanted, pictures, viewer)
+        except Unauthenticated:
+            raise
+        except ServiceError as failure:
+            log_failure(failure)
+            status = public_status(failure.status)
+            return form(viewer, view, draft, error=public_message(failure), status=status)
+        return RedirectResponse(gateway.urls.post(viewer.username, view["post"]["id"]), 303)
+
+    return router
+
+
+def _edited_pictures(
+    gateway: Gateway, attachments: list[Attachment], draft: Draft
+) -> list[DraftPicture]:
+    """The pictures of a post with the texts that were typed for them."""
+    typed = {picture.id: picture for picture in draft.pictures}
+    return [
+        DraftPicture(
+            id=one.id,
+            description=typed[one.id].description if one.id in typed else one.description,
+            focus=typed[one.id].focus if one.id in typed else f"{one.focus[0]:g},{one.focus[1]:g}",
+            url=gateway.urls.media(one.small),
+        )
+        for one in attachments
+    ]
+
+
+def _delete_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    router = APIRouter(prefix="/posts", route_class=pages.route_class(), include_in_schema=False)
+    compose = ComposeForm(gateway, pages)
+
+    @router.get("/{id}/delete")
+    async def ask(id: str, viewer: SignedIn) -> Response:
+        """The question whether to delete a post: an own one, or one below an own post."""
+        view = await gateway.posts.get(id, viewer)
+        post = PostView.model_validate(view).post
+        is_own = post.author == viewer.user_id
+        if not is_own and not (post.path and post.path[0][1] == viewer.user_id):
+            raise Forbidden(pages.texts("compose.not_yours"))
+        shown: Entity = orjson.loads(await gateway.posts.render(view))
+        draft = Draft.of_post(post) if is_own and not post.reblog_of_id else None
+        return pages.render("delete_post", viewer=viewer, post=shown, draft=draft)
+
+    @router.post("/{id}/delete")
+    async def delete(id: str, viewer: SignedIn) -> Response:
+        """Delete a post, and lead to the profile."""
+        await gateway.services.posts.delete(id, viewer, delete_media=False)
+        return RedirectResponse(gateway.urls.account(viewer.username), 303)
+
+    @router.post("/{id}/redraft")
+    async def redraft(request: Request, id: str, viewer: SignedIn) -> Response:
+        """Delete a post, and show the form of a new one with its content.
+
+        The form that was sent has the content: a repeat, whose post is gone, shows it again.
+        """
+        draft = Draft.of_form(await read_params(request))
+        with suppress(NotFound, Gone):
+            await gateway.services.posts.delete(id, viewer, delete_media=False)
+        return await compose.show(viewer, draft)
+
+    return router
