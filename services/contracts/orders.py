@@ -59,6 +59,7 @@ OrderStep = Literal[
 ]
 
 
+_CART_LINE = QUOTE_LINE | {"added_price": 2200}
 _ORDER: dict[str, Any] = {
     "id": "116548290000001537",
     "buyer": "116548270000002561",
@@ -83,6 +84,14 @@ _ORDER: dict[str, Any] = {
 }
 
 
+class CartLine(QuoteLine):
+    """An item of a cart with its current price. `added_price` is what it was when it was added."""
+
+    model_config = examples(_CART_LINE)
+
+    added_price: int | None = None
+
+
 class Cart(Model):
     """The cart of the caller with current prices. All items are from one shop.
 
@@ -91,7 +100,7 @@ class Cart(Model):
 
     model_config = examples(
         {
-            "lines": [QUOTE_LINE],
+            "lines": [_CART_LINE],
             "gone": [],
             "shop": SHOP["id"],
             "seller": SHOP["owner"],
@@ -101,7 +110,7 @@ class Cart(Model):
         }
     )
 
-    lines: list[QuoteLine] = Field(default_factory=list)
+    lines: list[CartLine] = Field(default_factory=list)
     gone: list[QuoteItem] = Field(default_factory=list)
     shop: Id | None = None
     seller: Id | None = None

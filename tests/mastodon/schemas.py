@@ -305,6 +305,19 @@ _APPLICATION: dict[str, Check | str] = {
 }
 
 _MONEY = shape(amount=count, currency=text, decimal=text)
+_QUOTE_LINE: dict[str, Check | str] = {
+    "product_id": id,
+    "variant_id": id,
+    "shop_id": id,
+    "seller_id": id,
+    "title": text,
+    "name": text,
+    "picture": opt("MediaAttachment"),
+    "quantity": count,
+    "available": count,
+    "price": _MONEY,
+    "total": _MONEY,
+}
 
 _LIMITS: dict[str, Check | str] = {
     "statuses": shape(
@@ -670,7 +683,7 @@ ENTITIES: dict[str, Check] = {
     ),
     "Shop::Stock": shape(variant_id=id, on_hand=count, held=count, available=count, revision=count),
     "Shop::Cart": shape(
-        items=many("Shop::QuoteLine"),
+        items=many("Shop::CartLine"),
         gone=many(shape(product_id=id, variant_id=id, quantity=count)),
         shop_id=opt(id),
         seller_id=opt(id),
@@ -703,19 +716,8 @@ ENTITIES: dict[str, Check] = {
         history=many(shape(what=text, at=time, why=text)),
         created_at=time,
     ),
-    "Shop::QuoteLine": shape(
-        product_id=id,
-        variant_id=id,
-        shop_id=id,
-        seller_id=id,
-        title=text,
-        name=text,
-        picture=opt("MediaAttachment"),
-        quantity=count,
-        available=count,
-        price=_MONEY,
-        total=_MONEY,
-    ),
+    "Shop::QuoteLine": shape(**_QUOTE_LINE),
+    "Shop::CartLine": shape(**_QUOTE_LINE, added_price=opt(_MONEY)),
     "StatusSource": shape(id=id, text=text, spoiler_text=text),
     "Suggestion": shape(
         source=one_of("staff", "past_interactions", "global"),

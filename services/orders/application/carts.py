@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.chassis.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -29,7 +30,7 @@ class CartService:
         self, user: str, items: Sequence[CartEntry], seen: Condition | None
     ) -> dict[str, Any]:
         """Replace all items of a cart. Two state calls, two invocations."""
-        shop = await self._common_shop(items, user) if items else ""
+        items, shop = await self._offered(items, user) if items else ((), "")
         cart = await self._repository.carts.update(
             user, lambda kept: rules.replace_items(_check_revision(kept, seen), items, shop)
         )
@@ -37,7 +38,7 @@ class CartService:
 
     async def add(self, user: str, item: CartEntry, seen: Condition | None) -> dict[str, Any]:
         """Add an item, or increase its quantity. Two state calls, two invocations."""
-        shop = await self._common_shop([item], user)
+        (item,), shop = await self._offered([item], user)
         cart = await self._repository.carts.update(
             user, lambda kept: rules.add(_check_revision(kept, seen), item, shop)
         )
@@ -63,8 +64,12 @@ class CartService:
         cart = cart or CartRecord()
         lines, gone = await self._priced(cart.items)
         first = lines[0] if lines else None
+        added = {item.variant: item.price for item in cart.items}
         return {
-            "lines": [line.model_dump(mode="json") for line in lines],
+            "lines": [
+                line.model_dump(mode="json") | {"added_price": added[line.variant]}
+                for line in lines
+            ],
             "gone": [
                 {"product": item.product, "variant": item.variant, "quantity": item.quantity}
                 for item in gone
@@ -76,15 +81,19 @@ class CartService:
             "revision": cart.revision,
         }
 
-    async def _common_shop(self, items: Sequence[CartEntry], user: str) -> str:
-        """Return the one shop of all items. Raises if they cannot be bought together."""
+    async def _offered(self, items: Sequence[CartEntry], user: str) -> tuple[list[CartEntry], str]:
+        """Return the items with their current prices, and the one shop of all.
+
+        Raises if they cannot be bought together.
+        """
         lines = await self._shop_services.quote(items)
         if any(line.seller == user for line in lines):
             raise Invalid("You cannot buy your own products.", code="own_product")
         shops = {line.shop for line in lines}
         if len(shops) > 1:
             raise Conflict("All items of a cart must be of one shop.", code="other_shop")
-        return shops.pop()
+        prices = {line.variant: line.price for line in lines}
+        return [replace(item, price=prices[item.variant]) for item in items], shops.pop()
 
     async def _priced(self, items: Sequence[CartEntry]) -> tuple[list[QuoteLine], list[CartEntry]]:
         """Return the current prices of items, and the items that are not sold any more."""

@@ -12,11 +12,12 @@ from services.orders.domain.orders import OrderRecord
 
 @dataclass(frozen=True, slots=True)
 class CartEntry:
-    """A quantity of a variant."""
+    """A quantity of a variant. `price` of one piece is what it was when it was added."""
 
     product: str
     variant: str
     quantity: int
+    price: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,19 @@ async def test_an_empty_cart_and_unknown_items_are_refused(harness: OrdersHarnes
     assert (await harness.request("POST", "/cart/items", json=item)).status == 404
 
 
+async def test_a_cart_shows_what_an_item_cost_when_it_was_added(harness: OrdersHarness) -> None:
+    (line,) = (await harness.fill_cart())["lines"]
+    harness.shop_services.prices[line["variant"]] += 100
+    (line,) = (await harness.request_ok("GET", "/cart"))["lines"]
+    assert (line["added_price"], line["price"]) == (PRICE, PRICE + 100)
+    path = f"/cart/items/{line['variant']}"
+    cart = await harness.request_ok("PATCH", path, json={"quantity": 1})
+    assert cart["lines"][0]["added_price"] == PRICE
+    item = {"product": line["product"], "variant": line["variant"], "quantity": 1}
+    cart = await harness.request_ok("POST", "/cart/items", json=item)
+    assert cart["lines"][0]["added_price"] == PRICE + 100
+
+
 @pytest.mark.parametrize("said", [{"expected_total": 1}, {"currency": "JPY"}])
 async def test_an_outdated_price_is_refused_and_never_charged(
     harness: OrdersHarness, said: dict[str, Any]

@@ -46,6 +46,9 @@ class Line:
     quantity: int
     price: Money
     available: int | None = strawberry.field(description="In a cart: the available quantity.")
+    added_price: Money | None = strawberry.field(
+        description="In a cart: the price when the item was added."
+    )
 
     @classmethod
     def of(
@@ -55,6 +58,7 @@ class Line:
         context: Context,
     ) -> Line:
         """From a contract model of the orders service."""
+        added = source.added_price if isinstance(source, contracts.CartLine) else None
         return cls(
             context=context,
             shown=source,
@@ -65,6 +69,7 @@ class Line:
             quantity=source.quantity,
             price=Money.of(source.price, currency),
             available=source.available if isinstance(source, sold.QuoteLine) else None,
+            added_price=None if added is None else Money.of(added, currency),
         )
 
     @field("The picture.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.contracts.orders import Cart, Order, OrderLine
+from services.contracts.orders import Cart, CartLine, Order, OrderLine
 from services.gateway.presentation.entities.posts import Entity, attachment
 from services.gateway.presentation.entities.shop import money, quote_line
 from services.gateway.presentation.urls import PublicUrls
@@ -11,7 +11,7 @@ from services.gateway.presentation.urls import PublicUrls
 def cart(source: Cart, at: PublicUrls) -> Entity:
     """A cart; `total` is `None` while it is empty."""
     return {
-        "items": [quote_line(line, at) for line in source.lines],
+        "items": [_cart_line(line, at) for line in source.lines],
         "gone": [
             {"product_id": item.product, "variant_id": item.variant, "quantity": item.quantity}
             for item in source.gone
@@ -20,6 +20,12 @@ def cart(source: Cart, at: PublicUrls) -> Entity:
         "seller_id": source.seller,
         "total": money(source.total, source.currency) if source.currency else None,
     }
+
+
+def _cart_line(line: CartLine, at: PublicUrls) -> Entity:
+    """A line; `added_price` is what one piece cost when it was put into the cart, if known."""
+    added = None if line.added_price is None else money(line.added_price, line.currency)
+    return quote_line(line, at) | {"added_price": added}
 
 
 def order(source: Order, at: PublicUrls) -> Entity:

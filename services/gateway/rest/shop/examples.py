@@ -75,7 +75,9 @@ LINE: dict[str, Any] = {
 
 CART: dict[str, Any] = {
     "items": [
-        LINE | {"shop_id": PRODUCT["shop_id"], "seller_id": PRODUCT["seller_id"], "available": 10}
+        LINE
+        | {"shop_id": PRODUCT["shop_id"], "seller_id": PRODUCT["seller_id"], "available": 10}
+        | {"added_price": PRICE}
     ],
     "gone": [],
     "shop_id": PRODUCT["shop_id"],
