@@ -1,12 +1,14 @@
-"""The payments service: the payment of an order, and the webhook of the payment provider."""
+"""The payments service: payments of orders, balances, the webhook of the payment provider."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from services.chassis.security.caller import Caller
+from services.chassis.storage.window import Window
 from services.clients.base import ExportingClient, Invoker
-from services.clients.paths import numeric_id
-from services.contracts.payments import NewPayment, NewRefund, Payment
+from services.clients.paths import numeric_id, quoted
+from services.contracts.payments import Balance, NewPayment, NewRefund, Payment, Statement
 
 SIGNATURE_HEADER = "provider-signature"
 GATEWAY_PATH = "webhooks/payments"
@@ -33,6 +35,18 @@ class PaymentsClient(ExportingClient):
     async def refund(self, order: str, refund: NewRefund) -> Payment:
         """Give back what was taken, or a part of it."""
         return await self._post(Payment, f"payments/{numeric_id(order)}/refund", json=refund)
+
+    async def balances(self, caller: Caller) -> list[Balance]:
+        """What the caller spent and earned, by currency."""
+        rows = await self._get(list[Any], "balances", caller)
+        return [Balance.model_validate(row) for row in rows]
+
+    async def statement(
+        self, caller: Caller, account: Literal["buyer", "seller"], currency: str, window: Window
+    ) -> Statement:
+        """The changes of one of the caller's balances, newest first."""
+        path = f"statements/{account}/{quoted(currency)}"
+        return await self._get(Statement, path, caller, window.params())
 
 
 class PaymentWebhookClient:

@@ -9,6 +9,7 @@ from services.clients.comments import CommentsClient
 from services.clients.feed import FeedClient
 from services.clients.notifications import NotificationsClient
 from services.clients.orders import OrdersClient
+from services.clients.payments import PaymentsClient
 from services.clients.posts import PostsClient
 from services.clients.users import UsersClient
 
@@ -25,3 +26,4 @@ class ServiceClients:
         self.notifications = NotificationsClient(invoker)
         self.catalog = CatalogClient(invoker)
         self.orders = OrdersClient(invoker)
+        self.payments = PaymentsClient(invoker)

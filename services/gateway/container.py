@@ -8,6 +8,7 @@ from services.clients.payments import PaymentWebhookClient
 from services.clients.services import ServiceClients
 from services.gateway.application.account_search import AccountSearch
 from services.gateway.application.archive_download import ArchiveDownloads
+from services.gateway.application.checkouts import Checkouts
 from services.gateway.application.client_apps import ClientApps
 from services.gateway.application.conversations import ConversationPresenter
 from services.gateway.application.hashtags import HashtagPresenter
@@ -48,6 +49,7 @@ class Gateway:
         self.media = MediaClient(invoker)
         self.uploads = MediaUploads(self.media)
         self.payment_webhooks = PaymentWebhookClient(invoker)
+        self.checkouts = Checkouts(self.services.orders)
         self.hashtags = HashtagPresenter(self.services, self.urls)
         self.search = Search(
             self.services,

@@ -34,6 +34,8 @@ _UNLIMITED_PATHS = (
 _LIMITER_BY_PATH = {
     "/api/v1/media": "media",
     "/api/v2/media": "media",
+    "/selling/products": "media",
+    "/selling/pictures": "media",
     "/api/v1/reports": "reports",
     "/api/v1/accounts": "registrations",
     "/auth/sign_up": "registrations",

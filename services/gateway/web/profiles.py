@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from starlette.responses import RedirectResponse
 
+from services.chassis.errors import ServiceError
 from services.chassis.security.caller import Caller
 from services.clients.base import gather_all
 from services.clients.feed import account_timeline
@@ -30,9 +31,10 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         """An account with its posts and boosts. Two calls in sequence."""
         account = Account.model_validate(await gateway.services.users.account_named(username[:40]))
         timeline = account_timeline(account.profile.id, exclude_replies=True)
-        page, relationship = await gather_all(
+        page, relationship, has_shop = await gather_all(
             status_page(gateway, timeline, viewer, _PAGE_SIZE, max_id),
             _relationship(gateway, account.profile.id, viewer),
+            _has_shop(gateway, account.profile.id, viewer),
         )
         return pages.render(
             "profile",
@@ -41,6 +43,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             preview=previews.person(people.public_profile(account.profile)),
             account=people.account(account, gateway.urls, gateway.html),
             relationship=relationship,
+            has_shop=has_shop,
             page=page,
         )
 
@@ -63,3 +66,11 @@ async def _relationship(gateway: Gateway, id: str, viewer: Caller | None) -> Ent
         return None
     (found,) = await gateway.services.users.relationships([id], viewer)
     return people.relationship(Relationship.model_validate(found))
+
+
+async def _has_shop(gateway: Gateway, id: str, viewer: Caller | None) -> bool:
+    """Whether the viewer sees a shop of this person; no profile fails because of it."""
+    try:
+        return bool((await gateway.services.catalog.shops(viewer, limit=1, owner=id)).shops)
+    except ServiceError:
+        return False

@@ -10,9 +10,10 @@ from services.gateway.presentation.urls import PublicUrls
 def money(amount: int, currency: str) -> Entity:
     """An amount in minor units, and as a decimal, since exponents differ."""
     places = EXPONENTS[currency]
-    digits = str(amount).rjust(places + 1, "0")
+    digits = str(abs(amount)).rjust(places + 1, "0")
     written = f"{digits[:-places]}.{digits[-places:]}" if places else digits
-    return {"amount": amount, "currency": currency, "decimal": written}
+    sign = "-" if amount < 0 else ""
+    return {"amount": amount, "currency": currency, "decimal": sign + written}
 
 
 def shop(view: ShopView, at: PublicUrls) -> Entity:
