@@ -136,7 +136,7 @@ class ComposeForm:
         A second click uploads the same files as other pictures, so it is another request with the
         same key.
         """
-        if failure.code == "key_reused" and (id := failure.details.get("post")):
+        if failure.code == "key_reused" and (id := failure.details.get("details", {}).get("post")):
             view = await self._gateway.posts.get(id, viewer)
             if view["post"]["text"] == draft.text.strip():
                 return self._led_to(viewer, id)

@@ -9,5 +9,11 @@ import { showRelativeTimes } from "./times.js";
 
 showRelativeTimes(document);
 
-// Lists are kept for Back and reload. The next person at this browser must not find them.
-document.getElementById("logout")?.addEventListener("submit", () => sessionStorage.clear());
+// Lists and drafts are kept in the browser. The next person at it must not find them.
+const logout = /** @type {HTMLFormElement | null} */ (document.getElementById("logout"));
+logout?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  sessionStorage.clear();
+  await import("./drafts.js").then(({ clearDrafts }) => clearDrafts()).catch(() => undefined);
+  logout.submit();
+});

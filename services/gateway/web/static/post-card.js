@@ -107,11 +107,14 @@ export class PostCard extends HTMLElement {
 
   /** @param {MouseEvent} event */
   #clicked(event) {
-    const link = /** @type {Element} */ (event.target).closest("a[data-share], a[data-reply]");
+    const link = /** @type {Element} */ (event.target).closest("a[data-share], a[data-reply], a[data-delete]");
     if (!(link instanceof HTMLAnchorElement)) return;
     if ("share" in link.dataset) {
       event.preventDefault();
       this.share();
+    } else if ("delete" in link.dataset) {
+      event.preventDefault();
+      import("./delete-post.js").then(({ deletePost }) => deletePost(this));
     } else if (this.focusReply()) {
       event.preventDefault();
     }
