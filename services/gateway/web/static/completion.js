@@ -1,6 +1,7 @@
 // Suggestions below a field: a list box that the arrow keys move in (WAI-ARIA, combobox pattern).
 
 import { counted } from "./api.js";
+import texts from "./texts.js";
 
 const PAUSE = 150; // milliseconds without a key before it asks
 
@@ -37,7 +38,7 @@ export class Completion {
     this.list.className = "completions";
     this.list.hidden = true;
     this.list.setAttribute("role", "listbox");
-    this.list.setAttribute("aria-label", field.labels?.[0]?.textContent?.trim() || "");
+    this.list.setAttribute("aria-label", texts["suggestions_label"]);
     this.said = document.createElement("span");
     this.said.className = "sr";
     this.said.setAttribute("role", "status");

@@ -7,6 +7,7 @@ import { discardDraft, loadDraft, removeFile, saveDraft, saveFile } from "./draf
 import "./post-text.js";
 import { ProductPicker } from "./product-picker.js";
 import { reorderable } from "./reorder.js";
+import { takeFiles } from "./take-files.js";
 import texts from "./texts.js";
 
 const SAVE_AFTER = 400; // milliseconds without a key
@@ -36,7 +37,8 @@ export class ComposeForm extends HTMLElement {
     this.addEventListener("keydown", (event) => this.#keys(event));
     this.querySelector("[data-discard]")?.addEventListener("click", (event) => this.#discard(event));
     reorderable(this.list, (row, place) => this.#moved(place));
-    this.#takeFiles();
+    const picker = /** @type {HTMLInputElement} */ (this.querySelector("#picker"));
+    takeFiles(this, picker, (files) => this.#add(files));
     addEventListener("online", () => this.#resume());
     addEventListener("visibilitychange", () => document.hidden && this.#save());
     this.#tabs.addEventListener("message", (event) => this.#postedElsewhere(event.data));
@@ -167,37 +169,12 @@ export class ComposeForm extends HTMLElement {
 
   // ── pictures ──────────────────────────────────────────────────────────────────────────────
 
-  #takeFiles() {
-    const picker = /** @type {HTMLInputElement} */ (this.querySelector("#picker"));
-    picker.addEventListener("change", () => {
-      this.#add(picker.files);
-      picker.value = "";
-    });
-    addEventListener("paste", (event) => this.#add(/** @type {ClipboardEvent} */ (event).clipboardData?.files));
-    const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
-    addEventListener("dragover", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      this.classList.add("dropping");
-    });
-    addEventListener("dragleave", (event) => {
-      if (!event.relatedTarget) this.classList.remove("dropping");
-    });
-    addEventListener("drop", (event) => {
-      this.classList.remove("dropping");
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      this.#add(event.dataTransfer?.files);
-    });
-  }
-
-  /** @param {FileList | null | undefined} files */
-  #add(files) {
+  /** @param {File[]} chosen */
+  #add(chosen) {
     const room = Number(this.dataset.pictures) - this.pictures.length;
-    const chosen = [...(files || [])];
     if (chosen.length > room) toast(counted("too_many_pictures", Number(this.dataset.pictures)));
     for (const file of chosen.slice(0, Math.max(0, room))) this.#addFile(file);
-    if (chosen.length) this.#edited();
+    this.#edited();
   }
 
   /** @param {File} file */

@@ -7,7 +7,7 @@ import texts from "./texts.js";
 const TYPED = /(?:^|[^\p{L}\p{N}_/&#@])([@#])([\p{L}\p{N}_]{1,40})$/u;
 const LINK = /https?:\/\/[^\s"<>\\^`]+/giu;
 const HANDLE = /(@\w+)@[\w.-]+/gu; // its server does not count
-const SUGGESTIONS = 6;
+const SUGGESTIONS = 5;
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const number = new Intl.NumberFormat(document.documentElement.lang);

@@ -6,7 +6,7 @@ import texts from "./texts.js";
 
 /** @typedef {{ id: string, title: string, price: string, image: string }} Product */
 
-const SUGGESTIONS = 8;
+const SUGGESTIONS = 6;
 
 export class ProductPicker extends HTMLElement {
   connectedCallback() {
