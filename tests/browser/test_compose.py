@@ -48,6 +48,12 @@ def write(person: BrowserUser, text: str) -> None:
     person.page.get_by_label("Caption").fill(text)
 
 
+def empty(person: BrowserUser) -> None:
+    """Wait until the page has looked for a draft, and see that there is none."""
+    person.page.wait_for_selector("compose-form[data-ready]")
+    expect(person.page.get_by_label("Caption")).to_have_value("")
+
+
 def kept(person: BrowserUser) -> None:
     """Wait until the draft is kept."""
     person.see("Draft kept in this browser")
@@ -61,6 +67,11 @@ def sent(person: BrowserUser) -> None:
     """Post, and come to the page of the post."""
     send(person)
     person.page.wait_for_url(re.compile(rf"/@{person.username}/\d+$"))
+
+
+def log_out(person: BrowserUser) -> None:
+    person.page.get_by_role("button", name="Log out").click()
+    expect(person.page.get_by_role("link", name="Log in").first).to_be_visible()
 
 
 def statuses(person: BrowserUser) -> list[Any]:
@@ -169,7 +180,7 @@ def test_a_draft_survives_a_reload(ada: BrowserUser) -> None:
     focus = post["media_attachments"][1]["meta"]["focus"]
     assert (focus["x"] < -0.8, focus["y"] > 0.8) == (True, True)
     page.goto("/new")
-    expect(page.get_by_label("Caption")).to_have_value("")
+    empty(ada)
     expect(rows(ada)).to_have_count(0)
 
 
@@ -189,19 +200,18 @@ def test_drafts_are_of_one_person(ada: BrowserUser, ben: BrowserUser) -> None:
     page.goto("/new")
     write(ada, "Secret")
     kept(ada)
-    page.get_by_role("button", name="Log out").click()
+    log_out(ada)
     page.goto("/login")
     ada.log_in(ben.username)
     page.wait_for_url("**/")
     page.goto("/new")
-    expect(page.get_by_label("Caption")).to_have_value("")
-    page.get_by_role("button", name="Log out").click()
+    empty(ada)
+    log_out(ada)
     page.goto("/login")
     ada.log_in(ada_name)
     page.wait_for_url("**/")
     page.goto("/new")
-    page.wait_for_function("customElements.get('compose-form')")
-    expect(page.get_by_label("Caption")).to_have_value("")
+    empty(ada)
 
 
 def test_a_draft_can_be_discarded(ada: BrowserUser) -> None:
@@ -216,7 +226,7 @@ def test_a_draft_can_be_discarded(ada: BrowserUser) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     expect(page.get_by_label("Caption")).to_have_value("")
     page.reload()
-    expect(page.get_by_label("Caption")).to_have_value("")
+    empty(ada)
 
 
 def test_a_draft_that_another_tab_posted_is_not_posted_again(ada: BrowserUser) -> None:

@@ -71,6 +71,7 @@ export class ComposeForm extends HTMLElement {
       this.#isKept = false; // a private window, perhaps
     }
     this.#update();
+    this.dataset.ready = "";
   }
 
   /** @returns {import("./drafts.js").Draft} */
