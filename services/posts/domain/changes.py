@@ -70,7 +70,9 @@ def create_once(existing: PostRecord | None, post: PostRecord) -> PostRecord:
         raise NotFound("The post that was created with this idempotency key is deleted.")
     if existing.fingerprint != post.fingerprint:
         raise Invalid(
-            "This idempotency key was used for another post.", code="key_reused", details={"post": existing.id}
+            "This idempotency key was used for another post.",
+            code="key_reused",
+            details={"post": existing.id},
         )
     return existing
 
