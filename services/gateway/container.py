@@ -18,6 +18,7 @@ from services.gateway.application.post_edits import PostEdits
 from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.ready_pages import ReadyPages
+from services.gateway.application.reports import Reports
 from services.gateway.application.search import Search
 from services.gateway.application.statistics import StatisticsCache
 from services.gateway.application.threads import ThreadReader
@@ -62,5 +63,6 @@ class Gateway:
         self.client_apps = ClientApps(self.services.auth)
         self.post_inputs = PostInputs(self.services.users, self.client_apps)
         self.post_edits = PostEdits(self.services.posts, self.uploads)
+        self.reports = Reports(self.services)
         self.statistics = StatisticsCache(self.services.users)
         self.archives = ArchiveDownloads(self.media)

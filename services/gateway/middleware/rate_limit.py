@@ -17,7 +17,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import error_response
-from services.gateway.http.paths import GRAPHQL, NEW_POST
+from services.gateway.http.paths import ACCOUNT_SETTINGS, GRAPHQL, NEW_POST, REPORT
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger
 from services.gateway.ratelimit.limiter import RateLimiter, RateLimitStatus
@@ -37,11 +37,13 @@ _LIMITER_BY_PATH = {
     "/selling/products": "media",
     "/selling/pictures": "media",
     "/api/v1/reports": "reports",
+    REPORT: "reports",
     "/api/v1/accounts": "registrations",
     "/auth/sign_up": "registrations",
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
     "/login": "logins",
+    ACCOUNT_SETTINGS: "logins",
     "/auth/delete": "logins",
     "/auth/archive": "logins",
     "/oauth/token": "tokens",

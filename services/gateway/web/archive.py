@@ -1,7 +1,8 @@
-"""The page on which users download an archive of their data, without an app.
+"""The pages on which users download an archive of their data, without an app.
 
-A login creates a session: a token for the archive only, valid for six hours, in a session cookie of
-this page (`HttpOnly`, `SameSite=Strict`).
+One is among the settings of the web app. The other works without the web app: a login creates a
+session, a token for the archive only, valid for six hours, in a session cookie of this page
+(`HttpOnly`, `SameSite=Strict`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.web.login_form import login_credentials, retry_form
 from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.viewer import SignedIn, Viewer
 
 _PAGE = "/auth/archive"
+_SETTINGS = "/settings/archive"
 _COOKIE = "archive"
 _SCOPE = "read:exports"
 
@@ -40,6 +43,31 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         ("POST", f"{_PAGE}/leave", page.log_out),
     ):
         router.add_api_route(path, handler, methods=[method], response_model=None)
+    router.routes.extend(_settings_routes(page, pages).routes)
+    return router
+
+
+def _settings_routes(page: _ArchivePage, pages: PageRenderer) -> APIRouter:
+    """The page for users of the web app."""
+    router = APIRouter(
+        prefix=_SETTINGS, tags=["pages"], route_class=pages.route_class(), include_in_schema=False
+    )
+
+    @router.get("", response_model=None)
+    async def get(viewer: SignedIn) -> Response:
+        """The state of the archive."""
+        return await page.show(viewer, _SETTINGS)
+
+    @router.post("/request", response_model=None)
+    async def request(viewer: SignedIn) -> Response:
+        """Request an archive."""
+        return await page.request_of(viewer, _SETTINGS)
+
+    @router.get("/file", response_model=None)
+    async def download(viewer: SignedIn) -> Response:
+        """Download the archive."""
+        return await page.file_of(viewer)
+
     return router
 
 
@@ -50,10 +78,12 @@ class _ArchivePage:
         self._gateway = gateway
         self._pages = pages
 
-    async def get(self, request: Request) -> Response:
-        """The state of the archive, or the login form."""
+    async def get(self, request: Request, viewer: Viewer) -> Response:
+        """The state of the archive, or the login form. Users of the web app have another page."""
         caller = await _session_user(request)
-        return await self._page(caller) if caller else self._form()
+        if caller is None and viewer is not None:
+            return _redirect(_SETTINGS)
+        return await self.show(caller, _PAGE) if caller else self._form()
 
     async def log_in(self, request: Request) -> Response:
         """Log in."""
@@ -70,20 +100,12 @@ class _ArchivePage:
     async def request(self, request: Request) -> Response:
         """Request an archive."""
         caller = await _session_user(request)
-        if caller is None:
-            return _redirect()
-        try:
-            await self._gateway.media.request_export(caller)
-        except ServiceError as failure:
-            if failure.status != 429:
-                raise
-            return await self._page(caller, error=failure.message, status=429)
-        return _redirect()
+        return await self.request_of(caller, _PAGE) if caller else _redirect()
 
     async def download(self, request: Request) -> Response:
         """Download the archive."""
         caller = await _session_user(request)
-        return await self._gateway.archives.open(caller) if caller else _redirect()
+        return await self.file_of(caller) if caller else _redirect()
 
     async def log_out(self, request: Request) -> Response:
         """Log out: revoke the token, and delete the cookie."""
@@ -96,14 +118,37 @@ class _ArchivePage:
     def _form(self, *, login: str = "", error: str = "", status: int = 200) -> Response:
         return self._pages.render("archive_login", status=status, login=login, error=error)
 
-    async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
+    async def show(
+        self, caller: Caller, path: str, *, error: str = "", status: int = 200
+    ) -> Response:
+        """The state of a user's archive, on the page at a path."""
         try:
             export: Export | None = await self._gateway.media.export(caller)
         except NotFound:
             export = None
         return self._pages.render(
-            "archive", status=status, username=caller.username, export=export, error=error
+            "archive" if path == _PAGE else "settings_archive",
+            viewer=None if path == _PAGE else caller,
+            status=status,
+            path=path,
+            username=caller.username,
+            export=export,
+            error=error,
         )
+
+    async def request_of(self, caller: Caller, path: str) -> Response:
+        """Request an archive on the page at a path."""
+        try:
+            await self._gateway.media.request_export(caller)
+        except ServiceError as failure:
+            if failure.status != 429:
+                raise
+            return await self.show(caller, path, error=failure.message, status=429)
+        return _redirect(path)
+
+    async def file_of(self, caller: Caller) -> Response:
+        """The archive."""
+        return await self._gateway.archives.open(caller)
 
     def _start_session(self, token: str) -> Response:
         """Redirect to the page with a session."""
@@ -133,5 +178,5 @@ async def _session_user(request: Request) -> Caller | None:
     return caller
 
 
-def _redirect() -> Response:
-    return RedirectResponse(_PAGE, 303, headers={"cache-control": "no-store"})
+def _redirect(path: str = _PAGE) -> Response:
+    return RedirectResponse(path, 303, headers={"cache-control": "no-store"})

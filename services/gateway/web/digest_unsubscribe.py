@@ -11,6 +11,7 @@ from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
 from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.viewer import Viewer
 
 _PATH = "/digests/stop"
 
@@ -20,22 +21,22 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
     @router.get(_PATH)
-    async def ask(of: str = "", key: str = "") -> Response:
+    async def ask(viewer: Viewer, of: str = "", key: str = "") -> Response:
         """The form."""
-        return pages.render("digest", of=of[:20], key=key[:100], done=False)
+        return pages.render("digest", viewer=viewer, of=of[:20], key=key[:100], done=False)
 
     @router.post(_PATH)
-    async def stop(request: Request) -> Response:
+    async def stop(request: Request, viewer: Viewer) -> Response:
         """Unsubscribe. A repeat changes nothing."""
-        await _stop(gateway, await read_params(request))
-        return pages.render("digest", of="", key="", done=True)
+        await _stop(gateway, pages, await read_params(request))
+        return pages.render("digest", viewer=viewer, of="", key="", done=True)
 
     return router
 
 
-async def _stop(gateway: Gateway, body: RequestParams) -> None:
+async def _stop(gateway: Gateway, pages: PageRenderer, body: RequestParams) -> None:
     owner, key = body.string("of")[:20], body.string("key")[:100]
     if not key:
-        raise NotFound("The link is incomplete. Open the whole link from your newest digest.")
+        raise NotFound(pages.texts("digest.incomplete"))
     link = DigestStop.model_construct(owner=numeric_id(owner), key=key)
     await gateway.services.notifications.stop_digest(link)

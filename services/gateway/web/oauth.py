@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.chassis.errors import NotFound, ServiceError, from_status
+from services.chassis.security.caller import Caller
 from services.contracts.logins import App, Authorization, RegistrationRequest
 from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors, new_registration
@@ -20,17 +21,13 @@ from services.gateway.web.addresses import LOGIN
 from services.gateway.web.login_form import retry_form
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.sessions import begin_session, open_session
+from services.gateway.web.texts import Texts
+from services.gateway.web.viewer import Viewer
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _AUTHORIZE = "/oauth/authorize"
 _SIGN_UP = "/auth/sign_up"
-_SCOPE_DESCRIPTIONS = {
-    "read": "see everything that you can see",
-    "write": "post, change and delete in your name",
-    "follow": "follow, mute and block in your name",
-    "push": "send you notifications",
-    "profile": "see who you are",
-}
+_SCOPES = ("read", "write", "follow", "push", "profile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +102,8 @@ class _AuthorizePage:
         self._gateway = gateway
         self._pages = pages
 
-    async def get(self, request: Request) -> Response:
-        """The form."""
+    async def get(self, request: Request, viewer: Viewer) -> Response:
+        """The form. Users of the web app log in here too: the app gets a token of its own."""
         asked = AuthorizationRequest.of(await read_params(request))
         app = await _app(self._gateway, asked)
         if asked.response_type != "code":
@@ -116,10 +113,10 @@ class _AuthorizePage:
         try:
             await self._gateway.services.auth.grantable(asked.client_id, asked.scope)
         except ServiceError as failure:
-            return self._failure(asked, app, "", failure)
-        return self._form(asked, app)
+            return self._failure(asked, app, viewer, "", failure)
+        return self._form(asked, app, viewer, login=viewer.username if viewer else "")
 
-    async def post(self, request: Request) -> Response:
+    async def post(self, request: Request, viewer: Viewer) -> Response:
         """Authorize or deny the app."""
         body = await read_params(request)
         asked = AuthorizationRequest.of(body)
@@ -131,29 +128,33 @@ class _AuthorizePage:
             agent = request.headers.get("user-agent", "")
             code = await _authorize(self._gateway, asked, login, body.string("password"), agent)
         except ServiceError as failure:
-            return self._failure(asked, app, login, failure)
+            return self._failure(asked, app, viewer, login, failure)
         if asked.is_out_of_band:
-            return self._pages.render("code", code=code, app=app)
+            return self._pages.render("code", viewer=viewer, code=code, app=app)
         return asked.redirect(code=code)
 
     def _form(
         self,
         asked: AuthorizationRequest,
         app: App,
+        viewer: Caller | None,
         *,
         login: str = "",
         error: str = "",
         status: int = 200,
     ) -> Response:
         address = f"{_AUTHORIZE}?{urlencode(asked.fields)}"
+        texts = self._pages.texts
         return self._pages.render(
             "authorize",
+            viewer=viewer,
             status=status,
             form_targets=[asked.form_target] if asked.form_target else [],
             app=app,
             asked=asked,
             meanings=[
-                (scope, _scope_description(scope)) for scope in dict.fromkeys(asked.scope.split())
+                (scope, _scope_description(texts, scope))
+                for scope in dict.fromkeys(asked.scope.split())
             ],
             register=f"{_SIGN_UP}?{urlencode({'next': address})}",
             login=login,
@@ -161,10 +162,15 @@ class _AuthorizePage:
         )
 
     def _failure(
-        self, asked: AuthorizationRequest, app: App, login: str, failure: ServiceError
+        self,
+        asked: AuthorizationRequest,
+        app: App,
+        viewer: Caller | None,
+        login: str,
+        failure: ServiceError,
     ) -> Response:
         """Show the error of a login to the user, and any other error to the app."""
-        page = retry_form(failure, partial(self._form, asked, app, login=login))
+        page = retry_form(failure, partial(self._form, asked, app, viewer, login=login))
         if page is not None:
             return page
         if failure.status in (400, 422):
@@ -185,9 +191,11 @@ class _SignUpPage:
         self._gateway = gateway
         self._pages = pages
 
-    async def get(self, request: Request) -> Response:
-        """The form."""
+    async def get(self, request: Request, viewer: Viewer) -> Response:
+        """The form; users who are logged in are led on."""
         query = await read_params(request)
+        if viewer is not None:
+            return RedirectResponse(_next_url(query) or "/", 303)
         return self._pages.render("register", next=_next_url(query), given={}, faults={}, error="")
 
     async def post(self, request: Request) -> Response:
@@ -255,13 +263,13 @@ def _next_url(form: RequestParams) -> str:
     return address if address.startswith(f"{_AUTHORIZE}?") else ""
 
 
-def _scope_description(scope: str) -> str:
+def _scope_description(texts: Texts, scope: str) -> str:
     section, _, noun = scope.partition(":")
     if section == "admin":
         verb, _, noun = noun.partition(":")
-        what = noun or "accounts and reports"
-        return f"{'see' if verb == 'read' else 'decide on'} all {what}, as an admin"
+        key = "scopes.admin_see" if verb == "read" else "scopes.admin_change"
+        return texts(key, noun=noun or texts("scopes.admin_all"))
     if noun:
-        verb = "see" if section == "read" else "change"
-        return f"{verb} your {noun.replace('_', ' ')}"
-    return _SCOPE_DESCRIPTIONS.get(scope, scope)
+        key = "scopes.see" if section == "read" else "scopes.change"
+        return texts(key, noun=noun.replace("_", " "))
+    return texts(f"scope.{scope}") if scope in _SCOPES else scope

@@ -19,7 +19,9 @@ from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.timelines import Entity
 from services.gateway.web.viewer import SignedIn
 
-PeopleAction = Literal["follow", "unfollow", "mute", "unmute", "block", "unblock", "remove"]
+PeopleAction = Literal[
+    "follow", "unfollow", "mute", "unmute", "block", "unblock", "remove", "authorize", "reject"
+]
 
 
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
@@ -39,6 +41,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
                 await users.mute(id, viewer, notifications=True, seconds=0)
             case "remove":
                 await users.remove_from_followers(id, viewer)
+            case "authorize" | "reject":
+                await users.answer_follow_request(id, action, viewer)
             case "unfollow" | "unmute" | "block" | "unblock":
                 await getattr(users, action)(id, viewer)
         return RedirectResponse(back_address(request), 303)

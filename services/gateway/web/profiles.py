@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import orjson
 from fastapi import APIRouter, Response
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import ServiceError
+from services.chassis.errors import ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
 from services.clients.base import gather_all
 from services.clients.feed import account_timeline
 from services.clients.paths import numeric_id
-from services.contracts.accounts import Account, Relationship
+from services.contracts.accounts import Account
+from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.presentation.entities import people
+from services.gateway.web.people import relationships
 from services.gateway.web.previews import Previews
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.timelines import Entity, MaxId, status_page
@@ -28,12 +31,16 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
     @router.get("/@{username}")
     async def profile(username: str, viewer: Viewer, max_id: MaxId = "") -> Response:
-        """An account with its posts and boosts. Two calls in sequence."""
+        """An account with its posts and boosts. Two calls in sequence.
+
+        Viewers see their relationship to it too, and which of those whom they follow follow it.
+        """
         account = Account.model_validate(await gateway.services.users.account_named(username[:40]))
         timeline = account_timeline(account.profile.id, exclude_replies=True)
-        page, relationship, has_shop = await gather_all(
+        page, known, familiar, has_shop = await gather_all(
             status_page(gateway, timeline, viewer, _PAGE_SIZE, max_id),
-            _relationship(gateway, account.profile.id, viewer),
+            relationships(gateway, [account.profile.id], viewer),
+            _familiar_followers(gateway, account.profile.id, viewer),
             _has_shop(gateway, account.profile.id, viewer),
         )
         return pages.render(
@@ -42,7 +49,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             store=True,
             preview=previews.person(people.public_profile(account.profile)),
             account=people.account(account, gateway.urls, gateway.html),
-            relationship=relationship,
+            relationship=known.get(account.profile.id),
+            familiar=familiar,
             has_shop=has_shop,
             page=page,
         )
@@ -60,12 +68,19 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     return router
 
 
-async def _relationship(gateway: Gateway, id: str, viewer: Caller | None) -> Entity | None:
-    """The viewer's relationship to another account; None for strangers and the own one."""
+async def _familiar_followers(gateway: Gateway, id: str, viewer: Caller | None) -> list[Entity]:
+    """Followers of an account whom the viewer follows; none if the call fails."""
     if viewer is None or viewer.user_id == id:
-        return None
-    (found,) = await gateway.services.users.relationships([id], viewer)
-    return people.relationship(Relationship.model_validate(found))
+        return []
+    try:
+        (found,) = await gateway.services.users.familiar_followers([id], viewer)
+    except Unauthenticated:
+        raise
+    except ServiceError as failure:
+        log_failure(failure)
+        return []
+    entities: list[Entity] = orjson.loads(gateway.renderer.accounts(found["accounts"]))
+    return entities
 
 
 async def _has_shop(gateway: Gateway, id: str, viewer: Caller | None) -> bool:

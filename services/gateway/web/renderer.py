@@ -23,7 +23,7 @@ from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
 from services.gateway.web.static_files import StaticFiles
 from services.gateway.web.texts import Texts
-from services.gateway.web.viewer import LOGIN_REQUIRED
+from services.gateway.web.viewer import LOGIN_REQUIRED, viewer_of_error
 
 _TITLED = (400, 401, 403, 404, 429)
 
@@ -115,11 +115,11 @@ class PageRenderer:
                         if _needs_login(request, failure):
                             return RedirectResponse(login_address(request), 303)
                         log_failure(failure)
-                        return renderer.error_page(failure)
+                        return renderer.error_page(failure, await viewer_of_error(request))
                     except RequestValidationError:
                         wrong = ServiceError(renderer.texts("error.parameter"))
                         wrong.status = 400
-                        return renderer.error_page(wrong)
+                        return renderer.error_page(wrong, await viewer_of_error(request))
 
                 return handler
 

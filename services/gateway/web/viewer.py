@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from services.chassis.errors import Unauthenticated
+from services.chassis.errors import ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user_of_any_scope
 from services.gateway.http.session_cookie import session_token
@@ -33,6 +33,14 @@ async def _signed_in(connection: HTTPConnection) -> Caller:
     if caller is None or not caller.user_id:
         raise Unauthenticated("Log in to see this page.", code=LOGIN_REQUIRED)
     return caller
+
+
+async def viewer_of_error(connection: HTTPConnection) -> Caller | None:
+    """The user of the session for an error page; None if the session has ended."""
+    try:
+        return await _viewer(connection)
+    except ServiceError:
+        return None
 
 
 Viewer = Annotated[Caller | None, Depends(_viewer)]

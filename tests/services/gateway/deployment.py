@@ -225,6 +225,12 @@ def multipart(fields: dict[str, str], files: dict[str, bytes]) -> dict[str, Any]
     }
 
 
+def has_only_own_scripts(html: str) -> bool:
+    """Whether no script is inline or from elsewhere."""
+    own = re.findall(r'<script(?: type="module")? src="/static/[^"]+"></script>', html)
+    return len(own) == html.count("<script")
+
+
 def hidden(html: str) -> dict[str, str]:
     """The hidden fields of a form."""
     found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html)

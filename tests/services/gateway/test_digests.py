@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes.waiting import until
+from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import GatewayDeployment, deploy, hidden, notifications_app
 
 DIGEST = "/api/v1/notifications/digest"
@@ -58,6 +59,17 @@ async def test_digests_are_enabled_and_unsubscribed_by_link(
     assert (done.status, "No more digests" in done.text) == (200, True)
     assert (await ada.get("notifications/digest"))["enabled"] is False
     assert (await ada.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 200
+
+
+async def test_digests_are_switched_on_and_off_in_the_settings(
+    mailing: GatewayDeployment,
+) -> None:
+    ada = await FormBrowser(mailing).sign_up("ada")
+    assert (await ada.send("/settings/notifications", enabled="1")).status == 303
+    assert (await ada.api("GET", DIGEST)).json()["enabled"] is True
+    assert 'value="1" checked' in (await ada.get("/settings/notifications")).text
+    assert (await ada.send("/settings/notifications")).status == 303
+    assert (await ada.api("GET", DIGEST)).json()["enabled"] is False
 
 
 async def test_digests_cannot_be_enabled_without_mail(deployment: GatewayDeployment) -> None:

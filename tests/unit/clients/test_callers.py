@@ -17,10 +17,7 @@ SERVICES = Path(__file__).parents[3] / "services"
 HANDING_ON = {"gateway/graphql/dataloaders.py"}
 """Is the port of some clients, and hands on what they send."""
 
-WITHOUT_A_CALLER = {
-    "revoke_other_sessions": "the page of sessions of the web app, which follows",
-    "revoke_session": "the page of sessions of the web app, which follows",
-}
+WITHOUT_A_CALLER: dict[str, str] = {}
 
 
 @cache

@@ -3,6 +3,7 @@
 import "./post-card.js";
 import "./photo-carousel.js";
 import "./endless-list.js";
+import "./follow-button.js";
 import "./live.js";
 import "./shortcuts.js";
 import { showRelativeTimes } from "./times.js";
