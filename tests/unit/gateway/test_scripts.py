@@ -1,0 +1,59 @@
+"""The scripts of the web app: their types, and their weight."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_REPO = Path(__file__).parents[3]
+_CONFIG = _REPO / "tools/web"
+_STATIC = _REPO / "services/gateway/web/static"
+_CACHE = Path.home() / ".cache/microgram"
+_MAX_HOME_BYTES = 40 * 1024
+_IMPORT = re.compile(r"""^(?:import|export) [^"]*"\./([\w-]+\.js)";""", re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def compiler() -> Path:
+    """TypeScript's compiler of the locked version, installed once per user and version."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("Node is not installed: the types of scripts are not checked without npm")
+    lock = (_CONFIG / "package-lock.json").read_bytes()
+    folder = _CACHE / f"web-checks-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if not (folder / "node_modules/.bin/tsc").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_CONFIG / name, folder)
+        command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return folder / "node_modules/.bin/tsc"
+
+
+def test_the_types_of_all_scripts_are_right(compiler: Path) -> None:
+    command = [compiler, "--project", _CONFIG]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def loaded(name: str, known: set[str]) -> set[str]:
+    """A module with all that it imports."""
+    if name not in known and name != "texts.js":
+        known.add(name)
+        for other in _IMPORT.findall((_STATIC / name).read_text()):
+            loaded(other, known)
+    return known
+
+
+def test_what_the_home_page_loads_is_light() -> None:
+    names = loaded("app.js", set())
+    assert "post-card.js" in names
+    size = sum(len(gzip.compress((_STATIC / name).read_bytes())) for name in names)
+    assert size <= _MAX_HOME_BYTES
