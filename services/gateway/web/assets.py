@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import NotFound
@@ -10,8 +13,8 @@ from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.static_files import FOR_A_DAY
 
 
-def create_router(pages: PageRenderer) -> APIRouter:
-    """Style sheets, scripts and default images."""
+def create_router(pages: PageRenderer, site: str) -> APIRouter:
+    """Style sheets, scripts and default images; the manifest and the service worker."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
     @router.get("/static/{name}")
@@ -27,9 +30,42 @@ def create_router(pages: PageRenderer) -> APIRouter:
         """A style sheet or a script."""
         return pages.files.response(version, name)
 
+    @router.get("/manifest.webmanifest")
+    async def manifest() -> Response:
+        """What a device needs to install the web app (W3C Web Application Manifest)."""
+        body = orjson.dumps(_manifest(site))
+        return Response(body, media_type="application/manifest+json", headers=FOR_A_DAY)
+
+    @router.get("/sw.js")
+    async def worker() -> Response:
+        """The service worker. It stands at the root, since it serves the pages below its path."""
+        return pages.files.response("", "worker.js")
+
+    @router.get("/offline")
+    async def offline() -> Response:
+        """What the service worker shows in place of a page that it does not have."""
+        return pages.render("offline", store=True)
+
     @router.get("/favicon.ico")
     async def icon(_: Request) -> Response:
         """The icon."""
         return Response(default_image("icon.png"), media_type="image/png", headers=FOR_A_DAY)
 
     return router
+
+
+def _manifest(site: str) -> dict[str, Any]:
+    icons = [
+        {"src": f"/static/{name}", "sizes": f"{size}x{size}", "type": "image/png"}
+        for name, size in (("icon.png", 192), ("icon-512.png", 512))
+    ]
+    return {
+        "name": site,
+        "short_name": site,
+        "id": "/",
+        "start_url": "/",
+        "display": "standalone",
+        "background_color": "#faf8f6",
+        "theme_color": "#6f3bc4",
+        "icons": icons,
+    }

@@ -41,7 +41,7 @@ def _avatar() -> Image.Image:
 
 
 def _icon() -> Image.Image:
-    """A camera."""
+    """A camera, within the part of the image that no platform cuts off."""
     image = _gradient(192, 192)
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((28, 56, 164, 150), radius=20, outline=_WHITE, width=10)
@@ -51,9 +51,14 @@ def _icon() -> Image.Image:
     return image
 
 
+def _large_icon() -> Image.Image:
+    return _icon().resize((512, 512), Image.Resampling.BICUBIC)
+
+
 _IMAGES = {
     "avatar.png": _avatar,
     "header.png": lambda: _gradient(1500, 500),
     "thumbnail.png": lambda: _gradient(1200, 630),
     "icon.png": _icon,
+    "icon-512.png": _large_icon,
 }

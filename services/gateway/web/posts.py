@@ -19,6 +19,7 @@ from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import people
 from services.gateway.web.addresses import back_address
+from services.gateway.web.linked_data import post_data
 from services.gateway.web.previews import Previews
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.timelines import Entity
@@ -48,12 +49,14 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         if boosted := thread.view["reblog"]:
             name = (await gateway.posts.author(boosted))["profile"]["username"]
             return RedirectResponse(gateway.urls.post(name, boosted["post"]["id"]), 302)
-        shown = PostView.model_validate(thread.view).post
+        shown = PostView.model_validate(thread.view)
+        profile = people.public_profile(author.profile)
         return pages.render(
             "post",
             viewer=viewer,
             store=True,
-            preview=previews.post(shown, people.public_profile(author.profile)),
+            preview=previews.post(shown.post, profile),
+            linked_data=post_data(shown, profile, gateway.urls),
             **_thread_entities(gateway, thread),
         )
 

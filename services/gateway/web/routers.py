@@ -9,6 +9,7 @@ from services.gateway.web import (
     account_deletion,
     archive,
     assets,
+    atom,
     cart,
     checkout,
     compose,
@@ -61,6 +62,7 @@ def create_routers(gateway: Gateway, pages: PageRenderer) -> list[APIRouter]:
         digest_unsubscribe,
         shop,
         compose,
+        atom,
         post_changes,  # before `posts`, whose actions are any last part of an address
         cart,
         checkout,
@@ -73,4 +75,5 @@ def create_routers(gateway: Gateway, pages: PageRenderer) -> list[APIRouter]:
         profiles,
         tags,
     )
-    return [assets.create_router(pages), *(m.create_router(gateway, pages) for m in modules)]
+    files = assets.create_router(pages, gateway.settings.microgram_title)
+    return [files, *(m.create_router(gateway, pages) for m in modules)]

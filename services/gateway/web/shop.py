@@ -16,6 +16,7 @@ from services.gateway.container import Gateway
 from services.gateway.presentation.entities import people
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.web.faults import FormFault
+from services.gateway.web.linked_data import product_data
 from services.gateway.web.previews import Previews
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.timelines import Entity, MaxId
@@ -130,6 +131,7 @@ class ProductPage:
             viewer=viewer,
             store=True,
             status=fault.status if fault else 200,
+            linked_data=product_data(view, self._gateway.urls),
             preview=self._previews.product(found, seller, available=bool(left)),
             product=entities.product(view, self._gateway.urls),
             shop=entities.shop(shop, self._gateway.urls),

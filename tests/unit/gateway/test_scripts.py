@@ -38,7 +38,7 @@ def compiler() -> Path:
 
 
 def test_the_types_of_all_scripts_are_right(compiler: Path) -> None:
-    command = [compiler, "--project", _CONFIG]
+    command = [str(compiler), "--project", str(_CONFIG)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

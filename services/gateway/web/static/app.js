@@ -6,15 +6,21 @@ import "./endless-list.js";
 import "./follow-button.js";
 import "./live.js";
 import "./shortcuts.js";
+import { toast } from "./api.js";
+import texts from "./texts.js";
 import { showRelativeTimes } from "./times.js";
 
 showRelativeTimes(document);
 
-// Lists and drafts are kept in the browser. The next person at it must not find them.
+if (!navigator.onLine) toast(texts["offline_page"]);
+navigator.serviceWorker?.register("/sw.js").catch(() => {}); // it is a help, not a need
+
+// What is kept in the browser must not be found by the next person at it.
 const logout = /** @type {HTMLFormElement | null} */ (document.getElementById("logout"));
 logout?.addEventListener("submit", async (event) => {
   event.preventDefault();
   sessionStorage.clear();
+  navigator.serviceWorker?.controller?.postMessage("forget");
   await import("./drafts.js").then(({ clearDrafts }) => clearDrafts()).catch(() => undefined);
   logout.submit();
 });
