@@ -137,7 +137,8 @@ export async function listAt(address) {
   const response = await fetch(address, { headers: { accept: "text/html" } });
   if (!response.ok || response.redirected) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return document.importNode(page, true).querySelector("endless-list");
+  const list = page.querySelector("endless-list");
+  return list && document.importNode(list, true);
 }
 
 customElements.define("endless-list", EndlessList);
