@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def system(
         with start_system(components, tmp_path_factory.mktemp(f"web-{components}")) as system:
             yield system
         return
-    system = System(Path(running), tmp_path_factory.mktemp("homes"))
+    salt = f"_{int(time.time()) % 100_000_000:x}"
+    system = System(Path(running), tmp_path_factory.mktemp("homes"), salt)
     if system.components != components:
         pytest.skip(f"{running} is a system on {system.components}")
     yield system

@@ -15,6 +15,10 @@ PUBLIC = ("/", "/explore", "/login", "/auth/sign_up", "/nowhere")
 PRIVATE = ("/", "/explore", "/explore?q=a", "/notifications", "/messages")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
+_BEYOND = """width => [...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > width)
+    .map((element) => `${element.tagName} ${element.className}`)"""
+
 Theme = Literal["light", "dark"]
 
 
@@ -29,7 +33,8 @@ def check(person: BrowserUser, path: str) -> list[str]:
             faults.append(f"{path} at {width} px:\n{found.generate_report()}")
         wide = person.page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
-            faults.append(f"{path} at {width} px is {wide} px wide")
+            beyond = person.page.evaluate(_BEYOND, width)
+            faults.append(f"{path} at {width} px is {wide} px wide: {beyond}")
     return faults
 
 

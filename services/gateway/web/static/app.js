@@ -8,9 +8,9 @@ import "./live.js";
 import "./shortcuts.js";
 import { toast } from "./api.js";
 import texts from "./texts.js";
-import { showRelativeTimes } from "./times.js";
+import { enhance } from "./enhance.js";
 
-showRelativeTimes(document);
+enhance(document);
 
 if (!navigator.onLine) toast(texts["offline_page"]);
 navigator.serviceWorker?.register("/sw.js").catch(() => {}); // it is a help, not a need

@@ -3,7 +3,7 @@
 // The next page is the page that the link "older" leads to: the server renders all posts.
 
 import { toast, viewer } from "./api.js";
-import { showRelativeTimes } from "./times.js";
+import { enhance } from "./enhance.js";
 import texts from "./texts.js";
 
 const AHEAD = "1500px";
@@ -80,7 +80,7 @@ export class EndlessList extends HTMLElement {
     else this.append(...next.querySelectorAll(":scope > post-card"));
     const more = next.querySelector(".more");
     if (more) this.append(more);
-    showRelativeTimes(this);
+    enhance(this);
   }
 
   #cursors() {
@@ -99,7 +99,7 @@ export class EndlessList extends HTMLElement {
       (item) => !known.has(/** @type {HTMLElement} */ (item).dataset.cursor),
     );
     super.prepend(...fresh);
-    showRelativeTimes(this);
+    enhance(this);
   }
 
   /** Keep the list and the place in it for Back and reload. */

@@ -1,6 +1,7 @@
 // Search as one types: the results of the page for what is typed so far take the place of these.
 
 import { counted } from "./api.js";
+import { enhance } from "./enhance.js";
 
 const PAUSE = 250; // milliseconds after the last key
 
@@ -38,6 +39,7 @@ class SearchBox extends HTMLElement {
       if (asked !== this.#asked) return;
       const found = page.getElementById("results");
       if (found) results.replaceChildren(...document.importNode(found, true).childNodes);
+      enhance(results);
       history.replaceState(null, "", address);
       this.#announce(results, q);
     } catch {
