@@ -32,7 +32,9 @@ PAGE_SIZE = 20
 
 FLOOR, COMPOSE, PICTURE, MIX = "floor", "compose", "picture", "mix"
 HOME, ACCOUNT, NOTIFICATIONS = "home", "account", "notifications"
+HOME_HTML = "home-html"
 _MISS = "-miss"
+HOME_HTML_MISS = HOME_HTML + _MISS
 HOME_MISS, ACCOUNT_MISS, NOTIFICATIONS_MISS = HOME + _MISS, ACCOUNT + _MISS, NOTIFICATIONS + _MISS
 LIKE, COMMENT, FOLLOW, SEARCH, THREAD = "like", "comment", "follow", "search", "thread"
 CHECKOUT, BARE_WORKFLOW = "checkout", "bare workflow"
@@ -41,6 +43,8 @@ SCENARIOS = {
     FLOOR: "an empty route: gateway, two sidecars, feed",
     HOME: f"home timeline, {PAGE_SIZE} posts, by people who come back to it",
     HOME_MISS: "the same posts, of which no page is kept",
+    HOME_HTML: "the home page as HTML, by people who come back to it",
+    HOME_HTML_MISS: "the same posts as HTML, of which no page is kept",
     ACCOUNT: "somebody's posts, by people who come back to them",
     ACCOUNT_MISS: "the same posts, of which no page is kept",
     NOTIFICATIONS: f"notifications, {PAGE_SIZE} at most, by people who come back to them",
@@ -55,7 +59,7 @@ SCENARIOS = {
     THREAD: "the context of a post with 500 comments",
     CHECKOUT: "an order, and a bare workflow beside it",
 }
-OWN_SCENARIOS = frozenset({FLOOR, CHECKOUT})
+OWN_SCENARIOS = frozenset({FLOOR, CHECKOUT, HOME_HTML, HOME_HTML_MISS})
 """Scenarios that are not of the client API, so that no other server has them."""
 
 WRITE_SCENARIOS = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
@@ -135,7 +139,12 @@ class ScenarioRequests:
     def _page(self, kind: str) -> PreparedRequest:
         if kind not in self._pages:
             page, is_missed = kind.removesuffix(_MISS), kind.endswith(_MISS)
-            create = {HOME: self._home, ACCOUNT: self._account, NOTIFICATIONS: self._notifications}
+            create = {
+                HOME: self._home,
+                HOME_HTML: self._home_html,
+                ACCOUNT: self._account,
+                NOTIFICATIONS: self._notifications,
+            }
             window = f"limit={PAGE_SIZE}" + (f"&max_id={self._data.newest}" if is_missed else "")
             self._pages[kind] = [create[page](person, window) for person in self._people]
         return self._random.choice(self._pages[kind])
@@ -144,6 +153,11 @@ class ScenarioRequests:
         check = IsPage(min(PAGE_SIZE, self._data.home_rows[person]))
         path = f"/api/v1/timelines/home?{window}"
         return self._builder.get(path, check, self._data.tokens[person])
+
+    def _home_html(self, person: int, window: str) -> PreparedRequest:
+        check = ContainsAtLeast(b"<post-card", min(PAGE_SIZE, self._data.home_rows[person]))
+        cookie = {"cookie": f"session={self._data.tokens[person]}"}
+        return self._builder.get(f"/?{window}", check, headers=cookie)
 
     def _account(self, person: int, window: str) -> PreparedRequest:
         check = IsPage(min(PAGE_SIZE, self._data.author_rows[person]))

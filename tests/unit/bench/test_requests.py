@@ -23,6 +23,7 @@ from bench.scenarios import (
     FLOOR,
     FOLLOW,
     HOME,
+    HOME_HTML_MISS,
     HOME_MISS,
     LIKE,
     MIX,
@@ -98,7 +99,7 @@ def test_people_come_back_to_the_same_pages() -> None:
         assert len({requests.draw(kind)().payload for _ in range(50)}) == 2
 
 
-@pytest.mark.parametrize("kind", [HOME_MISS, ACCOUNT_MISS, NOTIFICATIONS_MISS])
+@pytest.mark.parametrize("kind", [HOME_MISS, HOME_HTML_MISS, ACCOUNT_MISS, NOTIFICATIONS_MISS])
 def test_a_missed_page_is_the_first_one_asked_for_as_a_later_one(kind: str) -> None:
     assert b"max_id=999999999999999999 " in line(social().draw(kind)())
     assert b"max_id" not in line(social().draw(kind.removesuffix("-miss"))())

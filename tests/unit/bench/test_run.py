@@ -18,7 +18,9 @@ from bench.scaling_groups import AGE, FOLLOWEES, FOLLOWERS
 from bench.scenarios import FLOOR, SCENARIOS
 from tests.unit.bench.fake_server import FakeClientApi, serving, ulid_id
 
-KINDS = [kind for kind in SCENARIOS if kind not in ("checkout", "picture")]
+KINDS = [
+    kind for kind in SCENARIOS if kind not in ("checkout", "picture", "home-html", "home-html-miss")
+]
 
 
 @pytest.fixture(autouse=True)
