@@ -18,6 +18,7 @@ from services.gateway.application.ready_pages import ReadyPages
 from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
+from services.gateway.middleware.compression import CompressionMiddleware
 from services.gateway.middleware.cors import CorsMiddleware
 from services.gateway.middleware.normalization import NormalizationMiddleware
 from services.gateway.middleware.rate_limit import RateLimitMiddleware
@@ -88,6 +89,7 @@ def _add_middleware(
     app.add_middleware(CorsMiddleware)
     over_tls = settings.public_url.startswith("https://")
     app.add_middleware(SecurityHeadersMiddleware, over_tls=over_tls)
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(NormalizationMiddleware)
 
 

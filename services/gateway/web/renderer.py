@@ -47,6 +47,7 @@ class PageRenderer:
             "public_url": public_url,
             "t": self.texts,
             "file": self.files.address,
+            "modules": self.files.modules("app.js"),
         }
 
     def render(

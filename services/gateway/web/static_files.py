@@ -6,6 +6,7 @@ They are served below an address that changes with their content, so browsers ke
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,8 @@ FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 _FILES = Path(__file__).parent / "static"
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
+
+_IMPORT = re.compile(r"""^(?:import|export) [^"]*"\./([\w-]+\.js)";""", re.MULTILINE)
 
 
 class StaticFiles:
@@ -44,6 +47,19 @@ class StaticFiles:
         """The address of a file. Raises `KeyError` if it does not exist."""
         self._files[name]
         return f"/static/{self.version}/{name}"
+
+    def modules(self, name: str) -> list[str]:
+        """The addresses of all modules that a module loads: browsers ask for them at once."""
+        found: dict[str, None] = {}
+
+        def visit(each: str) -> None:
+            for other in _IMPORT.findall(self._files[each][0].decode()):
+                if other not in found:
+                    found[other] = None
+                    visit(other)
+
+        visit(name)
+        return [self.address(each) for each in found]
 
     def response(self, version: str, name: str) -> Response:
         """A file, also under the version of an older page. Raises `NotFound`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from xml.etree import ElementTree
@@ -75,3 +76,20 @@ async def test_a_fault_of_ours_is_a_page_to_browsers(deployment: GatewayDeployme
     assert page.status == 503
     assert "Something went wrong" in page.text
     assert page.headers["content-type"].startswith("text/html")
+
+
+async def test_pages_are_compressed_for_browsers_that_accept_it(
+    deployment: GatewayDeployment,
+) -> None:
+    plain = await deployment.ask("GET", "/login")
+    assert "content-encoding" not in plain.headers
+    headers = {"accept-encoding": "br, gzip"}
+    packed = await deployment.ask("GET", "/login", headers=headers)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["content-length"] == str(len(packed.body))
+    assert "Accept-Encoding" in packed.headers["vary"]
+    assert gzip.decompress(packed.body).decode() == plain.text
+    entity = await deployment.ask("GET", "/api/v1/instance", headers=headers)
+    assert "content-encoding" not in entity.headers
+    led = await deployment.ask("GET", "/users/ada", headers=headers)
+    assert (led.status, led.body) == (302, b"")

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tools.web import npm
+
 _REPO = Path(__file__).parents[3]
 _CONFIG = _REPO / "tools/web"
 _STATIC = _REPO / "services/gateway/web/static"
-_CACHE = Path.home() / ".cache/microgram"
 _MAX_HOME_BYTES = 40 * 1024
 _IMPORT = re.compile(r"""^(?:import|export) [^"]*"\./([\w-]+\.js)";""", re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
 def compiler() -> Path:
-    """TypeScript's compiler of the locked version, installed once per user and version."""
-    npm = shutil.which("npm")
-    if npm is None:
+    """TypeScript's compiler of the locked version."""
+    if not npm.can_install():
         pytest.skip("Node is not installed: the types of scripts are not checked without npm")
-    lock = (_CONFIG / "package-lock.json").read_bytes()
-    folder = _CACHE / f"web-checks-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not (folder / "node_modules/.bin/tsc").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(_CONFIG / name, folder)
-        command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    return folder / "node_modules/.bin/tsc"
+    return npm.install(_CONFIG, "tsc")
 
 
 def test_the_types_of_all_scripts_are_right(compiler: Path) -> None:

@@ -3,7 +3,13 @@
 
 const DIGITS =
   "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
-const SIZE = 32; // pixels of the drawing, which the style sheet stretches
+const SIZE = 16; // pixels of the drawing, which the style sheet stretches
+const MAX_WAVES = 9; // in one direction
+
+/** The cosines of each wave at each pixel: the page opens sooner if they are not computed again. */
+const WAVES = Array.from({ length: MAX_WAVES }, (_, wave) =>
+  Array.from({ length: SIZE }, (_, at) => Math.cos((Math.PI * at * wave) / SIZE)),
+);
 
 /** @param {string} text */
 const decode83 = (text) => [...text].reduce((sum, digit) => sum * 83 + DIGITS.indexOf(digit), 0);
@@ -43,16 +49,21 @@ export function pixels(hash) {
     colors.push(digits.map((digit) => signedSquare(digit, scale)));
   }
   const image = new ImageData(SIZE, SIZE);
-  for (let y = 0; y < SIZE; y++) {
-    for (let x = 0; x < SIZE; x++) {
-      const sum = [0, 0, 0];
-      for (const [n, color] of colors.entries()) {
-        const weight =
-          Math.cos((Math.PI * x * (n % columns)) / SIZE) *
-          Math.cos((Math.PI * y * Math.floor(n / columns)) / SIZE);
-        for (let part = 0; part < 3; part++) sum[part] += color[part] * weight;
+  for (let y = 0, at = 0; y < SIZE; y++) {
+    for (let x = 0; x < SIZE; x++, at += 4) {
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let n = 0; n < colors.length; n++) {
+        const weight = WAVES[n % columns][x] * WAVES[Math.floor(n / columns)][y];
+        red += colors[n][0] * weight;
+        green += colors[n][1] * weight;
+        blue += colors[n][2] * weight;
       }
-      image.data.set([...sum.map(srgb), 255], 4 * (y * SIZE + x));
+      image.data[at] = srgb(red);
+      image.data[at + 1] = srgb(green);
+      image.data[at + 2] = srgb(blue);
+      image.data[at + 3] = 255;
     }
   }
   return image;

@@ -1,0 +1,1 @@
+"""Checks of the web app by programs of Node."""
