@@ -63,10 +63,15 @@ def send(person: BrowserUser) -> None:
     person.page.get_by_role("button", name="Post", exact=True).click()
 
 
+def posted(person: BrowserUser) -> None:
+    """Wait until the page of the new post is open."""
+    person.page.wait_for_url(re.compile(rf"/@{person.username}/\d+$"))
+
+
 def sent(person: BrowserUser) -> None:
     """Post, and come to the page of the post."""
     send(person)
-    person.page.wait_for_url(re.compile(rf"/@{person.username}/\d+$"))
+    posted(person)
 
 
 def log_out(person: BrowserUser) -> None:
@@ -92,7 +97,7 @@ def test_an_upload_shows_its_progress_and_can_be_canceled(ada: BrowserUser) -> N
     network.send("Network.emulateNetworkConditions", slow)
     choose(ada, picture(size=1200, noise=True))
     progress = rows(ada).get_by_role("progressbar", name="Upload")
-    ada.page.wait_for_function("0 < document.querySelector('progress').value")
+    expect(progress).not_to_have_js_property("value", 0)
     assert progress.evaluate("bar => bar.value") < 1
     rows(ada).get_by_role("button", name="Cancel").click()
     expect(rows(ada)).to_contain_text("The upload is canceled.")
@@ -127,8 +132,34 @@ def test_a_lost_connection_costs_nothing(ada: BrowserUser) -> None:
     send(ada)
     ada.see("No connection. What you typed is kept.")
     ada.context.set_offline(False)
-    sent(ada)
+    posted(ada)  # by itself
     assert len(statuses(ada)) == 1
+
+
+def test_a_failing_service_costs_nothing(ada: BrowserUser) -> None:
+    ada.expects("503")
+    ada.page.goto("/new")
+    write(ada, "Low tide")
+    failure = {"status": 503, "json": {"error": "A part of this server is not responding."}}
+    ada.page.route("**/api/v1/statuses", lambda route: route.fulfill(**failure))
+    send(ada)
+    ada.see("A part of this server is not responding. It is tried again by itself.")
+    ada.page.unroute("**/api/v1/statuses")
+    posted(ada)
+    assert len(statuses(ada)) == 1
+
+
+def test_a_session_that_ended_costs_nothing(ada: BrowserUser) -> None:
+    ada.expects("401")
+    ada.page.goto("/new")
+    write(ada, "Low tide")
+    kept(ada)
+    ada.context.clear_cookies()
+    send(ada)
+    ada.page.wait_for_url("**/login?next=%2Fnew")
+    ada.log_in(ada.username)
+    expect(ada.page.get_by_label("Caption")).to_have_value("Low tide")
+    sent(ada)
 
 
 def test_a_lost_answer_makes_one_post(ada: BrowserUser) -> None:
@@ -144,7 +175,7 @@ def test_a_lost_answer_makes_one_post(ada: BrowserUser) -> None:
     send(ada)
     ada.see("No connection. What you typed is kept.")
     ada.page.unroute("**/api/v1/statuses")
-    sent(ada)
+    posted(ada)
     assert len(statuses(ada)) == 1
 
 
@@ -152,7 +183,7 @@ def test_two_clicks_make_one_post(ada: BrowserUser) -> None:
     ada.page.goto("/new")
     write(ada, "Low tide")
     ada.page.get_by_role("button", name="Post", exact=True).dblclick()
-    ada.page.wait_for_url(re.compile(rf"/@{ada.username}/\d+$"))
+    posted(ada)
     assert len(statuses(ada)) == 1
 
 
@@ -279,7 +310,7 @@ def test_all_of_it_works_by_keyboard(ada: BrowserUser, ben: BrowserUser) -> None
     page.keyboard.press("Enter")
     expect(caption).to_have_value(f"With @{ben.username} ")
     page.keyboard.press("Control+Enter")
-    page.wait_for_url(re.compile(rf"/@{ada.username}/\d+$"))
+    posted(ada)
     post = shown(ada)
     assert [one["username"] for one in post["mentions"]] == [ben.username]
     assert post["media_attachments"][0]["description"] == "Coral"

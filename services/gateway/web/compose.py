@@ -42,9 +42,10 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         action = body.string("action")
         if draft.has_faults:
             return await form.show(viewer, draft, status=422, error=pages.texts("compose.faults"))
-        if action == "products":
-            found = await form.find_products(viewer, body.string("q").strip()[:200])
-            return await form.show(viewer, draft, query=body.string("q"), found=found)
+        query = body.string("q").strip()[:200]
+        if action == "products" or (action == "upload" and query):  # by the Enter key
+            found = await form.find_products(viewer, query)
+            return await form.show(viewer, draft, query=query, found=found)
         if action == "upload":
             return await form.show(viewer, draft)
         return await form.post(viewer, draft)

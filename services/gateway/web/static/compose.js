@@ -11,6 +11,8 @@ import { takeFiles } from "./take-files.js";
 import texts from "./texts.js";
 
 const SAVE_AFTER = 400; // milliseconds without a key
+const SEND_AGAIN_AFTER = 5000; // milliseconds; by itself, while the connection or the server fails
+const MAX_SENDS = 24;
 
 export class ComposeForm extends HTMLElement {
   /** The idempotency key: however often it is sent, it makes one post. @type {string} */
@@ -20,6 +22,9 @@ export class ComposeForm extends HTMLElement {
   /** Whether the draft is kept; not where an older one is kept that this would replace. */
   #isKept = true;
   #timer = 0;
+  /** The next attempt to post, where one failed. */
+  #again = 0;
+  #sends = 0;
   /** Tells the other tabs of a user what was posted. */
   #tabs = new BroadcastChannel("drafts");
 
@@ -61,17 +66,23 @@ export class ComposeForm extends HTMLElement {
   // ── the draft ─────────────────────────────────────────────────────────────────────────────
 
   async #begin() {
-    const isFilled = this.pictures.length > 0 || this.#field("text").value !== "";
     try {
       const stored = await loadDraft(viewer);
+      const isFilled = this.pictures.length > 0 || this.#field("text").value !== "";
       if (stored && !isFilled) this.#restore(stored.draft, stored.files);
       else if (stored) this.#isKept = false;
-      else if (isFilled) this.#edited();
+      else if (isFilled) this.#keepRedraft();
     } catch {
       this.#isKept = false; // a private window, perhaps
     }
     this.#update();
     this.dataset.ready = "";
+  }
+
+  /** A form that the server filled in is a draft at once, and no reload sends its request again. */
+  #keepRedraft() {
+    this.#edited();
+    history.replaceState(null, "", "/new");
   }
 
   /** @returns {import("./drafts.js").Draft} */
@@ -125,6 +136,8 @@ export class ComposeForm extends HTMLElement {
 
   #edited() {
     this.#isEdited = true;
+    this.#sends = 0;
+    clearTimeout(this.#again); // who goes on writing posts it when it is done
     this.#say("[data-state]", "");
     this.#update();
     clearTimeout(this.#timer);
@@ -132,8 +145,9 @@ export class ComposeForm extends HTMLElement {
   }
 
   async #save() {
-    if (!this.#isKept || !this.#isEdited || this.#isSending) return;
+    if (!this.#isEdited || this.#isSending) return;
     clearTimeout(this.#timer);
+    if (!this.#isKept) return this.#say("[data-state]", texts["draft_not_kept"]);
     try {
       await saveDraft(viewer, this.#draft);
       this.#say("[data-state]", texts["draft_kept"]);
@@ -157,6 +171,7 @@ export class ComposeForm extends HTMLElement {
 
   async #forget() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     if (this.#isKept) await discardDraft(viewer).catch(() => undefined);
     this.#isKept = false;
   }
@@ -247,6 +262,7 @@ export class ComposeForm extends HTMLElement {
   /** Post, once all pictures are uploaded. */
   async send() {
     if (this.#isSending) return;
+    clearTimeout(this.#again);
     this.#setSending(true);
     try {
       const status = await this.#post();
@@ -286,9 +302,15 @@ export class ComposeForm extends HTMLElement {
 
   /** @param {Error} error */
   #notPosted(error) {
-    const isPostedBefore = error instanceof ApiError && error.body?.details?.post;
+    const { status, body } = error instanceof ApiError ? error : { status: 400, body: null };
+    const isPostedBefore = Boolean(body?.details?.post);
     if (isPostedBefore) this.#key = crypto.randomUUID();
-    this.#say("[data-error]", isPostedBefore ? texts["posted_before"] : error.message);
+    let message = isPostedBefore ? texts["posted_before"] : error.message;
+    if ((status === 0 || status >= 500) && this.#sends++ < MAX_SENDS) {
+      message += ` ${texts["sending_again"]}`;
+      this.#again = setTimeout(() => this.send(), SEND_AGAIN_AFTER);
+    }
+    this.#say("[data-error]", message);
     this.querySelector("[data-error]")?.scrollIntoView({ block: "center" });
   }
 
@@ -297,7 +319,7 @@ export class ComposeForm extends HTMLElement {
     this.#isSending = isSending;
     const button = /** @type {HTMLElement} */ (this.querySelector("[data-send]"));
     button.setAttribute("aria-disabled", String(isSending)); // it keeps the focus
-    if (isSending) this.#say("[data-error]", "");
+    if (isSending && !this.#sends) this.#say("[data-error]", "");
     this.#say("[data-state]", isSending ? texts["sending"] : "");
   }
 

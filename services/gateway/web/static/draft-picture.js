@@ -165,7 +165,11 @@ export class DraftPicture extends HTMLElement {
     const isAborted = error.name === "AbortError";
     const status = error instanceof ApiError ? error.status : 0;
     const isRefused = status >= 400 && status < 500 && status !== 429;
-    this.fault = isAborted ? texts["upload_canceled"] : error.message;
+    this.fault = isAborted
+      ? texts["upload_canceled"]
+      : status === 429
+        ? texts["too_many_uploads"]
+        : error.message;
     this.#show(isRefused ? "done" : "failed");
     if (isRefused) this.file = null;
     this.classList.toggle("refused", isRefused && !this.description);
