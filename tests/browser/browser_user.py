@@ -79,10 +79,11 @@ class BrowserUser:
         """Make a post by the API."""
         return self.api("POST", "/api/v1/statuses", {"status": text, **fields})
 
-    def follow(self, other: BrowserUser) -> None:
-        """Follow somebody by the API."""
+    def follow(self, other: BrowserUser) -> str:
+        """Follow somebody by the API. Gives their id."""
         found = self.api("GET", f"/api/v1/accounts/lookup?acct={other.username}")
         self.api("POST", f"/api/v1/accounts/{found['id']}/follow")
+        return str(found["id"])
 
     def see(self, *texts: str) -> None:
         """Wait until the page shows some texts."""

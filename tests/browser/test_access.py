@@ -11,8 +11,12 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from tests.browser.browser_user import BrowserUser
 
 WIDTHS = (320, 768, 1280)
-PUBLIC = ("/", "/explore", "/login", "/auth/sign_up", "/nowhere")
+PUBLIC = ("/", "/explore", "/login", "/auth/sign_up", "/auth/archive", "/auth/delete", "/nowhere")
 PRIVATE = ("/", "/explore", "/explore?q=a", "/notifications", "/messages")
+SETTINGS = (
+    *("", "/profile", "/privacy", "/account", "/sessions", "/blocks", "/mutes"),
+    *("/follow-requests", "/notifications", "/archive", "/appearance"),
+)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 _BEYOND = """width => [...document.querySelectorAll("body *")]
@@ -57,4 +61,29 @@ def test_pages_for_users(open_browser: Callable[..., BrowserUser], theme: Theme)
     ada.see_after_reload(["Low tide"])
     paths = (*PRIVATE, f"/@{ben.username}", f"/@{ben.username}/{post['id']}", "/tags/sea")
     faults = [fault for path in paths for fault in check(ada, path)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_settings_and_relationships(open_browser: Callable[..., BrowserUser], theme: Theme) -> None:
+    ada = open_browser(color_scheme=theme).sign_up("ada")
+    ben = open_browser().sign_up("ben")
+    cleo = open_browser().sign_up("cleo")
+    ben.follow(ada)
+    ada.api("PATCH", "/api/v1/accounts/update_credentials", {"locked": True})
+    cleo.follow(ada)
+    id = ada.follow(ben)
+    ada.api("POST", f"/api/v1/accounts/{id}/mute")
+    ada.page.goto("/settings/follow-requests")
+    ada.see_after_reload([f"@{cleo.username}"])
+    paths = (
+        *(f"/settings{page}" for page in SETTINGS),
+        *(f"/@{ben.username}{page}" for page in ("", "/followers", "/following")),
+        *(f"/report?account={id}", f"/report/sent?account={id}", "/auth/delete"),
+    )
+    faults = [fault for path in paths for fault in check(ada, path)]
+    ada.api("POST", f"/api/v1/accounts/{id}/block")
+    faults += [
+        fault for path in ("/settings/blocks", f"/@{ben.username}") for fault in check(ada, path)
+    ]
     assert not faults, "\n".join(faults)
