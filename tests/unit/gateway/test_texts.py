@@ -19,6 +19,10 @@ _PREFIX = re.compile(r"""(?:\bt\(|\btexts\()f?["']([\w-]+(?:\.[\w-]+)*\.)(?:["']
 _SCRIPT_LITERAL = re.compile(r"""(?:texts\[|counted\()\s*["']([\w.-]+)["']""")
 
 
+def _read(path: Path) -> str:
+    return path.read_text().replace("\n", " ")
+
+
 def used_keys() -> set[str]:
     found = _LITERAL.findall(_TEMPLATES + _MODULES)
     return {key for key in found if "." in key and not key.endswith(".")}
@@ -26,6 +30,17 @@ def used_keys() -> set[str]:
 
 def test_every_text_of_a_template_exists() -> None:
     assert not {key for key in used_keys() if key not in Texts().keys}
+
+
+def test_templates_have_no_texts_of_their_own() -> None:
+    """Between tags, and in attributes that people read, there is only what the catalogue gives."""
+    left = set()
+    for path in _WEB.glob("templates/**/*.html"):
+        html = re.sub(r"{#.*?#}|{{.*?}}|{% block kind %}.*?{% endblock %}|{%.*?%}", "", _read(path))
+        read = re.findall(r'(?:title|alt|aria-label|placeholder)="([^"]*)"', html)
+        text = re.sub(r"<[^>]*>|&\w+;", " ", html)
+        left |= {(path.name, word) for word in re.findall(r"[A-Za-z]{2,}", " ".join([*read, text]))}
+    assert {word for _, word in left} <= {"ALT", "UTC"}, left
 
 
 def test_every_text_of_a_script_exists() -> None:
