@@ -31,6 +31,8 @@ CARDS = (
 )
 """The cards of the built-in test provider that the form offers."""
 
+_FIELDS = ("key", "expected_total", "currency", "card")
+
 STEPS = ("reserve", "authorize", "confirm", "capture")
 
 
@@ -78,7 +80,6 @@ class _CheckoutPage:
         *,
         status: int = 200,
         message: str = "",
-        key: str = "",
         card: str = "",
         order: Order | None = None,
     ) -> Response:
@@ -92,7 +93,7 @@ class _CheckoutPage:
             shop=await shop_or_none(self._gateway, cart.shop, viewer),
             cards=CARDS,
             steps=STEPS,
-            key=key or token_urlsafe(),
+            key=token_urlsafe(),
             card=card,
             message=message,
             order=order.id if order else "",
@@ -101,20 +102,19 @@ class _CheckoutPage:
     async def asked_again(self, viewer: Caller, fault: FormFault, body: RequestParams) -> Response:
         """The page with current prices and the reason why nothing was ordered.
 
-        Where it is not known whether the order was placed, the form keeps its key.
+        Where it is not known whether the order was placed, the same form to be sent again, without
+        a look at the cart: it may be ordered already.
         """
-        texts, is_unknown = self._pages.texts, fault.status >= 500
-        message = fault.message
-        if is_unknown:
-            message = texts("checkout.unknown")
-        elif f"checkout.fault.{fault.code}" in texts.keys:
-            message = texts(f"checkout.fault.{fault.code}")
+        if fault.status >= 500:
+            given = {name: body.string(name)[:200] for name in _FIELDS}
+            return self._pages.render(
+                "checkout_again", viewer=viewer, status=fault.status, given=given
+            )
+        texts, key = self._pages.texts, f"checkout.fault.{fault.code}"
+        is_known = key in texts.keys
+        message = texts(f"checkout.fault.{fault.code}") if is_known else fault.message
         return await self.show(
-            viewer,
-            status=fault.status,
-            message=message,
-            key=body.string("key")[:200] if is_unknown else "",
-            card=body.string("card"),
+            viewer, status=fault.status, message=message, card=body.string("card")
         )
 
     async def unpaid(self, viewer: Caller, order: Order, body: RequestParams) -> Response:

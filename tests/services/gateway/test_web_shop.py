@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from services.chassis.errors import OutcomeUnknown
+from services.chassis.security.caller import Caller
+from services.clients.orders import OrdersClient
+from services.contracts.orders import NewCheckout, Order
 from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, hidden
 from tests.services.gateway.test_shop import SHOP, ask, sold
@@ -211,6 +215,58 @@ async def test_a_declined_payment_leads_back_to_the_cart_as_it_was(
     paid = await bob.send("/checkout", **hidden(again.text), card="tok_ok")
     assert paid.status == 303
     assert len(await orders_of(bob)) == 2
+
+
+async def test_two_clicks_with_a_declined_card_put_the_items_back_once(
+    mug: dict[str, Any], bob: FormBrowser
+) -> None:
+    await add(bob, mug)
+    form = {**hidden((await bob.get("/checkout")).text), "card": "tok_declined"}
+    both = await asyncio.gather(bob.send("/checkout", **form), bob.send("/checkout", **form))
+    assert [answer.status for answer in both] == [422, 422]
+    assert len(await orders_of(bob)) == 1
+    assert "Total 48.00 EUR" in words((await bob.get("/cart")).text)
+
+
+@pytest.mark.parametrize("is_placed", [False, True])
+async def test_a_form_whose_answer_is_lost_can_be_sent_again(
+    mug: dict[str, Any], bob: FormBrowser, monkeypatch: pytest.MonkeyPatch, is_placed: bool
+) -> None:
+    await add(bob, mug)
+    form = {**hidden((await bob.get("/checkout")).text), "card": "tok_ok"}
+    with monkeypatch.context() as patched:
+        patched.setattr(OrdersClient, "checkout", lost_answer(is_placed))
+        lost = await bob.send("/checkout", **form)
+    assert lost.status == 503
+    assert "that cannot make a second order" in lost.text
+    assert len(await orders_of(bob)) == is_placed
+    again = await bob.send("/checkout", **hidden(lost.text))
+    assert again.status == 303, words(again.text)
+    assert len(await orders_of(bob)) == 1
+
+
+def lost_answer(is_placed: bool) -> Any:
+    """A call of the checkout whose answer is lost, before or after its effect."""
+    checkout = OrdersClient.checkout
+
+    async def lost(self: OrdersClient, new: NewCheckout, caller: Caller) -> Order:
+        if is_placed:
+            await checkout(self, new, caller)
+        raise OutcomeUnknown("no answer")
+
+    return lost
+
+
+async def test_an_order_whose_outcome_cannot_be_asked_for_is_shown(
+    mug: dict[str, Any], bob: FormBrowser
+) -> None:
+    await add(bob, mug)
+    form = {**hidden((await bob.get("/checkout")).text), "card": "tok_ok"}
+    bob.deployment.gateway.sidecar.faults.fail("invoke", about="orders/orders/", times=9)
+    led = await bob.send("/checkout", **form)
+    assert led.status == 303
+    (order,) = await orders_of(bob)
+    assert led.headers["location"] == f"/orders/{order['id']}"
 
 
 async def test_an_order_that_is_not_final_is_shown_as_such_and_can_be_cancelled(
