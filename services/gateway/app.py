@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from services.chassis.consuming.events import Event
+from services.chassis.http.responses import ErrorRenderer
 from services.chassis.service import Service
 from services.clients.base import Invoker
 from services.contracts import events
@@ -54,16 +55,17 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     hub = _stream(service, settings, gateway)
     _invalidate(service, gateway.ready_pages)
     pages = PageRenderer(settings.microgram_title, settings.public_url)
+    render = pages.html_errors(error_response)
     app = service.create_app(
         *rest_routers(gateway, hub),
         graphql.create_router(graphql.GraphqlEndpoint(gateway, hub)),
         *page_routers(gateway, pages),
-        render=pages.html_errors(error_response),
+        render=render,
         title=f"{settings.microgram_title} gateway",
         public=True,
     )
     app.version = VERSION
-    _add_middleware(app, service, settings, limiters)
+    _add_middleware(app, service, settings, limiters, render)
     # The innermost one: behind the rate limit, and with the request's id in its responses.
     app.user_middleware.append(
         Middleware(
@@ -74,13 +76,18 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
 
 
 def _add_middleware(
-    app: FastAPI, service: Service, settings: GatewaySettings, limiters: Mapping[str, RateLimiter]
+    app: FastAPI,
+    service: Service,
+    settings: GatewaySettings,
+    limiters: Mapping[str, RateLimiter],
+    render: ErrorRenderer,
 ) -> None:
     """Add the middleware of public requests. What is added last is the outermost."""
     app.add_middleware(
         RateLimitMiddleware,
         limiters=limiters,
         token_verifier=service.token_verifier,
+        render=render,
         app_token=settings.app_api_token.get_secret_value(),
     )
     app.add_middleware(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from PIL import Image
 from playwright.sync_api import FilePayload, expect
 
 from tests.browser.browser_user import BrowserUser
+from tests.browser.test_access import RULES
 from tests.system.users import PASSWORD
 
 NEW_PASSWORD = "difference engine"
@@ -78,6 +80,9 @@ def test_a_picture_is_cropped_by_keyboard(ada: BrowserUser) -> None:
     page.keyboard.press("End")
     expect(slider).to_have_value("1")
     page.get_by_label("Header picture", exact=True).set_input_files([halves()])
+    expect(page.get_by_role("img", name="Part of the picture")).to_have_count(2)
+    found = Axe().run(page, options=RULES)
+    assert not found.violations_count, found.generate_report()
     page.get_by_role("button", name="Save").click()
     ada.see("Saved.")
     assert colours(ada, "avatar") == ["blue", "blue"]

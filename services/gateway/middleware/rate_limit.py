@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.chassis import telemetry
 from services.chassis.errors import RateLimited, ServiceError
-from services.chassis.http.responses import OrjsonResponse
+from services.chassis.http.responses import ErrorRenderer, OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import error_response
@@ -62,7 +62,7 @@ class RateLimitMiddleware:
     """Counts each request, and rejects those above a limit.
 
     Requests with the app token of the gateway's own sidecar come from the operator or the sidecar:
-    they are not limited.
+    they are not limited. `render` makes the response to a request that is rejected.
     """
 
     def __init__(
@@ -70,11 +70,13 @@ class RateLimitMiddleware:
         app: ASGIApp,
         limiters: Mapping[str, RateLimiter],
         token_verifier: TokenVerifier,
+        render: ErrorRenderer = error_response,
         app_token: str = "",
     ) -> None:
         self._app = app
         self._limiters = limiters
         self._token_verifier = token_verifier
+        self._render = render
         self._app_token = app_token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,13 +86,32 @@ class RateLimitMiddleware:
         limiter, key = await self._limiter_and_key(scope)
         status = limiter.hit(key)
         if status.is_exceeded:
-            await _reject(scope, send, status)
+            await self._reject(scope, send, status)
             return
         charged = self._limiters["media"] if scope["path"] == NEW_POST else limiter
         if scope["path"] in (GRAPHQL, NEW_POST):
             charge = {CHARGE_KEY: charger(charged, key)}
             scope = {**scope, "state": {**scope.get("state", {}), **charge}}
         await self._app(scope, receive, with_headers(send, status.headers()))
+
+    async def _reject(self, scope: Scope, send: Send, status: RateLimitStatus) -> None:
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        trace = telemetry.start_trace({"x-request-id": given})
+        wait = max(1, round(status.reset - time.time()))
+        rejection = (
+            OrjsonResponse(_GRAPHQL_RATE_LIMITED)
+            if scope["path"] == GRAPHQL
+            else self._render(HTTPConnection(scope), _RATE_LIMITED)
+        )
+        headers = [
+            *status.headers(),
+            *(pair for pair in rejection.raw_headers if pair[0] != b"content-length"),
+            (b"retry-after", b"%d" % wait),
+            (b"x-request-id", trace.request_id.encode()),
+        ]
+        if scope["type"] == "websocket":
+            send = as_websocket_denial(send)
+        await send_response(send, 429, headers, bytes(rejection.body))
 
     def _is_limited(self, scope: Scope) -> bool:
         if scope["type"] == "lifespan" or scope["path"].startswith(_UNLIMITED_PATHS):
@@ -133,23 +154,3 @@ def _address_key(address: str) -> str:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
         return str(IPv6Address(int(parsed) >> 64 << 64))
     return str(parsed)
-
-
-async def _reject(scope: Scope, send: Send, status: RateLimitStatus) -> None:
-    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    trace = telemetry.start_trace({"x-request-id": given})
-    wait = max(1, round(status.reset - time.time()))
-    rejection = (
-        OrjsonResponse(_GRAPHQL_RATE_LIMITED)
-        if scope["path"] == GRAPHQL
-        else error_response(HTTPConnection(scope), _RATE_LIMITED)
-    )
-    headers = [
-        *status.headers(),
-        (b"content-type", rejection.headers["content-type"].encode()),
-        (b"retry-after", b"%d" % wait),
-        (b"x-request-id", trace.request_id.encode()),
-    ]
-    if scope["type"] == "websocket":
-        send = as_websocket_denial(send)
-    await send_response(send, 429, headers, bytes(rejection.body))

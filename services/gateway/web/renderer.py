@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthenticated
+from services.chassis.errors import Forbidden, NotFound, RateLimited, ServiceError, Unauthenticated
 from services.chassis.http.responses import ErrorRenderer
 from services.chassis.security.caller import Caller
 from services.gateway.application.failures import log_failure
@@ -90,7 +90,9 @@ class PageRenderer:
             if is_page and asked.startswith("text/html"):
                 if failure.status == 404:
                     return self.error_page(NotFound(self.texts("error.404.text")))
-                if failure.status == 429 or failure.status >= 500:
+                if failure.status == 429:
+                    return self.error_page(RateLimited(self.texts("error.429.text")))
+                if failure.status >= 500:
                     return self.error_page(failure)
             return render(connection, failure)
 

@@ -14,6 +14,7 @@ from tests.services.gateway.deployment import (
     PASSWORD,
     VERIFIER,
     GatewayDeployment,
+    deploy,
     has_only_own_scripts,
     hidden,
 )
@@ -244,3 +245,17 @@ async def test_default_pictures_and_the_style_are_served(deployment: GatewayDepl
     assert (older.status, "immutable" in older.headers["cache-control"]) == (200, False)
     assert (await deployment.ask("GET", "/favicon.ico")).status == 200
     assert (await deployment.ask("GET", "/static/app.py")).status == 404
+
+
+async def test_who_asks_too_often_sees_a_page() -> None:
+    async with deploy(microgram_limit_logins=1) as deployment:
+        form = {"login": "nobody", "password": "wrong password"}
+        html = {"accept": "text/html"}
+        for status in (422, 429):
+            page = await deployment.ask("POST", "/login", form=form, headers=html)
+            assert page.status == status
+        assert "<h1>Too many requests</h1>" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert int(page.headers["retry-after"]) > 0
+        refused = await deployment.ask("POST", "/login", form=form)
+        assert (refused.status, refused.json()) == (429, {"error": "Too many requests"})
