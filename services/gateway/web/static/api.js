@@ -13,7 +13,7 @@ export class ApiError extends Error {
 }
 
 /**
- * Call the API. Gives the parsed body.
+ * Call the API for something that the person did. Gives the parsed body.
  * Throws `ApiError`; its status is 0 where there is no connection.
  * Where the session has ended, the browser goes to the login page and comes back.
  *
@@ -24,22 +24,39 @@ export class ApiError extends Error {
  * @returns {Promise<any>}
  */
 export async function api(method, path, body, headers = {}) {
+  try {
+    return await request(method, path, body, headers);
+  } catch (error) {
+    if (/** @type {ApiError} */ (error).status === 401) logIn();
+    throw error;
+  }
+}
+
+/**
+ * The same for what the page does by itself: it never leaves the page.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {object | FormData} [body]
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>}
+ */
+export async function request(method, path, body, headers = {}) {
   /** @type {RequestInit} */
-  const request = { method, headers: { accept: "application/json", ...headers } };
-  if (body instanceof FormData) request.body = body;
+  const options = { method, headers: { accept: "application/json", ...headers } };
+  if (body instanceof FormData) options.body = body;
   else if (body) {
-    request.body = JSON.stringify(body);
-    request.headers = { ...request.headers, "content-type": "application/json" };
+    options.body = JSON.stringify(body);
+    options.headers = { ...options.headers, "content-type": "application/json" };
   }
   let response;
   try {
-    response = await fetch(path, request);
+    response = await fetch(path, options);
   } catch {
     throw new ApiError(0, texts["offline"], null);
   }
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;
-  if (response.status === 401) logIn();
   throw new ApiError(response.status, answer?.error || answer?.detail || texts["failed"], answer);
 }
 

@@ -5,6 +5,7 @@ import "./photo-carousel.js";
 import "./endless-list.js";
 import "./follow-button.js";
 import "./live.js";
+import "./neighbours.js";
 import "./shortcuts.js";
 import { toast } from "./api.js";
 import texts from "./texts.js";

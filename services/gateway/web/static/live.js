@@ -1,6 +1,6 @@
 // What happens meanwhile: new posts on the home page, deleted posts, unread notifications.
 
-import { api, counted, toast, viewer } from "./api.js";
+import { request, counted, toast, viewer } from "./api.js";
 import { EndlessList, listAt } from "./endless-list.js";
 import texts from "./texts.js";
 
@@ -38,7 +38,7 @@ class Live {
     const newest = /** @type {HTMLElement | null} */ (home.querySelector("[data-cursor]"));
     if (!newest) return;
     const since = `since_id=${newest.dataset.cursor}&limit=${MAX_COUNT}`;
-    const posts = await api("GET", `/api/v1/timelines/home?${since}`).catch(() => []);
+    const posts = await request("GET", `/api/v1/timelines/home?${since}`).catch(() => []);
     for (const post of posts) this.#posted(post);
   }
 
@@ -85,7 +85,7 @@ class Live {
   }
 
   async countUnread() {
-    const answer = await api("GET", "/api/v1/notifications/unread_count").catch(() => null);
+    const answer = await request("GET", "/api/v1/notifications/unread_count").catch(() => null);
     if (answer) this.showUnread(answer.count);
   }
 
@@ -110,12 +110,12 @@ async function markRead() {
   const form = document.querySelector("form[data-mark-read=notifications]");
   if (form instanceof HTMLFormElement) {
     const newest = new FormData(form).get("newest");
-    await api("POST", "/api/v1/markers", { notifications: { last_read_id: newest } });
+    await request("POST", "/api/v1/markers", { notifications: { last_read_id: newest } });
     form.remove();
   }
   const talk = document.querySelector("[data-mark-read=conversation]");
   if (talk instanceof HTMLElement) {
-    await api("POST", `/api/v1/conversations/${talk.dataset.conversation}/read`);
+    await request("POST", `/api/v1/conversations/${talk.dataset.conversation}/read`);
   }
 }
 

@@ -1,6 +1,6 @@
 // The text of a post: how long it is, and completion of @names and #hashtags.
 
-import { api } from "./api.js";
+import { request } from "./api.js";
 import { Completion } from "./completion.js";
 import texts from "./texts.js";
 
@@ -77,7 +77,7 @@ export class PostText extends HTMLElement {
 /** @param {string} word @returns {Promise<import("./completion.js").Choice[]>} */
 async function people(word) {
   const query = new URLSearchParams({ q: word, limit: String(SUGGESTIONS) });
-  const found = await api("GET", `/api/v1/accounts/search?${query}`);
+  const found = await request("GET", `/api/v1/accounts/search?${query}`);
   return found.map((/** @type {any} */ account) => ({
     label: account.display_name || account.username,
     detail: `@${account.acct}`,
@@ -90,7 +90,7 @@ async function people(word) {
 /** @param {string} word @returns {Promise<import("./completion.js").Choice[]>} */
 async function hashtags(word) {
   const query = new URLSearchParams({ q: `#${word}`, type: "hashtags", limit: String(SUGGESTIONS) });
-  const found = await api("GET", `/api/v2/search?${query}`);
+  const found = await request("GET", `/api/v2/search?${query}`);
   return found.hashtags.map((/** @type {any} */ tag) => ({
     label: `#${tag.name}`,
     value: `#${tag.name}`,
