@@ -12,7 +12,7 @@ from tests.browser.browser_user import BrowserUser
 
 WIDTHS = (320, 768, 1280)
 PUBLIC = ("/", "/explore", "/login", "/auth/sign_up", "/auth/archive", "/auth/delete", "/nowhere")
-PRIVATE = ("/", "/explore", "/explore?q=a", "/notifications", "/messages")
+PRIVATE = ("/", "/explore", "/explore?q=a", "/notifications", "/messages", "/new")
 SETTINGS = (
     *("", "/profile", "/privacy", "/account", "/sessions", "/blocks", "/mutes"),
     *("/follow-requests", "/notifications", "/archive", "/appearance"),
@@ -59,7 +59,9 @@ def test_pages_for_users(open_browser: Callable[..., BrowserUser], theme: Theme)
     ben.post(f"@{ada.username} A secret", visibility="direct")
     ada.page.goto("/")
     ada.see_after_reload(["Low tide"])
-    paths = (*PRIVATE, f"/@{ben.username}", f"/@{ben.username}/{post['id']}", "/tags/sea")
+    own = ada.post("High tide")["id"]
+    forms = (f"/posts/{own}/edit", f"/posts/{own}/delete", f"/@{ada.username}/{own}/history")
+    paths = (*PRIVATE, *forms, f"/@{ben.username}", f"/@{ben.username}/{post['id']}", "/tags/sea")
     faults = [fault for path in paths for fault in check(ada, path)]
     assert not faults, "\n".join(faults)
 
