@@ -9,10 +9,13 @@ from urllib.parse import quote
 from fastapi import Response
 from starlette.requests import HTTPConnection
 
-from services.chassis.errors import ServiceError
+from services.chassis.errors import RateLimited, ServiceError
 from services.chassis.http.responses import OrjsonResponse
 
 PROBLEM_JSON = "application/problem+json"
+
+TOO_MANY_REQUESTS = RateLimited("Too many requests")
+"""The error of a request above the rate limit, in the words of the client API."""
 
 _SHOP_PREFIX = "/api/shop/"
 _SERVER_ERROR = "A part of this server is not responding. Please try again in a moment."

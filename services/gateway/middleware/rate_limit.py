@@ -12,11 +12,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.chassis import telemetry
-from services.chassis.errors import RateLimited, ServiceError
+from services.chassis.errors import ServiceError
 from services.chassis.http.responses import ErrorRenderer, OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
-from services.gateway.http.errors import error_response
+from services.gateway.http.errors import TOO_MANY_REQUESTS, error_response
 from services.gateway.http.paths import ACCOUNT_SETTINGS, GRAPHQL, NEW_POST, REPORT
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger
@@ -52,7 +52,6 @@ _LIMITER_BY_PATH = {
 """POST requests with a limit of their own."""
 
 _USER_LIMITERS = ("users", "media", "reports")
-_RATE_LIMITED = RateLimited("Too many requests")
 _GRAPHQL_RATE_LIMITED = {
     "errors": [{"message": "Too many requests", "extensions": {"code": "RATE_LIMITED"}}]
 }
@@ -101,7 +100,7 @@ class RateLimitMiddleware:
         rejection = (
             OrjsonResponse(_GRAPHQL_RATE_LIMITED)
             if scope["path"] == GRAPHQL
-            else self._render(HTTPConnection(scope), _RATE_LIMITED)
+            else self._render(HTTPConnection(scope), TOO_MANY_REQUESTS)
         )
         headers = [
             *status.headers(),

@@ -17,7 +17,7 @@ from services.chassis.errors import Forbidden, NotFound, RateLimited, ServiceErr
 from services.chassis.http.responses import ErrorRenderer
 from services.chassis.security.caller import Caller
 from services.gateway.application.failures import log_failure
-from services.gateway.http.errors import public_message, public_status
+from services.gateway.http.errors import TOO_MANY_REQUESTS, public_message, public_status
 from services.gateway.http.origin import Origin, origin_of
 from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
@@ -90,9 +90,9 @@ class PageRenderer:
             if is_page and asked.startswith("text/html"):
                 if failure.status == 404:
                     return self.error_page(NotFound(self.texts("error.404.text")))
-                if failure.status == 429:
+                if failure is TOO_MANY_REQUESTS:
                     return self.error_page(RateLimited(self.texts("error.429.text")))
-                if failure.status >= 500:
+                if failure.status == 429 or failure.status >= 500:
                     return self.error_page(failure)
             return render(connection, failure)
 

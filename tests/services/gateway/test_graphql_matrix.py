@@ -143,7 +143,7 @@ BESIDE = {
     "Notification": "id type createdAt person post orderId what",
     "PostNews": "event id post",
     "Cart": "lines gone total revision shop seller",
-    "Line": "productId variantId title name quantity price available picture product",
+    "Line": "productId variantId title name quantity price addedPrice available picture product",
     "Order": "id lines total state reason paid history createdAt buyer seller shop",
     "Shop": "id name description currency archived createdAt editedAt version url owner",
     "Product": "id title description variants archived createdAt editedAt version url pictures "

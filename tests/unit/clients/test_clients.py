@@ -67,10 +67,8 @@ WITHOUT_A_METHOD = {
     ("auth", "post", "/roles"): "operators make admins with it",
     ("catalog", "get", "/reservations/{order}"): "operators and tests",
     ("orders", "post", "/rebuilds"): "operators rebuild the read models with it",
-    ("payments", "get", "/balances"): "operators and tests audit with it",
     ("payments", "get", "/ledger"): "operators and tests audit with it",
     ("payments", "get", "/ledger/balances"): "operators and tests audit with it",
-    ("payments", "get", "/statements/{account}/{currency}"): "operators and tests audit with it",
 }
 
 SHAPED_BY_THE_CLIENT = {
