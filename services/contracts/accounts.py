@@ -130,13 +130,8 @@ class EditedProfileField(Model):
     value: str = Field(max_length=4_000)
 
 
-class EditedProfile(Model):
-    """Changes of the caller's profile. A field that is missing or null stays unchanged.
-
-    These bounds only limit the size of requests. The users service validates each field.
-    """
-
-    model_config = examples({"display_name": "Anna B.", "locked": True})
+class ProfileValues(Model):
+    """Values of a profile, as typed. These bounds only limit the size of requests."""
 
     display_name: str | None = Field(default=None, max_length=1_000)
     note: str | None = Field(default=None, max_length=10_000)
@@ -149,6 +144,20 @@ class EditedProfile(Model):
     default_visibility: str | None = Field(default=None, max_length=20)
     default_sensitive: bool | None = None
     default_language: str | None = Field(default=None, max_length=100)
+
+
+class EditedProfile(ProfileValues):
+    """Changes of the caller's profile. A field that is missing or null stays unchanged.
+
+    The users service validates each field. With `expected`, nothing changes unless these values are
+    still the present ones.
+    """
+
+    model_config = examples(
+        {"display_name": "Anna B.", "locked": True, "expected": {"display_name": "Anna"}}
+    )
+
+    expected: ProfileValues | None = None
 
 
 class UsernameLookup(Model):

@@ -123,8 +123,8 @@ class EditedProfileFieldJson(TypedDict):
     value: str
 
 
-class EditedProfileJson(TypedDict, total=False):
-    """The parts of a profile that change; parts that are left out stay as they are."""
+class ProfileValuesJson(TypedDict, total=False):
+    """Values of a profile."""
 
     display_name: str
     note: str
@@ -137,3 +137,12 @@ class EditedProfileJson(TypedDict, total=False):
     default_visibility: str
     default_sensitive: bool
     default_language: str
+
+
+class EditedProfileJson(ProfileValuesJson, total=False):
+    """The parts of a profile that change; parts that are left out stay as they are.
+
+    Nothing changes unless the `expected` values are the present ones.
+    """
+
+    expected: ProfileValuesJson

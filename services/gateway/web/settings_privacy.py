@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 from fastapi import APIRouter, Request, Response
 
-from services.chassis.errors import ServiceError, Unauthenticated
+from services.chassis.errors import PreconditionFailed, ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
-from services.clients.json_types.accounts import EditedProfileJson
+from services.clients.json_types.accounts import EditedProfileJson, ProfileValuesJson
 from services.contracts.accounts import OwnAccount, Profile
 from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
@@ -87,8 +87,8 @@ class PrivacyForm:
             language=language_code(form.string("language")) or "",
         )
 
-    def changes(self) -> EditedProfileJson:
-        """The edit that saves them."""
+    def values(self) -> ProfileValuesJson:
+        """The fields as the users service takes them."""
         return {
             "locked": self.locked,
             "discoverable": self.discoverable,
@@ -122,6 +122,10 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             saved=saved,
         )
 
+    def outdated(viewer: Caller, own: OwnAccount, typed: PrivacyForm) -> Response:
+        error = pages.texts("settings.changed_elsewhere")
+        return show(viewer, own, typed, status=409, error=error)
+
     @router.get(_PATH)
     async def ask(viewer: SignedIn, saved: Saved = "") -> Response:
         """The form with what is saved."""
@@ -130,18 +134,20 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
     @router.post(_PATH)
     async def save(request: Request, viewer: SignedIn) -> Response:
-        """Save the settings. Of two windows that send at the same moment, the last one wins."""
+        """Save the settings, or show the form again."""
         body = await read_params(request)
         typed = PrivacyForm.of_form(body)
         own = await own_account(gateway, viewer)
         before = PrivacyForm.of_profile(own.profile)
         if typed != before and body.string("seen") != fingerprint(asdict(before)):
-            error = pages.texts("settings.changed_elsewhere")
-            return show(viewer, own, typed, status=409, error=error)
+            return outdated(viewer, own, typed)
+        changes: EditedProfileJson = {**typed.values(), "expected": before.values()}
         try:
-            await gateway.services.users.update_profile(typed.changes(), viewer)
+            await gateway.services.users.update_profile(changes, viewer)
         except Unauthenticated:
             raise
+        except PreconditionFailed:  # another window was faster
+            return outdated(viewer, await own_account(gateway, viewer), typed)
         except ServiceError as failure:
             log_failure(failure)
             status = public_status(failure.status)

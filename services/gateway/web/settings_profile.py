@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
 
-from services.chassis.errors import ServiceError, Unauthenticated
+from services.chassis.errors import PreconditionFailed, ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
-from services.clients.json_types.accounts import EditedProfileJson
+from services.clients.json_types.accounts import EditedProfileJson, ProfileValuesJson
 from services.contracts import limits
 from services.contracts.accounts import OwnAccount, Profile
 from services.gateway.application.failures import log_failure
@@ -68,8 +68,8 @@ class ProfileForm:
             if length > limit
         }
 
-    def changes(self) -> EditedProfileJson:
-        """The edit that saves these texts."""
+    def values(self) -> ProfileValuesJson:
+        """The texts as the users service takes them."""
         return {
             "display_name": self.display_name,
             "note": self.note,
@@ -102,7 +102,7 @@ class _ProfilePage:
         """Save the profile, or show the form again.
 
         Pictures are saved in any case, since browsers forget the files of a form that is shown
-        again. Of two windows that send at the same moment, the last one wins.
+        again.
         """
         async with params_with_files(request, files=2, truncate=True) as body:
             typed = ProfileForm.of_form(body)
@@ -110,9 +110,10 @@ class _ProfilePage:
             before = ProfileForm.of_profile(own.profile)
             is_outdated = typed != before and body.string("seen") != fingerprint(asdict(before))
             faults = typed.faults(self._pages.texts)
-            changes, wrong_pictures = await self._pictures(viewer, body)
+            pictures, wrong_pictures = await self._pictures(viewer, body)
+        changes = pictures
         if not (faults or is_outdated):
-            changes |= typed.changes()
+            changes = {**pictures, **typed.values(), "expected": before.values()}
         faults |= wrong_pictures
         try:
             if changes:
@@ -120,6 +121,9 @@ class _ProfilePage:
                 own = OwnAccount.model_validate(row)
         except Unauthenticated:
             raise
+        except PreconditionFailed:  # another window was faster
+            row = await self._gateway.services.users.update_profile(pictures, viewer)
+            is_outdated, own = True, OwnAccount.model_validate(row)
         except ServiceError as failure:
             log_failure(failure)
             error, status = public_message(failure), public_status(failure.status)

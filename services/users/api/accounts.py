@@ -10,7 +10,14 @@ from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.contracts.accounts import Account, EditedProfile, Id, OwnAccount, UsernameLookup
+from services.contracts.accounts import (
+    Account,
+    EditedProfile,
+    Id,
+    OwnAccount,
+    ProfileValues,
+    UsernameLookup,
+)
 from services.users.api.parameters import (
     MAX_IDS,
     OptionalReader,
@@ -25,7 +32,7 @@ from services.users.domain.profiles import UserProfileField
 
 _ACCOUNT = responses(Account, "The account.", 401, 403, 404)
 _OWN = responses(OwnAccount, "The caller's account.", 401, 403, 404)
-_EDITED = responses(OwnAccount, "The edited account.", 401, 403, 404, 422)
+_EDITED = responses(OwnAccount, "The edited account.", 401, 403, 404, 412, 422)
 _ACCOUNTS = responses(dict[Id, Account], "The accounts that exist, by what was given.", 422)
 _FOUND = responses(list[Account], "The accounts, best first.", 401, 403)
 
@@ -45,7 +52,8 @@ def create_router(profiles: ProfileService) -> APIRouter:
     async def edit_profile(caller: Writer, edited: EditedProfile) -> OrjsonResponse:
         """Edit the caller's profile."""
         edit = _profile_edit(edited)
-        return OrjsonResponse(await profiles.edit(caller.user_id, caller.username, edit))
+        expected = _profile_edit(edited.expected or ProfileValues())
+        return OrjsonResponse(await profiles.edit(caller.user_id, caller.username, edit, expected))
 
     @router.get("/accounts", responses=_ACCOUNTS)
     async def list_accounts(ids: QueryIds, _: OptionalReader) -> OrjsonResponse:
@@ -75,7 +83,7 @@ def create_router(profiles: ProfileService) -> APIRouter:
     return router
 
 
-def _profile_edit(edited: EditedProfile) -> ProfileEdit:
+def _profile_edit(edited: ProfileValues) -> ProfileEdit:
     given = {name: getattr(edited, name) for name in ProfileEdit.__slots__ if name != "fields"}
     fields = edited.fields
     rows = None if fields is None else tuple(UserProfileField(f.name, f.value) for f in fields)

@@ -12,7 +12,12 @@ from services.users.application.name_index import NameIndex
 from services.users.application.profile_bootstrap import ProfileBootstrap
 from services.users.domain.account_view import AccountView
 from services.users.domain.name_index import NameQuery, matches_query
-from services.users.domain.profile_edits import ProfileEdit, apply_edit, mentioned_usernames
+from services.users.domain.profile_edits import (
+    ProfileEdit,
+    apply_edit,
+    check_expected,
+    mentioned_usernames,
+)
 from services.users.domain.profiles import ProfileMention, UserProfile, account_not_found
 from services.users.repository import Repository
 
@@ -49,14 +54,19 @@ class ProfileService:
             raise account_not_found()
         return views[id].account() | {"follow_requests": requests.total}
 
-    async def edit(self, id: str, username: str, edit: ProfileEdit) -> Account:
-        """Edit the caller's profile. Costs one `lookup` more if the edit mentions users."""
+    async def edit(
+        self, id: str, username: str, edit: ProfileEdit, expected: ProfileEdit
+    ) -> Account:
+        """Edit the caller's profile. Costs one `lookup` more if the edit mentions users.
+
+        Raises `PreconditionFailed` if a value is another than expected.
+        """
         mentioned = await self._mentioned(edit)
         try:
-            await self._apply_edit(id, edit, mentioned)
+            await self._apply_edit(id, edit, expected, mentioned)
         except _ProfileMissing:
             await self._create_missing(id, username)
-            await self._apply_edit(id, edit, mentioned)
+            await self._apply_edit(id, edit, expected, mentioned)
         return await self.own_account(id, username)
 
     async def account(self, id: str) -> Account:
@@ -128,13 +138,18 @@ class ProfileService:
         return {name: ProfileMention(one.id, one.username) for name, one in profiles.items()}
 
     async def _apply_edit(
-        self, id: str, edit: ProfileEdit, users: dict[str, ProfileMention]
+        self,
+        id: str,
+        edit: ProfileEdit,
+        expected: ProfileEdit,
+        users: dict[str, ProfileMention],
     ) -> None:
         def decide(profile: UserProfile | None) -> UserProfile:
             if profile is None:
                 raise _ProfileMissing
             if profile.deleted:
                 raise account_not_found()
+            check_expected(profile, expected)
             return apply_edit(profile, edit, self._host, users)
 
         await self._repository.users.update(id, decide)

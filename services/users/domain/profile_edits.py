@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.errors import Invalid
+from services.chassis.errors import Invalid, PreconditionFailed
 from services.contracts import limits
 from services.shared.languages import language_code
 from services.shared.text import count, entities, graphemes, names_in
@@ -55,6 +55,14 @@ def apply_edit(
     known = {one.username.lower(): one for one in profile.mentions} | dict(users or {})
     named = _usernames_in((new.note, *(field.value for field in new.fields)), host)
     return replace(new, mentions=tuple(known[name] for name in named if name in known))
+
+
+def check_expected(profile: UserProfile, expected: ProfileEdit) -> None:
+    """Raise `PreconditionFailed` if a value of the profile is another than the expected one."""
+    for name in ProfileEdit.__slots__:
+        value = getattr(expected, name)
+        if value is not None and value != getattr(profile, name):
+            raise PreconditionFailed("The profile was changed in the meantime.")
 
 
 def mentioned_usernames(edit: ProfileEdit, host: str) -> tuple[str, ...]:

@@ -62,6 +62,14 @@ async def save_profile(
     )
 
 
+async def sent(
+    browser: FormBrowser, page: str, form: dict[str, str], files: dict[str, bytes] | None = None
+) -> Any:
+    """Send the form of a page."""
+    content = {"form": form} if page == "privacy" else multipart(form, files or {})
+    return await browser.api("POST", f"/settings/{page}", **content)
+
+
 # ── all pages ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -151,6 +159,39 @@ async def test_a_profile_that_another_window_changed_is_not_overwritten_unasked(
     form["seen"] = seen(asked.text)
     assert (await ada.api("POST", "/settings/profile", **multipart(form, {}))).status == 303
     assert (await profile(ada))["display_name"] == "Ada 3"
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "change"),
+    [
+        ("profile", {"display_name": "Ada 3"}, {"display_name": "Ada 2"}),
+        ("privacy", {"visibility": "private"}, {"locked": True}),
+    ],
+)
+async def test_of_two_windows_that_send_at_once_one_is_asked(
+    ada: FormBrowser,
+    monkeypatch: pytest.MonkeyPatch,
+    page: str,
+    form: dict[str, str],
+    change: dict[str, Any],
+) -> None:
+    save = UsersClient.update_profile
+
+    async def second(self: UsersClient, changes: Any, caller: Any) -> Any:
+        """The save of the other window arrives between the check and the write."""
+        monkeypatch.setattr(UsersClient, "update_profile", save)
+        await save(self, change, caller)  # type: ignore[arg-type]
+        return await save(self, changes, caller)
+
+    shown = await ada.get(f"/settings/{page}")
+    monkeypatch.setattr(UsersClient, "update_profile", second)
+    files = {"avatar": PICTURE_BYTES} if page == "profile" else {}
+    asked = await sent(ada, page, {"seen": seen(shown.text)} | form, files)
+    assert (asked.status, "another window" in asked.text) == (409, True)
+    me = await profile(ada)
+    assert all(me[name] == value for name, value in change.items())
+    assert ("/media/" in me["avatar"]) == (page == "profile"), "files are not lost"
+    assert (await sent(ada, page, {"seen": seen(asked.text)} | form)).status == 303
 
 
 async def test_the_same_form_sent_twice_is_no_conflict(ada: FormBrowser) -> None:

@@ -76,6 +76,20 @@ async def test_single_fields_of_a_profile_can_be_edited(users: UsersDeployment) 
     assert (await anna.get("/accounts/me"))["profile"]["display_name"] == "Anna B."
 
 
+async def test_an_edit_may_name_the_values_that_it_expects(users: UsersDeployment) -> None:
+    (anna,) = await users.new_users("anna")
+    rows = [{"name": "Home", "value": "here"}]
+    await anna.ask("PATCH", "/accounts/me", json={"note": "one", "fields": rows})
+    for expected, status in (
+        ({"note": "other"}, 412),
+        ({"note": "one", "fields": []}, 412),
+        ({"note": "one", "fields": rows, "locked": False}, 200),
+    ):
+        body = {"note": "two", "expected": expected}
+        assert (await anna.ask("PATCH", "/accounts/me", json=body)).status == status
+    assert (await anna.get("/accounts/me"))["profile"]["note"] == "two"
+
+
 async def test_a_profile_lists_the_users_that_it_mentions(users: UsersDeployment) -> None:
     anna, ben, cleo = await users.new_users("anna", "Ben", "cleo")
 

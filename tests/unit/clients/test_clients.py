@@ -127,11 +127,14 @@ def test_a_route_has_a_method_or_a_reason_to_have_none(app: str) -> None:
     assert routes - used == without
 
 
+EDITED_PROFILE = {"EditedProfileJson", "EditedProfileFieldJson", "ProfileValuesJson"}
+
+
 @pytest.mark.parametrize("module", [accounts, notifications, posts], ids=lambda m: m.__name__)
 def test_a_json_type_has_the_fields_of_its_contract(module: ModuleType) -> None:
     models = _contract_models()
     named = {name: kind for name, kind in vars(module).items() if is_typeddict(kind)}
-    for name in named.keys() - {"EditedProfileJson", "EditedProfileFieldJson"}:
+    for name in named.keys() - EDITED_PROFILE:
         model = models[name.removesuffix("Json")]
         expected = get_type_hints(model, include_extras=True)
         actual = get_type_hints(named[name], include_extras=True)
@@ -141,8 +144,10 @@ def test_a_json_type_has_the_fields_of_its_contract(module: ModuleType) -> None:
 
 
 def test_an_edited_profile_has_the_fields_of_its_contract() -> None:
-    schema = document_of("users")["components"]["schemas"]["EditedProfile"]
-    assert get_type_hints(accounts.EditedProfileJson).keys() == schema["properties"].keys()
+    schemas = document_of("users")["components"]["schemas"]
+    for kind in (accounts.EditedProfileJson, accounts.ProfileValuesJson):
+        schema = schemas[kind.__name__.removesuffix("Json")]
+        assert get_type_hints(kind).keys() == schema["properties"].keys()
 
 
 @pytest.mark.parametrize("app", sorted({sent.app for sent in SENT} - {"gateway"}))
