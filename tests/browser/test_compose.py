@@ -299,7 +299,7 @@ def test_all_of_it_works_by_keyboard(ada: BrowserUser, ben: BrowserUser) -> None
     up.focus()
     page.keyboard.press("Enter")
     expect(rows(ada).nth(0).get_by_role("button", name="Move up")).to_be_focused()
-    expect(page.locator("[data-spoken]")).to_have_text("Picture 1 of 2")
+    expect(page.locator("#spoken")).to_have_text("Picture 1 of 2")
     caption = page.get_by_label("Caption")
     caption.focus()
     caption.press_sequentially(f"With @{ben.username}")

@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from services.chassis.errors import ServiceError, TooLarge
+from services.chassis.errors import ServiceError, TooLarge, from_status
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -45,13 +46,19 @@ def check_content_length(request: Request, bound: int) -> None:
 
 
 async def bounded_chunks(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
-    """The chunks of a body. Raises `TooLarge` at the first one above the bound."""
+    """The chunks of a body. Raises `TooLarge` at the first one above the bound.
+
+    Raises 400 if the client goes away before the end, as people do who cancel an upload.
+    """
     taken = 0
-    async for chunk in request.stream():
-        taken += len(chunk)
-        if taken > bound:
-            raise too_large(bound)
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            taken += len(chunk)
+            if taken > bound:
+                raise too_large(bound)
+            yield chunk
+    except ClientDisconnect as gone:
+        raise from_status(400, "The request was not sent completely.") from gone
 
 
 def too_large(bound: int) -> ServiceError:

@@ -173,6 +173,19 @@ async def test_too_large_bodies_are_rejected_without_content_length() -> None:
         await read(content["data"], content["headers"]["content-type"], files=1)
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/json"])
+async def test_a_client_that_goes_away_is_no_error_of_ours(kind: str) -> None:
+    headers = [(b"content-type", kind.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ServiceError) as refused:
+        await read_params(Request(scope, receive), 1)
+    assert refused.value.status == 400
+
+
 async def test_unexpected_files_are_rejected() -> None:
     content = multipart({}, {"file": b"x"})
     with pytest.raises(ServiceError) as refused:

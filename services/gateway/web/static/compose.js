@@ -1,12 +1,11 @@
 // The form of a new post: pictures are uploaded while one writes, and nothing that was typed is lost.
 
-import { api, ApiError, counted, toast, viewer } from "./api.js";
+import { api, ApiError, counted, viewer } from "./api.js";
 import { ask } from "./confirm.js";
-import { DraftPicture } from "./draft-picture.js";
-import { discardDraft, loadDraft, removeFile, saveDraft, saveFile } from "./drafts.js";
+import { discardDraft, loadDraft, saveDraft } from "./drafts.js";
+import { PictureList } from "./picture-list.js";
 import "./post-text.js";
 import { ProductPicker } from "./product-picker.js";
-import { reorderable } from "./reorder.js";
 import { takeFiles } from "./take-files.js";
 import texts from "./texts.js";
 
@@ -30,7 +29,6 @@ export class ComposeForm extends HTMLElement {
 
   connectedCallback() {
     this.form = /** @type {HTMLFormElement} */ (this.querySelector("form"));
-    this.list = /** @type {HTMLElement} */ (this.querySelector("[data-list]"));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.send();
@@ -38,13 +36,10 @@ export class ComposeForm extends HTMLElement {
     this.form.addEventListener("input", () => this.#edited());
     this.form.addEventListener("change", () => this.#edited());
     this.addEventListener("picture-changed", () => this.#edited());
-    this.addEventListener("picture-removed", (event) => this.#removed(event));
     this.addEventListener("keydown", (event) => this.#keys(event));
     this.querySelector("[data-discard]")?.addEventListener("click", (event) => this.#discard(event));
-    reorderable(this.list, (row, place) => this.#moved(place));
     const picker = /** @type {HTMLInputElement} */ (this.querySelector("#picker"));
-    takeFiles(this, picker, (files) => this.#add(files));
-    addEventListener("online", () => this.#resume());
+    takeFiles(this, picker, (files) => this.#pictures.add(files));
     addEventListener("visibilitychange", () => document.hidden && this.#save());
     this.#tabs.addEventListener("message", (event) => this.#postedElsewhere(event.data));
     this.#begin();
@@ -55,8 +50,8 @@ export class ComposeForm extends HTMLElement {
     return /** @type {HTMLInputElement} */ (this.form?.elements.namedItem(name));
   }
 
-  get pictures() {
-    return /** @type {DraftPicture[]} */ ([...(this.list?.children || [])]);
+  get #pictures() {
+    return /** @type {PictureList} */ (this.querySelector("picture-list"));
   }
 
   get #products() {
@@ -68,15 +63,23 @@ export class ComposeForm extends HTMLElement {
   async #begin() {
     try {
       const stored = await loadDraft(viewer);
-      const isFilled = this.pictures.length > 0 || this.#field("text").value !== "";
-      if (stored && !isFilled) this.#restore(stored.draft, stored.files);
-      else if (stored) this.#isKept = false;
-      else if (isFilled) this.#keepRedraft();
+      if (stored && this.#isEmpty) this.#restore(stored.draft, stored.files);
+      else if (stored) this.#keep(false);
+      else if (!this.#isEmpty) this.#keepRedraft();
     } catch {
-      this.#isKept = false; // a private window, perhaps
+      this.#keep(false); // a private window, perhaps
     }
     this.#update();
     this.dataset.ready = "";
+  }
+
+  get #isEmpty() {
+    return !this.#pictures.pictures.length && !this.#field("text").value;
+  }
+
+  /** @param {boolean} isKept */
+  #keep(isKept) {
+    this.#isKept = this.#pictures.isKept = isKept;
   }
 
   /** A form that the server filled in is a draft at once, and no reload sends its request again. */
@@ -95,7 +98,7 @@ export class ComposeForm extends HTMLElement {
       visibility: this.#field("visibility").value,
       replyTo: this.#field("in_reply_to_id").value,
       products: this.#products.products,
-      pictures: this.pictures.filter(isKept).map((picture) => picture.draft),
+      pictures: this.#pictures.drafts,
     };
   }
 
@@ -108,30 +111,10 @@ export class ComposeForm extends HTMLElement {
     this.#field("visibility").value = draft.visibility;
     this.#field("in_reply_to_id").value = draft.replyTo;
     for (const product of draft.products) this.#products.add(product);
-    for (const one of draft.pictures) {
-      const picture = this.#row();
-      picture.draft = one;
-      picture.file = files.get(one.key) || null;
-      this.#resumePicture(picture);
-    }
+    this.#pictures.restore(draft.pictures, files);
     this.#say("[data-restored]", texts["draft_restored"]);
     this.#field("text").dispatchEvent(new Event("input", { bubbles: true }));
     this.#isEdited = false;
-  }
-
-  /** Show a picture of a kept draft; upload it again if the server has forgotten it. */
-  async #resumePicture(/** @type {DraftPicture} */ picture) {
-    if (picture.file) picture.preview(URL.createObjectURL(picture.file), "");
-    if (!picture.pictureId) return picture.start();
-    try {
-      const known = await api("GET", `/api/v1/media/${picture.pictureId}`);
-      if (!picture.file) picture.preview(known.preview_url, "");
-    } catch (error) {
-      if (/** @type {ApiError} */ (error).status !== 404) return;
-      picture.dataset.id = "";
-      if (picture.file) picture.start();
-      else picture.fault = texts["picture_lost"];
-    }
   }
 
   #edited() {
@@ -159,12 +142,11 @@ export class ComposeForm extends HTMLElement {
   /** @param {Event} event */
   async #discard(event) {
     event.preventDefault();
-    const isEmpty = !this.pictures.length && !this.#field("text").value;
     const choices = /** @type {[string, string][]} */ ([
       ["discard", texts["discard"]],
       ["", texts["cancel"]],
     ]);
-    if (!isEmpty && !(await ask(texts["discard_title"], texts["discard_text"], choices))) return;
+    if (!this.#isEmpty && !(await ask(texts["discard_title"], texts["discard_text"], choices))) return;
     await this.#forget();
     location.replace("/new");
   }
@@ -173,7 +155,7 @@ export class ComposeForm extends HTMLElement {
     clearTimeout(this.#timer);
     clearTimeout(this.#again);
     if (this.#isKept) await discardDraft(viewer).catch(() => undefined);
-    this.#isKept = false;
+    this.#keep(false);
   }
 
   /** @param {string} key of a draft that was posted in another tab */
@@ -183,71 +165,10 @@ export class ComposeForm extends HTMLElement {
     else this.#key = crypto.randomUUID();
   }
 
-  // ── pictures ──────────────────────────────────────────────────────────────────────────────
-
-  /** @param {File[]} chosen */
-  #add(chosen) {
-    const room = Number(this.dataset.pictures) - this.pictures.length;
-    if (chosen.length > room) toast(counted("too_many_pictures", Number(this.dataset.pictures)));
-    for (const file of chosen.slice(0, Math.max(0, room))) this.#addFile(file);
-    this.#edited();
-  }
-
-  /** @param {File} file */
-  #addFile(file) {
-    const picture = this.#row();
-    picture.preview(URL.createObjectURL(file), file.name);
-    picture.fault = this.#faultOf(file);
-    picture.classList.toggle("refused", picture.fault !== "");
-    if (picture.fault) return;
-    picture.file = file;
-    if (this.#isKept) saveFile(viewer, picture.key, file).catch(() => this.#say("[data-state]", texts["draft_not_kept"]));
-    picture.start();
-  }
-
-  /** @param {File} file */
-  #faultOf(file) {
-    const most = Number(this.dataset.bytes);
-    if (file.type && !file.type.startsWith("image/")) return `${file.name}: ${texts["no_picture"]}`;
-    const mib = String(most >> 20);
-    if (file.size > most) return `${file.name}: ${texts["too_large"].replace("{mib}", mib)}`;
-    return "";
-  }
-
-  #row() {
-    const template = /** @type {HTMLTemplateElement} */ (this.querySelector("template[data-picture]"));
-    const copy = /** @type {DocumentFragment} */ (document.importNode(template.content, true));
-    const picture = /** @type {DraftPicture} */ (copy.querySelector("draft-picture"));
-    this.list?.append(picture);
-    return picture;
-  }
-
-  /** @param {Event} event */
-  #removed(event) {
-    const picture = /** @type {DraftPicture} */ (event.target);
-    const next = picture.nextElementSibling || picture.previousElementSibling;
-    const focus = next?.querySelector("[data-do=remove]") || this.querySelector("#picker");
-    picture.remove();
-    /** @type {HTMLElement} */ (focus).focus();
-    removeFile(viewer, picture.key).catch(() => undefined);
-    this.#edited();
-  }
-
-  /** @param {number} place */
-  #moved(place) {
-    const said = texts["picture_moved"].replace("{place}", String(place));
-    this.#say("[data-spoken]", said.replace("{count}", String(this.pictures.length)));
-    this.#edited();
-  }
-
-  #resume() {
-    for (const picture of this.pictures) if (picture.fault) picture.start();
-  }
-
   /** Show what follows from the pictures: whether there is room, and what has no description. */
   #update() {
-    this.classList.toggle("full", this.pictures.length >= Number(this.dataset.pictures));
-    const bare = this.pictures.filter((picture) => !picture.description).length;
+    const { pictures, most, bare } = this.#pictures;
+    this.classList.toggle("full", pictures.length >= most);
     this.#say("[data-nudge]", bare ? counted("no_descriptions", bare) : "");
   }
 
@@ -266,27 +187,26 @@ export class ComposeForm extends HTMLElement {
     this.#setSending(true);
     try {
       const status = await this.#post();
-      if (!status) return;
+      if (!status) return this.#setSending(false);
       await this.#forget();
       this.#tabs.postMessage(this.#key);
       location.assign(new URL(status.url).pathname);
     } catch (error) {
-      this.#notPosted(/** @type {Error} */ (error));
-    } finally {
       this.#setSending(false);
+      this.#notPosted(/** @type {Error} */ (error));
+      this.#save(); // what was typed meanwhile
     }
   }
 
   /** The entity Status; null where a picture needs the person first. */
   async #post() {
-    await Promise.all(this.pictures.map((picture) => picture.settled));
-    const failed = this.pictures.find((picture) => picture.fault || !picture.pictureId);
+    const failed = await this.#pictures.settled();
     if (failed) {
       this.#say("[data-error]", texts["pictures_failed"]);
       failed.querySelector("textarea")?.focus();
       return null;
     }
-    await Promise.all(this.pictures.map((picture) => picture.save()));
+    await this.#pictures.save();
     const draft = this.#draft;
     const body = {
       status: draft.text,
@@ -317,8 +237,8 @@ export class ComposeForm extends HTMLElement {
   /** @param {boolean} isSending */
   #setSending(isSending) {
     this.#isSending = isSending;
-    const button = /** @type {HTMLElement} */ (this.querySelector("[data-send]"));
-    button.setAttribute("aria-disabled", String(isSending)); // it keeps the focus
+    const button = this.querySelector("[data-send]");
+    button?.setAttribute("aria-disabled", String(isSending)); // it keeps the focus
     if (isSending && !this.#sends) this.#say("[data-error]", "");
     this.#say("[data-state]", isSending ? texts["sending"] : "");
   }
@@ -328,11 +248,6 @@ export class ComposeForm extends HTMLElement {
     const shown = this.querySelector(place);
     if (shown && shown.textContent !== message) shown.textContent = message;
   }
-}
-
-/** Whether a draft can keep a picture: not a file that is refused. @param {DraftPicture} picture */
-function isKept(picture) {
-  return Boolean(picture.file || picture.pictureId);
 }
 
 customElements.define("compose-form", ComposeForm);
