@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Request
+from starlette.datastructures import FormData
 
 from services.chassis.errors import from_status
 from services.gateway.http.body import MAX_BODY_BYTES, check_content_length, read_body
@@ -51,16 +52,32 @@ async def read_params(request: Request, files: int = 0, *, truncate: bool = Fals
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         params.form = await parse_multipart(request, bound, files, truncate=truncate)
+        request.state.sent = params.form
         params.update(params_of(params.form.multi_items()))
         return params
     body = await read_body(request, bound)
     if not body.strip():
         return params
+    request.state.sent = body
     if len(body) > _THREAD_THRESHOLD:
         params.update(await asyncio.to_thread(_parse, kind, body))
     else:
         params.update(_parse(kind, body))
     return params
+
+
+def sent_fields(request: Request) -> list[tuple[str, str]]:
+    """The text fields of a form that was read, in the order in which they were sent.
+
+    None for a form that was not read, or that is none.
+    """
+    sent = getattr(request.state, "sent", b"")
+    if isinstance(sent, FormData):
+        return [(name, value) for name, value in sent.multi_items() if isinstance(value, str)]
+    try:
+        return parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except (UnicodeDecodeError, ValueError):
+        return []
 
 
 def _parse(kind: str, body: bytes) -> dict[str, Any]:

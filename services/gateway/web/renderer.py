@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,12 +14,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import Forbidden, NotFound, RateLimited, ServiceError, Unauthenticated
+from services.chassis.errors import (
+    Forbidden,
+    NotFound,
+    RateLimited,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+)
 from services.chassis.http.responses import ErrorRenderer
 from services.chassis.security.caller import Caller
 from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import TOO_MANY_REQUESTS, public_message, public_status
 from services.gateway.http.origin import Origin, origin_of
+from services.gateway.http.reading import sent_fields
 from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
 from services.gateway.web.static_files import StaticFiles
@@ -26,6 +35,14 @@ from services.gateway.web.texts import Texts
 from services.gateway.web.viewer import LOGIN_REQUIRED, viewer_of_error
 
 _TITLED = (400, 401, 403, 404, 429)
+
+
+class SentForm(NamedTuple):
+    """A form that a part of the server did not accept. `is_lost`: it may have taken effect."""
+
+    action: str
+    fields: list[tuple[str, str]]
+    is_lost: bool
 
 
 class PageRenderer:
@@ -74,12 +91,19 @@ class PageRenderer:
         }
         return Response(html, status, headers, media_type="text/html")
 
-    def error_page(self, failure: ServiceError, viewer: Caller | None = None) -> Response:
-        """An error page."""
+    def error_page(
+        self,
+        failure: ServiceError,
+        viewer: Caller | None = None,
+        form: SentForm | None = None,
+    ) -> Response:
+        """An error page; with a form that was sent it offers to send it again."""
         status = public_status(failure.status) if failure.status < 500 else 503
         title = self.texts(f"error.{status if status in _TITLED else 'other'}.title")
         message = public_message(failure)
-        return self.render("error", viewer=viewer, status=status, title=title, message=message)
+        return self.render(
+            "error", viewer=viewer, status=status, title=title, message=message, form=form
+        )
 
     def html_errors(self, render: ErrorRenderer) -> ErrorRenderer:
         """An error renderer that shows 404, 429 and our own faults as pages to browsers."""
@@ -118,7 +142,8 @@ class PageRenderer:
                         if _needs_login(request, failure):
                             return RedirectResponse(login_address(request), 303)
                         log_failure(failure)
-                        return renderer.error_page(failure, await viewer_of_error(request))
+                        form = _form_to_repeat(request, failure)
+                        return renderer.error_page(failure, await viewer_of_error(request), form)
                     except RequestValidationError:
                         wrong = ServiceError(renderer.texts("error.parameter"))
                         wrong.status = 400
@@ -140,6 +165,14 @@ def _needs_login(request: Request, failure: ServiceError) -> bool:
     if failure.code == LOGIN_REQUIRED:
         return True
     return isinstance(failure, Unauthenticated) and bool(session_token(request))
+
+
+def _form_to_repeat(request: Request, failure: ServiceError) -> SentForm | None:
+    """The form to offer again after a fault of our own. Passwords are never sent to a browser."""
+    fields = sent_fields(request) if request.method == "POST" and failure.status >= 500 else []
+    if not fields or any("password" in name for name, _ in fields):
+        return None
+    return SentForm(quote(request.url.path), fields, failure.status != Unavailable.status)
 
 
 def _policy(form_targets: Sequence[str]) -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
 
+from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
+from services.clients.auth import AuthClient
+from services.clients.catalog import CatalogClient
 from services.contracts import limits
 from tests.services.gateway.browser import FormBrowser
-from tests.services.gateway.deployment import PICTURE_BYTES, GatewayDeployment, hidden, multipart
+from tests.services.gateway.deployment import (
+    PASSWORD,
+    PICTURE_BYTES,
+    GatewayDeployment,
+    hidden,
+    multipart,
+)
 from tests.services.gateway.test_shop import SHOP
 from tests.services.gateway.test_web_shop import add, pay, words
 from tests.services.orders.harness import eventually
@@ -190,6 +201,40 @@ async def test_an_edit_of_an_outdated_product_is_said_kindly_and_loses_nothing(
     assert (await product(ada, mug))["title"] == "Beaker"
 
 
+@pytest.mark.parametrize("failure", [Unavailable("down"), OutcomeUnknown("no answer")])
+async def test_nothing_typed_is_lost_while_a_service_is_down(
+    ada: FormBrowser, mug: str, monkeypatch: pytest.MonkeyPatch, failure: ServiceError
+) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise failure
+
+    form = await edit_form(ada, mug) | {"title": 'A "cup" <b>', "description": "1\n2"}
+    with monkeypatch.context() as patched:
+        patched.setattr(CatalogClient, "product", fails)
+        refused = await ada.send(mug, **form)
+    assert refused.status == 503
+    assert "What you typed is kept." in refused.text
+    assert ("It is not known" in refused.text) == (failure.status == 504)
+    assert f'action="{mug}"' in refused.text
+    assert "<b>" not in refused.text
+    fields = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', refused.text)
+    assert {name: unescape(value) for name, value in fields} == form
+    assert (await ada.send(mug, **form)).status == 303
+    assert (await product(ada, mug))["title"] == 'A "cup" <b>'
+
+
+async def test_a_password_is_not_offered_again(
+    ada: FormBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise Unavailable("down")
+
+    monkeypatch.setattr(AuthClient, "open_session", fails)
+    refused = await FormBrowser(ada.deployment).send("/login", login="ada", password=PASSWORD)
+    assert refused.status == 503
+    assert PASSWORD not in refused.text
+
+
 async def test_a_picture_is_added(ada: FormBrowser, mug: str) -> None:
     form = {"product": product_id(mug), "alt": "its handle"}
     led = await send_files(ada, "/selling/pictures", form, PICTURE_BYTES)
@@ -287,6 +332,12 @@ async def test_a_seller_sees_orders_refunds_one_and_sees_the_balance(
     await complete.cluster.settle()
     assert "\N{MINUS SIGN}46.56 EUR" in words((await ada.get("/selling/balances/EUR")).text)
     assert "0.00 EUR" in words((await ada.get("/selling")).text)
+
+
+async def test_pictures_of_products_have_the_limit_of_uploads(ada: FormBrowser, mug: str) -> None:
+    form = {"product": product_id(mug), "alt": ""}
+    answers = [await ada.send("/selling/pictures", **form) for _ in range(30)]
+    assert [answer.status for answer in answers] == [422] * 29 + [429]
 
 
 async def test_the_overview_is_shown_when_payments_does_not_answer(
