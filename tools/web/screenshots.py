@@ -1,7 +1,7 @@
 """Pictures of the web app's pages: `python -m tools.web.screenshots URL FOLDER`.
 
-The system at the URL is filled with the demo. Each page is shown on a phone in the light theme, and on
-a desk in the dark one.
+The system at the URL is filled with the demo. Each page is shown on a phone in the light theme, and
+on a desk in the dark one.
 """
 
 from __future__ import annotations

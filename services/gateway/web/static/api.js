@@ -89,5 +89,11 @@ export function counted(key, count) {
   return texts[`${key}.${form}`].replace("{count}", String(count));
 }
 
+/** A new idempotency key. `crypto.randomUUID` is missing where the address is no secure one. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** The user of this page's session, or an empty string. */
 export const viewer = document.body.dataset.viewer || "";

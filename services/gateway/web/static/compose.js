@@ -1,6 +1,6 @@
 // The form of a new post: pictures are uploaded while one writes, and nothing that was typed is lost.
 
-import { api, ApiError, counted, viewer } from "./api.js";
+import { api, ApiError, counted, newKey, viewer } from "./api.js";
 import { ask } from "./confirm.js";
 import { discardDraft, loadDraft, saveDraft } from "./drafts.js";
 import { PictureList } from "./picture-list.js";
@@ -15,7 +15,7 @@ const MAX_SENDS = 24;
 
 export class ComposeForm extends HTMLElement {
   /** The idempotency key: however often it is sent, it makes one post. @type {string} */
-  #key = crypto.randomUUID();
+  #key = newKey();
   #isSending = false;
   #isEdited = false;
   /** Whether the draft is kept; not where an older one is kept that this would replace. */
@@ -162,7 +162,7 @@ export class ComposeForm extends HTMLElement {
   #postedElsewhere(key) {
     if (key !== this.#key) return;
     if (!this.#isEdited) location.replace("/new");
-    else this.#key = crypto.randomUUID();
+    else this.#key = newKey();
   }
 
   /** Show what follows from the pictures: whether there is room, and what has no description. */
@@ -224,7 +224,7 @@ export class ComposeForm extends HTMLElement {
   #notPosted(error) {
     const { status, body } = error instanceof ApiError ? error : { status: 400, body: null };
     const isPostedBefore = Boolean(body?.details?.post);
-    if (isPostedBefore) this.#key = crypto.randomUUID();
+    if (isPostedBefore) this.#key = newKey();
     let message = isPostedBefore ? texts["posted_before"] : error.message;
     if ((status === 0 || status >= 500) && this.#sends++ < MAX_SENDS) {
       message += ` ${texts["sending_again"]}`;

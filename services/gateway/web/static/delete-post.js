@@ -1,6 +1,6 @@
 // Deleting a post without leaving the page. Loaded when somebody asks for it.
 
-import { api, toast, viewer } from "./api.js";
+import { api, newKey, toast, viewer } from "./api.js";
 import { ask } from "./confirm.js";
 import { discardDraft, loadDraft, saveDraft, saveFile } from "./drafts.js";
 import texts from "./texts.js";
@@ -63,7 +63,7 @@ async function redraft(card) {
 /** @param {any} status */
 function draftOf(status) {
   return {
-    key: crypto.randomUUID(),
+    key: newKey(),
     text: "",
     spoiler: status.spoiler_text,
     sensitive: status.sensitive,

@@ -2,7 +2,7 @@
 //
 // It sends `picture-changed` when something of it has to be kept, and `picture-removed`.
 
-import { api, ApiError } from "./api.js";
+import { api, ApiError, newKey } from "./api.js";
 import texts from "./texts.js";
 import { upload } from "./upload.js";
 
@@ -13,7 +13,7 @@ export class DraftPicture extends HTMLElement {
   /** @type {Blob | null} */
   file = null;
   /** @type {string} */
-  key = crypto.randomUUID();
+  key = newKey();
   /** What the server has of the description and the focus. */
   #saved = "";
   /** @type {AbortController | null} */

@@ -1,6 +1,6 @@
 // A post: likes, boosts and bookmarks that show at once, and comments without leaving the page.
 
-import { api, ApiError, logIn, toast, viewer } from "./api.js";
+import { api, ApiError, logIn, newKey, toast, viewer } from "./api.js";
 import texts from "./texts.js";
 
 const DOUBLE_TAP = 300; // milliseconds
@@ -84,7 +84,7 @@ export class PostCard extends HTMLElement {
     const field = /** @type {HTMLTextAreaElement} */ (form.elements.namedItem("status"));
     const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
     const visibility = new FormData(form).get("visibility");
-    const key = (form.dataset.key ||= crypto.randomUUID());
+    const key = (form.dataset.key ||= newKey());
     button.disabled = true;
     try {
       await api(
