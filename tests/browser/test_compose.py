@@ -397,3 +397,39 @@ def test_a_post_is_made_without_scripts(open_browser: Callable[..., BrowserUser]
     write(ada, "Low tide")
     sent(ada)
     assert shown(ada)["media_attachments"][0]["description"] == "Teal"
+
+
+def test_a_redraft_of_the_page_that_asks_survives_a_reload(ada: BrowserUser) -> None:
+    page = ada.page
+    post = ada.post("Low tide")
+    page.goto(f"/posts/{post['id']}/delete")
+    page.get_by_role("button", name="Delete and redraft").click()
+    expect(page.get_by_label("Caption")).to_have_value("Low tide")
+    kept(ada)
+    page.reload()
+    ada.see("Your unfinished post is back.")
+    expect(page.get_by_label("Caption")).to_have_value("Low tide")
+    assert page.url.endswith("/new")
+    assert statuses(ada) == []
+
+
+def test_a_redraft_asks_before_it_takes_the_place_of_a_draft(ada: BrowserUser) -> None:
+    page = ada.page
+    page.goto("/new")
+    write(ada, "Unfinished")
+    kept(ada)
+    post = ada.post("Low tide")
+    page.goto("/")
+    ada.see_after_reload(["Low tide"])
+    card = page.locator(f'post-card[data-id="{post["id"]}"]')
+    dialog = page.get_by_role("dialog")
+    for answer in ("Cancel", "Replace it"):
+        if not card.locator("details.menu[open]").count():
+            card.locator("details.menu summary").click()
+        card.get_by_role("link", name="Delete").click()
+        dialog.get_by_role("button", name="Delete and redraft").click()
+        dialog.get_by_role("button", name=answer).click()
+        if answer == "Cancel":
+            assert len(statuses(ada)) == 1
+    page.wait_for_url("**/new")
+    expect(page.get_by_label("Caption")).to_have_value("Low tide")
