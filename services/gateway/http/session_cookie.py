@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import Scope
 
 SESSION_COOKIE = "session"
+_HAS_SESSION = "has_session"
 MAX_AGE = 365 * 24 * 3600
 """Seconds for which browsers keep the cookie. The token in it may end before."""
 
@@ -13,6 +15,18 @@ MAX_AGE = 365 * 24 * 3600
 def session_token(connection: HTTPConnection) -> str:
     """The token in the cookie, or an empty string."""
     return connection.cookies.get(SESSION_COOKIE, "")
+
+
+def with_session(scope: Scope, token: str) -> Scope:
+    """A request whose bearer token is that of its session."""
+    header = (b"authorization", b"Bearer " + token.encode("latin-1", "replace"))
+    headers = [*scope["headers"], header]
+    return {**scope, "headers": headers, "state": {**scope.get("state", {}), _HAS_SESSION: True}}
+
+
+def has_session(scope: Scope) -> bool:
+    """Whether the bearer token of a request is that of its session, and not of an app."""
+    return bool(scope.get("state", {}).get(_HAS_SESSION))
 
 
 def set_session_cookie(response: Response, token: str, public_url: str) -> None:

@@ -11,10 +11,12 @@ from services.contracts.invalidations import reader_document
 from services.gateway.application.ready_pages import Headers, ReadyPage, ReadyPages
 from services.gateway.http.page_documents import with_documents
 from services.gateway.http.paths import GRAPHQL
+from services.gateway.http.session_cookie import has_session
 from services.gateway.middleware.callers import bearer_token_of
 
+_HOME = "/"
 _SCOPES = {
-    "/": "read:statuses",
+    _HOME: "read:statuses",
     "/api/v1/timelines/home": "read:statuses",
     "/api/v1/notifications": "read:notifications",
 }
@@ -84,6 +86,8 @@ class ReadyPageMiddleware:
         token = bearer_token_of(scope)
         if not token:
             return "" if scope["path"] not in _SCOPES else None
+        if scope["path"] == _HOME and not has_session(scope):
+            return None  # the token of an app opens no page of the web app
         caller = await self._caller(token)
         if caller is None or not caller.may(needed):
             return None

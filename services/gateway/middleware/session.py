@@ -9,7 +9,7 @@ from services.chassis.errors import Forbidden, ServiceError, Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import error_response
 from services.gateway.http.origin import Origin, origin_of
-from services.gateway.http.session_cookie import session_token
+from services.gateway.http.session_cookie import session_token, with_session
 from services.gateway.middleware.callers import bearer_token_of
 from services.gateway.middleware.messages import as_websocket_denial, send_response
 
@@ -49,10 +49,7 @@ class SessionMiddleware:
         return origin_of(connection, self._public_url) is not Origin.SAME
 
     async def _with_token(self, scope: Scope, token: str) -> Scope:
-        if await self._has_ended(token):
-            return scope
-        header = (b"authorization", b"Bearer " + token.encode("latin-1", "replace"))
-        return {**scope, "headers": [*scope["headers"], header]}
+        return scope if await self._has_ended(token) else with_session(scope, token)
 
     async def _has_ended(self, token: str) -> bool:
         try:

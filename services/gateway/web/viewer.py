@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from services.chassis.errors import ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user_of_any_scope
-from services.gateway.http.session_cookie import session_token
+from services.gateway.http.session_cookie import has_session
 
 LOGIN_REQUIRED = "login_required"
 """The code of the error that leads to the login page."""
@@ -21,8 +21,7 @@ async def _viewer(connection: HTTPConnection) -> Caller | None:
 
     Only the cookie counts: a third-party app with a token of a user gets no pages of theirs.
     """
-    token = session_token(connection)
-    if not token or connection.headers.get("authorization", "") != f"Bearer {token}":
+    if not has_session(connection.scope):
         return None
     return await optional_user_of_any_scope(connection)
 

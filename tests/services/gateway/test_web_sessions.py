@@ -118,5 +118,6 @@ async def test_an_ended_session_shows_what_strangers_see(
 async def test_a_token_in_a_header_opens_no_page(
     deployment: GatewayDeployment, ada: FormBrowser
 ) -> None:
+    await ada.get("/")  # keeps the page ready, for the session only
     page = await deployment.ask("GET", "/", ada.cookies["session"])
     assert "Sign up" in page.text
