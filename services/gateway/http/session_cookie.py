@@ -18,9 +18,9 @@ def session_token(connection: HTTPConnection) -> str:
 
 
 def with_session(scope: Scope, token: str) -> Scope:
-    """A request whose bearer token is that of its session."""
+    """A request whose bearer token is that of its session, in place of what a proxy asks for."""
     header = (b"authorization", b"Bearer " + token.encode("latin-1", "replace"))
-    headers = [*scope["headers"], header]
+    headers = [*((name, value) for name, value in scope["headers"] if name != header[0]), header]
     return {**scope, "headers": headers, "state": {**scope.get("state", {}), _HAS_SESSION: True}}
 
 

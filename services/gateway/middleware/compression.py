@@ -20,20 +20,25 @@ _COMPRESSED = (b"text/html", b"text/css", b"text/javascript")
 class CompressionMiddleware:
     """Compresses what pages consist of, for browsers that accept gzip.
 
-    Pages hold no secret beside what a person typed themselves, so its length reveals none (BREACH).
+    A user's page with a query in its address is not compressed. It may show the query beside
+    private content, which other sites could guess from its length (BREACH).
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _accepts_gzip(scope):
+        if scope["type"] == "http" and _accepts_gzip(scope) and not _reflects_query(scope):
             send = _Compressing(send)
         await self._app(scope, receive, send)
 
 
 def _accepts_gzip(scope: Scope) -> bool:
     return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+
+
+def _reflects_query(scope: Scope) -> bool:
+    return bool(scope["query_string"]) and any(name == b"cookie" for name, _ in scope["headers"])
 
 
 class _Compressing:

@@ -9,6 +9,7 @@ from services.chassis.security.caller import Caller
 from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
+from services.gateway.http.session_cookie import delete_session_cookie
 from services.gateway.web.login_form import login_credentials
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.viewer import Viewer
@@ -47,6 +48,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
                 status = 429 if failure.status == 429 else 422
                 return form(viewer, login=login, error=failure.message, status=status)
             raise
-        return pages.render("deleted")
+        page = pages.render("deleted")
+        delete_session_cookie(page)
+        return page
 
     return router

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from secrets import token_urlsafe
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -18,6 +17,7 @@ from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
 from services.gateway.web.cart import cart_entity, shop_or_none
 from services.gateway.web.faults import FormFault, form_fault
+from services.gateway.web.form_keys import new_key
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.viewer import SignedIn
 
@@ -93,7 +93,7 @@ class _CheckoutPage:
             shop=await shop_or_none(self._gateway, cart.shop, viewer),
             cards=CARDS,
             steps=STEPS,
-            key=token_urlsafe(),
+            key=new_key(),
             card=card,
             message=message,
             order=order.id if order else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from services.gateway.application.media import parse_focus
 from services.gateway.application.post_edits import PictureChange
 from services.gateway.application.post_inputs import PostInput
 from services.gateway.http.params import RequestParams
+from services.gateway.web.form_keys import new_key
 
 CENTRE = "0,0"
 """The focal point of a picture that has no other."""
@@ -45,15 +45,11 @@ class DraftPicture:
         return PictureChange(self.id, self.description, self.point)
 
 
-def _new_key() -> str:
-    return secrets.token_hex(16)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """The fields of a post's form. `key` is the idempotency key: it makes one post only."""
 
-    key: str = field(default_factory=_new_key)
+    key: str = field(default_factory=new_key)
     text: str = ""
     spoiler_text: str = ""
     visibility: str = "public"
@@ -66,7 +62,7 @@ class Draft:
     def of_form(cls, form: RequestParams) -> Draft:
         """The draft in a form that was sent. Raises `Invalid` for one that is none of ours."""
         return cls(
-            key=form.string("key")[:100] or _new_key(),
+            key=form.string("key")[:100] or new_key(),
             text=_lines(form.string("text")),
             spoiler_text=form.string("spoiler_text"),
             visibility=form.string("visibility"),

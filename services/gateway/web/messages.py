@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import ServiceError
+from services.chassis.errors import NotFound, ServiceError
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.clients.paths import numeric_id
 from services.gateway.application.post_inputs import PostInput
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
+from services.gateway.web.form_posts import create_from_form
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.timelines import Entity, MaxId
 from services.gateway.web.viewer import SignedIn
@@ -40,8 +44,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         given = PostInput(text=f"@{to} {text}", visibility="direct")
         try:
             await gateway.services.users.account_named(to[:40])
-            new, _ = await gateway.post_inputs.complete(given, viewer, body.string("key"))
-            made = await gateway.services.posts.create(new, viewer)
+            made = await create_from_form(gateway, given, viewer, body.string("key"))
         except ServiceError as failure:
             if failure.status not in (404, 422):
                 raise
@@ -50,17 +53,25 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
     @router.get("/{id}/{last}")
     async def conversation(id: str, last: str, viewer: SignedIn) -> Response:
-        """A conversation: the thread of its last message."""
+        """A conversation: the thread of its last message, the oldest message first."""
         thread = await gateway.threads.get(last, viewer)
         before: list[Entity] = orjson.loads(gateway.threads.ancestors(thread))
         after: list[Entity] = orjson.loads(gateway.threads.descendants(thread))
-        messages = [*before, *orjson.loads(gateway.threads.post(thread)), *after]
-        return pages.render("conversation", viewer=viewer, id=id, messages=messages)
+        found = [*before, *orjson.loads(gateway.threads.post(thread)), *after]
+        messages = sorted(found, key=lambda message: int(message["id"]))
+        return pages.render(
+            "conversation",
+            viewer=viewer,
+            id=numeric_id(id),  # scripts make a path of it
+            messages=messages,
+            last=_last_direct(messages),
+            mention=_mention(messages, viewer),
+        )
 
     @router.post("/{id}/read")
     async def mark_read(id: str, viewer: SignedIn) -> Response:
         """Mark a conversation as read."""
-        await gateway.services.feed.mark_conversation(id, viewer, read=True)
+        await gateway.services.feed.mark_conversation(numeric_id(id), viewer, read=True)
         return RedirectResponse(_PATH, 303)
 
     async def page(viewer: Any, max_id: str, given: Any, error: str = "") -> Response:
@@ -78,3 +89,23 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         )
 
     return router
+
+
+def _last_direct(messages: Sequence[Entity]) -> Entity:
+    """The message that an answer replies to. Raises `NotFound` if no message is direct."""
+    direct = [message for message in messages if message["visibility"] == "direct"]
+    if not direct:
+        raise NotFound("There is no such conversation.")
+    return direct[-1]
+
+
+def _mention(messages: Sequence[Entity], viewer: Caller) -> str:
+    """What an answer begins with: only whom it mentions sees it."""
+    names = {viewer.username: ""} | {
+        name: f"@{name} "
+        for message in messages
+        if message["visibility"] == "direct"
+        for name in (message["account"]["acct"], *(one["acct"] for one in message["mentions"]))
+        if name != viewer.username
+    }
+    return "".join(names.values())

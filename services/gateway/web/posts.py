@@ -19,6 +19,7 @@ from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import people
 from services.gateway.web.addresses import back_address
+from services.gateway.web.form_posts import create_from_form
 from services.gateway.web.linked_data import post_data
 from services.gateway.web.previews import Previews
 from services.gateway.web.renderer import PageRenderer
@@ -78,8 +79,7 @@ def _form_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             in_reply_to_id=numeric_id(id),
             visibility=body.optional_string("visibility"),
         )
-        new, _ = await gateway.post_inputs.complete(given, viewer, body.string("key"))
-        view = await gateway.services.posts.create(new, viewer)
+        view = await create_from_form(gateway, given, viewer, body.string("key"))
         return _back(request, view["post"]["id"])
 
     @router.post("/{id}/reblog")

@@ -30,6 +30,7 @@ from services.gateway.http.origin import Origin, origin_of
 from services.gateway.http.reading import sent_fields
 from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
+from services.gateway.web.form_keys import new_key
 from services.gateway.web.static_files import StaticFiles
 from services.gateway.web.texts import Texts
 from services.gateway.web.viewer import LOGIN_REQUIRED, viewer_of_error
@@ -64,6 +65,7 @@ class PageRenderer:
             "public_url": public_url,
             "t": self.texts,
             "file": self.files.address,
+            "new_key": new_key,
             "modules": self.files.modules("app.js"),
         }
 

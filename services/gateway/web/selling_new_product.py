@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from secrets import token_urlsafe
-
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
@@ -17,6 +15,7 @@ from services.gateway.http.reading import params_with_files
 from services.gateway.presentation.entities import posts
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.web.faults import FormFault, form_fault
+from services.gateway.web.form_keys import new_key
 from services.gateway.web.product_form import ProductForm
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.selling import SELLING, own_shop
@@ -34,7 +33,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     async def empty(viewer: SignedIn, id: str) -> Response:
         """The empty form."""
         shop = await own_shop(gateway, id, viewer)
-        return page.show(viewer, shop, ProductForm.empty(), token_urlsafe())
+        return page.show(viewer, shop, ProductForm.empty(), new_key())
 
     @router.post("/products")
     async def create(request: Request, viewer: SignedIn) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from secrets import token_urlsafe
-
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse
@@ -18,6 +16,7 @@ from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.presentation.entities.posts import Entity
 from services.gateway.web.faults import FormFault, form_fault
+from services.gateway.web.form_keys import new_key
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.selling import CURRENCIES, SELLING, own_shop, version_condition
 from services.gateway.web.shop import PAGE_SIZE, product_tile
@@ -38,7 +37,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.get("/new")
     async def empty(viewer: SignedIn) -> Response:
         """The form of a new shop."""
-        given = _typed(RequestParams(currency="EUR", key=token_urlsafe()))
+        given = _typed(RequestParams(currency="EUR", key=new_key()))
         return page.form(viewer, given)
 
     @router.post("/new")

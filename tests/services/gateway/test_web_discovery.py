@@ -75,7 +75,11 @@ async def test_notifications_are_grouped_and_marked_as_read(
     newest = page.split('name="newest" value="')[1].split('"')[0]
     assert (await ada.send("/notifications/read", newest=newest)).status == 303
     assert 'class="note-row unread"' not in (await ada.get("/notifications")).text
+    await cleo.post(f"statuses/{post['id']}/reblog")
+    await ben.settled()
     likes = (await ada.get("/notifications?tab=likes")).text
+    assert 'class="note-row unread"' in likes
+    assert "/notifications/read" not in likes  # it would mark what other tabs show as read, too
     assert "liked your post" in likes
     assert "commented or mentioned you" not in likes
     assert (await ada.get("/notifications?tab=other")).status == 400
@@ -95,5 +99,30 @@ async def test_messages_are_conversations(ada: FormBrowser, ben: SignedInUser) -
     page = (await ada.get(f"/messages/{conversation}")).text
     assert "Meet me at the pier" in page
     assert 'name="visibility" value="direct"' in page
+    last = conversation.partition("/")[2]
+    assert (await ada.get(f"/messages/..%5Caccounts%5C{ben.id}%5Cfollow%3F/{last}")).status == 404
+    form = {"visibility": "direct", "key": "k"}
+    answer = {**form, "status": "@ben Or at the lighthouse?"}
+    for _ in range(2):
+        await ada.send(f"/posts/{last}/reply", **answer)
+    await ada.send(f"/posts/{last}/reply", **form, status="@ben Or at home?")
+    await ben.settled()
+    page = (await ada.get(f"/messages/{conversation}")).text
+    assert ">@ben </textarea>" in page  # also after an own message
+    assert page.count("Or at the lighthouse?") == 1
+    assert page.count("Or at home?") == 1
+    heard = await ben.get("conversations")
+    assert "Or at home?" in heard[0]["last_status"]["content"]
     stranger = await FormBrowser(ada.deployment).sign_up("cleo")
     assert (await stranger.get(f"/messages/{conversation}")).status == 404
+
+
+async def test_an_answer_reaches_everybody_in_a_conversation(
+    deployment: GatewayDeployment, ada: FormBrowser, ben: SignedInUser
+) -> None:
+    await deployment.register("cleo")
+    await ben.post("statuses", {"status": "@ada @cleo At the pier", "visibility": "direct"})
+    await ben.settled()
+    conversation = (await ada.get("/messages")).text.split('href="/messages/')[1].split('"')[0]
+    page = (await ada.get(f"/messages/{conversation}")).text
+    assert ">@ben @cleo </textarea>" in page

@@ -91,5 +91,9 @@ async def test_pages_are_compressed_for_browsers_that_accept_it(
     assert gzip.decompress(packed.body).decode() == plain.text
     entity = await deployment.ask("GET", "/api/v1/instance", headers=headers)
     assert "content-encoding" not in entity.headers
+    searched = await deployment.ask(
+        "GET", "/explore?q=a", headers={**headers, "cookie": "session=x"}
+    )
+    assert "content-encoding" not in searched.headers
     led = await deployment.ask("GET", "/users/ada", headers=headers)
     assert (led.status, led.body) == (302, b"")

@@ -121,3 +121,9 @@ async def test_a_token_in_a_header_opens_no_page(
     await ada.get("/")  # keeps the page ready, for the session only
     page = await deployment.ask("GET", "/", ada.cookies["session"])
     assert "Sign up" in page.text
+
+
+async def test_the_credentials_of_a_proxy_do_not_hide_the_session(ada: FormBrowser) -> None:
+    headers = {"authorization": "Basic dGhlOnByb3h5"}
+    home = await ada.api("GET", "/", headers=headers)
+    assert "Welcome, @ada" in home.text

@@ -115,7 +115,7 @@ async function markRead() {
   }
   const talk = document.querySelector("[data-mark-read=conversation]");
   if (talk instanceof HTMLElement) {
-    await request("POST", `/api/v1/conversations/${talk.dataset.conversation}/read`);
+    await request("POST", `/api/v1/conversations/${encodeURIComponent(talk.dataset.conversation || "")}/read`);
   }
 }
 
