@@ -65,10 +65,10 @@ export class LiveOrder extends HTMLElement {
     const words = this.contains(document.activeElement) && document.activeElement?.textContent;
     this.replaceChildren(...nodes);
     if (typeof words !== "string") return;
-    const controls = [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("a, button, summary"))];
+    const controls = [...this.querySelectorAll("a, button, summary")];
     const same = controls.find((control) => control.textContent === words);
     if (!same) this.tabIndex = -1;
-    (same || this).focus({ preventScroll: true });
+    /** @type {HTMLElement} */ (same || this).focus({ preventScroll: true });
   }
 }
 
