@@ -1,4 +1,6 @@
 // Suggestions below a field: a list box that the arrow keys move in (WAI-ARIA, combobox pattern).
+//
+// No suggestion is active until an arrow key is pressed, so no other key takes one that nobody chose.
 
 import { counted } from "./api.js";
 import texts from "./texts.js";
@@ -20,7 +22,7 @@ let lists = 0;
 export class Completion {
   /** @type {Choice[]} */
   #choices = [];
-  #active = 0;
+  #active = -1; // none
   #asked = 0;
   #timer = 0;
 
@@ -81,7 +83,8 @@ export class Completion {
     this.list.hidden = false;
     this.said.textContent = counted("suggestions", choices.length);
     if (this.field.getAttribute("role")) this.field.setAttribute("aria-expanded", "true");
-    this.#activate(0);
+    this.#active = -1;
+    this.field.removeAttribute("aria-activedescendant");
   }
 
   close() {
@@ -98,6 +101,7 @@ export class Completion {
     const option = document.createElement("li");
     option.id = `${this.list.id}-${index}`;
     option.setAttribute("role", "option");
+    option.setAttribute("aria-selected", "false");
     if (choice.image) {
       const image = document.createElement("img");
       image.src = choice.image;
@@ -135,11 +139,10 @@ export class Completion {
     /** @type {Record<string, () => void>} */
     const keys = {
       ArrowDown: () => this.#activate(this.#active + 1),
-      ArrowUp: () => this.#activate(this.#active - 1),
-      Enter: () => this.#take(this.#active),
-      Tab: () => this.#take(this.#active),
+      ArrowUp: () => this.#activate(Math.max(this.#active, 0) - 1),
       Escape: () => this.close(),
     };
+    if (this.#active >= 0) keys.Enter = () => this.#take(this.#active);
     const act = keys[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     event.preventDefault();

@@ -3,6 +3,7 @@
 import { api, newKey, toast, viewer } from "./api.js";
 import { ask } from "./confirm.js";
 import { discardDraft, loadDraft, saveDraft, saveFile } from "./drafts.js";
+import { removeCard } from "./post-card.js";
 import texts from "./texts.js";
 
 /** @param {HTMLElement} card of a post of one's own */
@@ -25,11 +26,7 @@ async function remove(card) {
   await api("DELETE", `/api/v1/statuses/${card.dataset.id}`);
   const isPage = new URL(card.dataset.url || "", location.href).pathname === location.pathname;
   if (isPage) return location.assign(`/@${document.body.dataset.username}`);
-  const next = card.nextElementSibling || card.previousElementSibling;
-  card.remove();
-  /** @type {HTMLElement | null | undefined} */ (
-    next?.querySelector("article") || document.getElementById("main")
-  )?.focus();
+  removeCard(card);
   toast(texts["deleted"]);
 }
 

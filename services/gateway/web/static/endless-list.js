@@ -10,10 +10,17 @@ const AHEAD = "1500px";
 const MAX_KEPT = 2_000_000; // characters of a list in the session storage, which holds about 5 MB
 
 export class EndlessList extends HTMLElement {
+  /** Whether the list is an older one, as it was when the person left it. */
+  isRestored = false;
+
   connectedCallback() {
-    this.#restore();
+    this.isRestored = this.#restore();
     this.#watch();
+    if (this.isRestored) this.#refresh();
     addEventListener("pagehide", () => this.#keep());
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) this.#refresh();
+    });
   }
 
   get #key() {
@@ -54,7 +61,7 @@ export class EndlessList extends HTMLElement {
     link.textContent = texts["loading"];
     try {
       const next = await listAt(link.href);
-      this.#append(next);
+      if (link.isConnected) this.#append(next); // else another list took the place of this one
     } catch {
       link.textContent = label;
       toast(texts["older_failed"]);
@@ -70,9 +77,9 @@ export class EndlessList extends HTMLElement {
   #append(next) {
     this.#older?.closest(".more")?.remove();
     if (!next) return;
-    const known = new Set(this.#cursors());
-    for (const item of next.querySelectorAll("[data-cursor]")) {
-      if (known.has(/** @type {HTMLElement} */ (item).dataset.cursor)) item.remove();
+    const known = new Set(itemsOf(this).map(cursorOf));
+    for (const item of itemsOf(next)) {
+      if (known.has(cursorOf(item))) item.remove();
     }
     const rows = this.querySelector(":scope > ul");
     const added = next.querySelector(":scope > ul");
@@ -83,30 +90,46 @@ export class EndlessList extends HTMLElement {
     enhance(this);
   }
 
-  #cursors() {
-    return [...this.querySelectorAll("[data-cursor]")].map(
-      (item) => /** @type {HTMLElement} */ (item).dataset.cursor,
-    );
-  }
-
   /**
-   * Put items that are not in the list yet at its top.
-   * @param {Element | null} newest the list as the server renders it now
+   * Put items that are not in the list yet at its top. Where the list has none of them, there may
+   * be more in between: they take its place.
+   * @param {Element} newest the list as the server renders it now
    */
   insert(newest) {
-    const known = new Set(this.#cursors());
-    const fresh = [...(newest?.querySelectorAll(":scope > [data-cursor]") || [])].filter(
-      (item) => !known.has(/** @type {HTMLElement} */ (item).dataset.cursor),
-    );
-    super.prepend(...fresh);
+    const known = new Set(itemsOf(this).map(cursorOf));
+    const items = itemsOf(newest);
+    const fresh = items.filter((item) => !known.has(cursorOf(item)));
+    if (fresh.length === items.length) return this.#replace(newest);
+    this.prepend(...fresh);
     enhance(this);
   }
 
-  /** Keep the list and the place in it for Back and reload. */
+  /** @param {Element} newest */
+  #replace(newest) {
+    this.replaceChildren(...newest.childNodes);
+    enhance(this);
+    this.#watch();
+  }
+
+  /** Bring an older list up to date, as far as the first page goes. Newer items are not added. */
+  async #refresh() {
+    const newest = await listAt(location.href).catch(() => null);
+    if (!newest) return;
+    const items = itemsOf(this);
+    const fresh = new Map(itemsOf(newest).map((item) => [cursorOf(item), item]));
+    if (!fresh.size) return this.#replace(newest);
+    const hasMore = newest.querySelector("a[rel=next]");
+    const end = hasMore ? items.findLastIndex((item) => fresh.has(cursorOf(item))) : items.length;
+    for (const item of items.slice(0, end + 1)) {
+      if (!item.contains(document.activeElement)) renew(item, fresh.get(cursorOf(item)));
+    }
+    enhance(this);
+  }
+
+  /** Keep the list, what is typed in it and the place in it for Back and reload. */
   #keep() {
-    const html = this.innerHTML;
-    if (html.length > MAX_KEPT) return;
-    const kept = JSON.stringify({ html, at: scrollY });
+    const kept = JSON.stringify({ html: this.innerHTML, typed: typedIn(this), at: scrollY });
+    if (kept.length > MAX_KEPT) return sessionStorage.removeItem(this.#key);
     try {
       sessionStorage.setItem(this.#key, kept);
     } catch {
@@ -114,18 +137,65 @@ export class EndlessList extends HTMLElement {
     }
   }
 
+  /** Gives whether there was a list to restore. */
   #restore() {
     const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (
       performance.getEntriesByType("navigation")
     );
     const kept = sessionStorage.getItem(this.#key);
-    if (!kept) return;
-    const { html, at } = JSON.parse(kept);
+    if (!kept) return false;
+    const { html, typed = [], at } = JSON.parse(kept);
     const isDeep = navigation?.type === "reload" && at > innerHeight; // at the top one wants news
-    if (navigation?.type !== "back_forward" && !isDeep) return;
+    if (navigation?.type !== "back_forward" && !isDeep) return false;
     history.scrollRestoration = "manual";
     this.innerHTML = html;
+    for (const busy of this.querySelectorAll("button[disabled], textarea[readonly]")) {
+      busy.removeAttribute("disabled"); // nothing is under way any more
+      busy.removeAttribute("readonly");
+    }
+    type(this, typed);
     requestAnimationFrame(() => scrollTo({ top: at, behavior: "instant" }));
+    return true;
+  }
+}
+
+/** @param {Element} list */
+const itemsOf = (list) => [
+  .../** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("[data-cursor]")),
+];
+
+/** @param {HTMLElement} item */
+const cursorOf = (item) => item.dataset.cursor;
+
+/**
+ * Replace an item by what the server has now, or remove it.
+ * @param {HTMLElement} item
+ * @param {HTMLElement | undefined} fresh
+ */
+function renew(item, fresh) {
+  if (!fresh) return item.remove();
+  type(fresh, typedIn(item));
+  const veil = fresh.querySelector("details.veil");
+  veil?.toggleAttribute("open", Boolean(item.querySelector("details.veil[open]")));
+  item.replaceWith(fresh);
+}
+
+/**
+ * What is typed in fields, by the ids of the fields.
+ * @param {Element} root
+ * @returns {[string, string][]}
+ */
+function typedIn(root) {
+  return [...root.querySelectorAll("textarea")]
+    .filter((field) => field.value !== field.defaultValue)
+    .map((field) => [field.id, field.value]);
+}
+
+/** @param {Element} root @param {[string, string][]} typed */
+function type(root, typed) {
+  for (const [id, value] of typed) {
+    const field = root.querySelector(`#${CSS.escape(id)}`);
+    if (field instanceof HTMLTextAreaElement) field.value = value;
   }
 }
 

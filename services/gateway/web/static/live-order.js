@@ -47,13 +47,28 @@ export class LiveOrder extends HTMLElement {
     const page = new DOMParser().parseFromString(html, "text/html");
     const newest = /** @type {HTMLElement | null} */ (page.querySelector("live-order"));
     if (!newest || newest.dataset.version === this.dataset.version) return;
+    if (this.querySelector("details[open]")) return; // somebody answers a question: the next look
     const isNews = newest.dataset.state !== this.dataset.state;
     this.#wait = FIRST;
     this.dataset.version = newest.dataset.version;
     this.dataset.state = newest.dataset.state;
     this.toggleAttribute("data-final", "final" in newest.dataset);
-    this.replaceChildren(...document.importNode(newest, true).childNodes);
+    this.#replace(document.importNode(newest, true).childNodes);
     if (isNews) toast(texts["order_state"].replace("{state}", this.dataset.state || ""));
+  }
+
+  /**
+   * The focus goes to what has the same words, else to the order.
+   * @param {Iterable<Node>} nodes
+   */
+  #replace(nodes) {
+    const words = this.contains(document.activeElement) && document.activeElement?.textContent;
+    this.replaceChildren(...nodes);
+    if (typeof words !== "string") return;
+    const controls = [...this.querySelectorAll("a, button, summary")];
+    const same = controls.find((control) => control.textContent === words);
+    if (!same) this.tabIndex = -1;
+    /** @type {HTMLElement} */ (same || this).focus({ preventScroll: true });
   }
 }
 

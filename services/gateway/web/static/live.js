@@ -2,11 +2,15 @@
 
 import { request, counted, toast, viewer } from "./api.js";
 import { EndlessList, listAt } from "./endless-list.js";
+import { removeCard } from "./post-card.js";
 import texts from "./texts.js";
 
 const MAX_COUNT = 40; // the largest page of the API
 
-/** Listens to the stream of the user. The browser connects again by itself. */
+/**
+ * Listens to the stream of the user while the page is seen: browsers have six connections for all
+ * tabs of a site that speaks HTTP/1.1. They connect again by themselves after an error.
+ */
 class Live {
   /** @param {EndlessList | null} home the home page's list, where it is shown */
   constructor(home) {
@@ -14,20 +18,40 @@ class Live {
     /** @type {Set<string>} */
     this.fresh = new Set();
     this.unread = 0;
-    this.wasCut = false;
+    this.wasCut = Boolean(home?.isRestored); // the list is older than this page
+    /** @type {EventSource | null} */
+    this.stream = null;
+    addEventListener("pagehide", () => this.#close());
+    addEventListener("pageshow", () => this.#open());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#close();
+      else this.#open();
+    });
+    this.#open();
+  }
+
+  #open() {
+    if (document.hidden) this.wasCut = true;
+    if (this.stream || document.hidden) return;
     const stream = new EventSource("/api/v1/streaming/user");
     stream.addEventListener("update", (event) => this.#posted(JSON.parse(event.data)));
     stream.addEventListener("delete", (event) => this.#deleted(event.data));
     stream.addEventListener("notification", () => this.showUnread(this.unread + 1));
     stream.addEventListener("error", () => (this.wasCut = true));
     stream.addEventListener("open", () => this.#opened());
-    addEventListener("pagehide", () => stream.close());
+    this.stream = stream;
   }
 
-  async #opened() {
+  #close() {
+    if (!this.stream) return;
+    this.stream.close();
+    this.stream = null;
+    this.wasCut = true;
+  }
+
+  #opened() {
     this.countUnread();
-    if (this.wasCut && this.home) await this.#catchUp(this.home);
-    this.wasCut = false;
+    if (this.wasCut && this.home) this.#catchUp(this.home);
   }
 
   /**
@@ -35,11 +59,12 @@ class Live {
    * @param {EndlessList} home
    */
   async #catchUp(home) {
+    this.wasCut = false;
     const newest = /** @type {HTMLElement | null} */ (home.querySelector("[data-cursor]"));
-    if (!newest) return;
-    const since = `since_id=${newest.dataset.cursor}&limit=${MAX_COUNT}`;
-    const posts = await request("GET", `/api/v1/timelines/home?${since}`).catch(() => []);
-    for (const post of posts) this.#posted(post);
+    const since = `since_id=${newest?.dataset.cursor || 0}&limit=${MAX_COUNT}`;
+    const posts = await request("GET", `/api/v1/timelines/home?${since}`).catch(() => null);
+    if (!posts) this.wasCut = true;
+    for (const post of posts || []) this.#posted(post);
   }
 
   /** @param {{id: string, account: {id: string}}} post */
@@ -65,7 +90,8 @@ class Live {
   /** @param {EndlessList} home */
   async #insert(home) {
     try {
-      home.insert(await listAt("/"));
+      const newest = await listAt("/");
+      if (newest) home.insert(newest);
     } catch {
       toast(texts["failed"]);
       return;
@@ -76,10 +102,13 @@ class Live {
     home.querySelector("article")?.focus({ preventScroll: true });
   }
 
-  /** @param {string} id */
+  /** @param {string} id of a post, or of a boost that is undone */
   #deleted(id) {
-    for (const card of document.querySelectorAll(`post-card[data-id="${CSS.escape(id)}"]`)) {
-      card.remove();
+    const value = `"${CSS.escape(id)}"`;
+    const cards = `post-card[data-id=${value}], post-card[data-cursor=${value}]`;
+    for (const card of document.querySelectorAll(cards)) {
+      if (card.contains(document.activeElement)) removeCard(card);
+      else card.remove();
     }
     if (this.fresh.delete(id) && this.home) this.#showPill(this.home);
   }

@@ -50,11 +50,13 @@ function showNeighbours() {
   const previous = neighbour("previous", texts["previous_post"], posts[at - 1]);
   const next = neighbour("next", texts["next_post"], posts[at + 1]);
   place.append(previous, next);
+  const isMirrored = getComputedStyle(place).direction === "rtl";
+  const [left, right] = isMirrored ? [next, previous] : [previous, next];
   addEventListener("keydown", (event) => {
     const target = /** @type {Element} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (target.closest("input, textarea, select, photo-carousel, dialog")) return;
-    const link = { ArrowLeft: previous, ArrowRight: next }[event.key];
+    const link = { ArrowLeft: left, ArrowRight: right }[event.key];
     if (link && !link.hidden) link.click();
   });
 }

@@ -3,9 +3,14 @@
 import texts from "./texts.js";
 
 export class PhotoCarousel extends HTMLElement {
+  #isWired = false;
+
   connectedCallback() {
     const slides = this.querySelector(".slides");
-    if (!slides || slides.children.length < 2 || this.querySelector(".position")) return;
+    if (this.#isWired || !slides || slides.children.length < 2) return;
+    this.#isWired = true;
+    // The HTML of a list that was kept has arrows, to which nobody listens.
+    for (const old of this.querySelectorAll(":scope > .arrow, :scope > .position")) old.remove();
     this.slides = slides;
     this.position = document.createElement("span");
     this.position.className = "position";

@@ -47,24 +47,48 @@ export class PostCard extends HTMLElement {
     const form = this.#form(action);
     if (!form) return;
     if (!viewer) return logIn();
-    const active = this.isActive(action);
+    const saved = this.isActive(action);
+    this.#show(form, !saved);
+    if (this.#sending.has(action)) return; // it sees at its end that the button has changed
+    this.#sending.add(action);
+    await this.#send(form, action, saved);
+    this.#sending.delete(action);
+  }
+
+  /** @type {Set<string>} the actions that have a request under way */
+  #sending = new Set();
+
+  /**
+   * One request at a time, until the server has what the button shows.
+   * @param {HTMLFormElement} form
+   * @param {string} action
+   * @param {boolean} saved what the server has
+   */
+  async #send(form, action, saved) {
     const [add, remove] = (form.dataset.toggle || "").split(" ");
-    this.#show(form, !active, active ? -1 : 1);
-    try {
-      await api("POST", `/api/v1/statuses/${this.dataset.id}/${active ? remove : add}`);
-    } catch (error) {
-      this.#show(form, active, active ? 1 : -1);
-      toast(/** @type {Error} */ (error).message);
+    while (this.isActive(action) !== saved) {
+      try {
+        await api("POST", `/api/v1/statuses/${this.dataset.id}/${saved ? remove : add}`);
+        saved = !saved;
+      } catch (error) {
+        if (this.isActive(action) === saved) return; // it is taken back already
+        this.#show(form, saved);
+        toast(/** @type {Error} */ (error).message);
+      }
     }
   }
 
-  /** @param {HTMLFormElement} form @param {boolean} active @param {number} change */
-  #show(form, active, change) {
+  /**
+   * Turn a button over.
+   * @param {HTMLFormElement} form
+   * @param {boolean} active
+   */
+  #show(form, active) {
     const [add, remove] = (form.dataset.toggle || "").split(" ");
     form.action = `/posts/${this.dataset.id}/${active ? remove : add}`;
     form.querySelector("button")?.setAttribute("aria-pressed", String(active));
     const count = form.querySelector("[data-count]");
-    if (count) count.textContent = String(Math.max(0, Number(count.textContent) + change));
+    if (count) count.textContent = String(Math.max(0, Number(count.textContent) + (active ? 1 : -1)));
   }
 
   /** @param {SubmitEvent} event */
@@ -86,6 +110,7 @@ export class PostCard extends HTMLElement {
     const visibility = new FormData(form).get("visibility");
     const key = (form.dataset.key ||= newKey());
     button.disabled = true;
+    field.readOnly = true; // what is typed now would be lost
     try {
       await api(
         "POST",
@@ -95,6 +120,8 @@ export class PostCard extends HTMLElement {
       );
       field.value = field.defaultValue;
       delete form.dataset.key;
+      const count = this.querySelector("a[data-reply] .count");
+      if (count) count.textContent = String(Number(count.textContent) + 1);
       toast(texts["commented"]);
       if (form.id === "reply") location.reload();
     } catch (error) {
@@ -102,6 +129,7 @@ export class PostCard extends HTMLElement {
       toast(/** @type {Error} */ (error).message);
     } finally {
       button.disabled = false;
+      field.readOnly = false;
     }
   }
 
@@ -139,6 +167,18 @@ export class PostCard extends HTMLElement {
       if (/** @type {Error} */ (error).name !== "AbortError") location.assign(url);
     }
   }
+}
+
+/**
+ * Take a card from its page. The focus goes to its neighbour, else to the page.
+ * @param {Element} card
+ */
+export function removeCard(card) {
+  const next = card.nextElementSibling || card.previousElementSibling;
+  card.remove();
+  /** @type {HTMLElement | null | undefined} */ (
+    next?.querySelector("article") || document.getElementById("main")
+  )?.focus();
 }
 
 customElements.define("post-card", PostCard);

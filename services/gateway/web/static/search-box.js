@@ -1,7 +1,8 @@
 // Search as one types: the results of the page for what is typed so far take the place of these.
 
-import { counted } from "./api.js";
+import { counted, toast } from "./api.js";
 import { enhance } from "./enhance.js";
+import texts from "./texts.js";
 
 const PAUSE = 250; // milliseconds after the last key
 
@@ -12,7 +13,7 @@ class SearchBox extends HTMLElement {
     this.field.addEventListener("input", () => this.#typed());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.search();
+      this.search(true);
     });
     if (location.hash === "#search") this.field.focus();
   }
@@ -25,8 +26,12 @@ class SearchBox extends HTMLElement {
     this.#timer = setTimeout(() => this.search(), PAUSE);
   }
 
-  /** Show the results. Of two searches the later one counts, also if it is answered first. */
-  async search() {
+  /**
+   * Show the results. Of two searches the later one counts, also if it is answered first.
+   * If it fails, the results stay, and a form that was sent leads to its page.
+   */
+  async search(isSent = false) {
+    clearTimeout(this.#timer);
     const asked = ++this.#asked;
     const q = /** @type {HTMLInputElement} */ (this.field).value.trim();
     const address = q ? `/explore?q=${encodeURIComponent(q)}` : "/explore";
@@ -43,9 +48,11 @@ class SearchBox extends HTMLElement {
       history.replaceState(null, "", address);
       this.#announce(results, q);
     } catch {
-      location.assign(address); // the browser shows what is wrong
+      if (asked !== this.#asked) return;
+      if (isSent) location.assign(address); // the browser shows what is wrong
+      else toast(texts["failed"]);
     } finally {
-      results.removeAttribute("aria-busy");
+      if (asked === this.#asked) results.removeAttribute("aria-busy");
     }
   }
 

@@ -1,4 +1,4 @@
-// Keys. `?` shows them all.
+// Keys. `?` shows them all. `shortcuts-choice.js` switches them off.
 
 import { PostCard } from "./post-card.js";
 import texts from "./texts.js";
@@ -14,23 +14,40 @@ function go(place) {
   /** @type {HTMLAnchorElement | null} */ (link)?.click();
 }
 
-/** The card that has the focus, or the first one that is in view. */
+const ITEMS = "[data-cursor]"; // of lists: posts, tiles, notifications
+
+/** The item that has the focus, or the first one that is in view. */
 function current() {
-  const focused = document.activeElement?.closest("post-card");
-  if (focused) return /** @type {PostCard} */ (focused);
-  const cards = [...document.querySelectorAll("post-card")];
-  const visible = cards.find((card) => card.getBoundingClientRect().bottom > 80);
-  return /** @type {PostCard | undefined} */ (visible);
+  const items = [...document.querySelectorAll(ITEMS)];
+  const focused = document.activeElement?.closest(ITEMS);
+  return focused || items.find((item) => item.getBoundingClientRect().bottom > 80);
+}
+
+/** The current item if it is a post. */
+function card() {
+  const item = current();
+  return item instanceof PostCard ? item : null;
+}
+
+/**
+ * The link to what an item is about.
+ * @param {Element | undefined} item
+ */
+function linkOf(item) {
+  const selectors = ["a.moment", "a.about", "a[href]"];
+  const links = selectors.map((selector) => item?.querySelector(selector));
+  return /** @type {HTMLAnchorElement | undefined} */ (links.find(Boolean));
 }
 
 /** @param {number} step */
 function move(step) {
-  const cards = [...document.querySelectorAll("post-card")];
-  const focused = document.activeElement?.closest("post-card");
-  const from = focused ? cards.indexOf(focused) + step : cards.indexOf(/** @type {Element} */ (current()));
-  const article = cards[from]?.querySelector("article");
-  article?.focus({ preventScroll: true });
-  article?.scrollIntoView({ block: "start" });
+  const items = [...document.querySelectorAll(ITEMS)];
+  const focused = document.activeElement?.closest(ITEMS);
+  const from = items.indexOf(/** @type {Element} */ (current()));
+  const item = items[focused ? from + step : from];
+  const place = item?.querySelector("article") || linkOf(item);
+  place?.focus({ preventScroll: true });
+  item?.scrollIntoView({ block: item instanceof PostCard ? "start" : "nearest" });
 }
 
 /** Show the list of keys: the texts `keys.…`. */
@@ -72,13 +89,10 @@ const KEYS = {
   "?": showKeys,
   j: () => move(1),
   k: () => move(-1),
-  o: () => {
-    const link = current()?.querySelector("a.moment");
-    if (link instanceof HTMLAnchorElement) link.click();
-  },
-  l: () => void current()?.toggle("favourite"),
-  b: () => void current()?.toggle("reblog"),
-  c: () => void current()?.focusReply(),
+  o: () => linkOf(current())?.click(),
+  l: () => void card()?.toggle("favourite"),
+  b: () => void card()?.toggle("reblog"),
+  c: () => void card()?.focusReply(),
   n: () => go("new"),
   "/": () => {
     const field = document.querySelector("form.search input");
@@ -87,10 +101,19 @@ const KEYS = {
   },
 };
 
+/** Whether the person switched the keys off, such as for speech input (WCAG 2.1.4). */
+function areOff() {
+  try {
+    return localStorage.getItem("shortcuts") === "off";
+  } catch {
+    return false; // storage is forbidden
+  }
+}
+
 addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const isTyping = target.closest("input, textarea, select, [contenteditable], dialog");
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || areOff()) return;
   if (event.timeStamp - wasG < AFTER_G) {
     const place = GO[/** @type {keyof typeof GO} */ (event.key)];
     wasG = -Infinity;

@@ -7,6 +7,7 @@ const HOME = "home";
 const PICTURES = "pictures";
 const MAX_PICTURES = 60;
 const OFFLINE = "/offline";
+const VERSIONED = /^\/static\/[^/]+\/[^/]+$/; // the others may change at their address
 
 /** @type {any} */
 const worker = self; // the types of the DOM know no service worker
@@ -29,7 +30,7 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
   if (request.mode === "navigate") event.respondWith(page(request, url));
-  else if (url.pathname.startsWith("/static/")) event.respondWith(kept(FILES, request));
+  else if (VERSIONED.test(url.pathname)) event.respondWith(file(request));
   else if (url.pathname.startsWith("/media/")) event.respondWith(picture(request));
 });
 
@@ -40,33 +41,48 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
  */
 async function page(request, url) {
   const isHome = url.pathname === "/" && !url.search;
+  let response;
   try {
-    const response = await fetch(request);
-    if (isHome && response.ok) await (await caches.open(HOME)).put("/", response.clone());
-    return response;
+    response = await fetch(request);
   } catch (error) {
     const found = isHome ? await caches.match("/") : null;
     const shown = found || (await caches.match(OFFLINE));
     if (shown) return shown;
     throw error;
   }
+  if (isHome && response.ok) await keep(HOME, "/", response.clone());
+  return response;
+}
+
+/**
+ * Keep an answer if there is room. It is a help: a full cache must not cost the page.
+ * @param {string} name of the cache
+ * @param {Request | string} request
+ * @param {Response} response
+ * @param {(cache: Cache) => Promise<void>} [tidy]
+ */
+async function keep(name, request, response, tidy) {
+  try {
+    const cache = await caches.open(name);
+    await cache.put(request, response);
+    await tidy?.(cache);
+  } catch {}
 }
 
 /**
  * A file from the cache, else from the server. Files of older versions are dropped.
- * @param {string} name
  * @param {Request} request
  */
-async function kept(name, request) {
+async function file(request) {
   const found = await caches.match(request);
   if (found) return found;
   const response = await fetch(request);
   if (!response.ok) return response;
-  const cache = await caches.open(name);
-  await cache.put(request, response.clone());
-  const [, , version, file] = new URL(request.url).pathname.split("/");
-  if (file) await drop(cache, (path) => path[3] === file && path[2] !== version);
-  if (file === "style.css") await cache.add(OFFLINE); // it names the style sheet
+  const [, , version, name] = new URL(request.url).pathname.split("/");
+  await keep(FILES, request, response.clone(), async (cache) => {
+    await drop(cache, (path) => path[3] === name && path[2] !== version);
+    if (name === "style.css") await cache.add(OFFLINE); // it names the style sheet
+  });
   return response;
 }
 
@@ -85,21 +101,20 @@ async function drop(cache, isOutdated) {
  * @param {Request} request
  */
 async function picture(request) {
+  let response;
   try {
-    const response = await fetch(request);
-    if (response.ok) await keepPicture(request, response.clone());
-    return response;
+    response = await fetch(request);
   } catch (error) {
     const found = await caches.match(request);
     if (found) return found;
     throw error;
   }
+  if (response.ok) await keep(PICTURES, request, response.clone(), dropOldPictures);
+  return response;
 }
 
-/** @param {Request} request @param {Response} response */
-async function keepPicture(request, response) {
-  const cache = await caches.open(PICTURES);
-  await cache.put(request, response);
+/** @param {Cache} cache */
+async function dropOldPictures(cache) {
   const keys = await cache.keys();
   for (const key of keys.slice(0, Math.max(0, keys.length - MAX_PICTURES))) await cache.delete(key);
 }
