@@ -24,6 +24,7 @@ from services.chassis.errors import (
 )
 from services.chassis.http.responses import ErrorRenderer
 from services.chassis.security.caller import Caller
+from services.contracts import limits
 from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import TOO_MANY_REQUESTS, public_message, public_status
 from services.gateway.http.origin import Origin, origin_of
@@ -63,6 +64,7 @@ class PageRenderer:
             "site": site,
             "public_url": public_url,
             "t": self.texts,
+            "limits": limits,
             "file": self.files.address,
             "modules": self.files.modules("app.js"),
         }
