@@ -19,12 +19,14 @@ _TAG_LENGTH = 24  # characters in the tag of a page
 class RenderedTimelinePage(NamedTuple):
     """A list of Status as JSON, and the newest and oldest id that the page covers.
 
-    `documents` are those on which it depends; none if no message comes of some changes.
+    `more` is the cursor of the next page, empty at the end. `documents` are those on which it
+    depends; none if no message comes of some changes.
     """
 
     body: bytes
     first: str
     last: str
+    more: str
     documents: Sequence[str]
 
 
@@ -66,4 +68,4 @@ class TimelinePages:
 
 
 def _page(body: bytes, page: PageJson) -> RenderedTimelinePage:
-    return RenderedTimelinePage(body, page["first"], page["last"], page["documents"])
+    return RenderedTimelinePage(body, page["first"], page["last"], page["more"], page["documents"])

@@ -66,6 +66,11 @@ async def read_params(request: Request, files: int = 0, *, truncate: bool = Fals
     return params
 
 
+def has_sent_fields(request: Request) -> bool:
+    """Whether a body was read."""
+    return hasattr(request.state, "sent")
+
+
 def sent_fields(request: Request) -> list[tuple[str, str]]:
     """The text fields of a form that was read, in the order in which they were sent.
 

@@ -1,1 +1,1 @@
-"""Web pages: HTML rendered by the server, without JavaScript."""
+"""The web app: pages and forms that the server renders, and scripts that add to them."""

@@ -13,6 +13,7 @@ from services.chassis.security.caller import Caller
 from services.contracts.catalog import QuoteItem
 from services.contracts.limits import MAX_PIECES
 from services.contracts.orders import Cart, CartLine, CartQuantity, NewCart
+from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
@@ -154,7 +155,8 @@ async def shop_or_none(gateway: Gateway, id: str | None, viewer: Caller) -> Enti
         return None
     try:
         return shop.shop(await gateway.services.catalog.shop(id, viewer), gateway.urls)
-    except ServiceError:
+    except ServiceError as failure:
+        log_failure(failure)
         return None
 
 

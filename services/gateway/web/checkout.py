@@ -12,6 +12,7 @@ from services.chassis.errors import Invalid, ServiceError
 from services.chassis.security.caller import Caller
 from services.contracts.orders import NewCheckout, Order
 from services.gateway.application.checkouts import UNPAID_STATES
+from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
@@ -119,13 +120,21 @@ class _CheckoutPage:
 
     async def unpaid(self, viewer: Caller, order: Order, body: RequestParams) -> Response:
         """The page with the cart as it was before the order."""
-        is_back = await self._gateway.checkouts.refill(order, viewer)
+        is_back = await self._is_refilled(order, viewer)
         reason = reason_of(order, self._pages).rstrip(".")
         said = self._pages.texts(f"checkout.{order.state}", reason=reason)
         kept = self._pages.texts("checkout.kept" if is_back else "checkout.not_kept")
         return await self.show(
             viewer, status=422, message=f"{said} {kept}", card=body.string("card"), order=order
         )
+
+    async def _is_refilled(self, order: Order, viewer: Caller) -> bool:
+        """Whether the cart has the items again. No fault hides why the order is not paid."""
+        try:
+            return await self._gateway.checkouts.refill(order, viewer)
+        except ServiceError as failure:
+            log_failure(failure)
+            return False
 
 
 def reason_of(order: Order, pages: PageRenderer) -> str:
@@ -149,4 +158,4 @@ def _checkout(body: RequestParams) -> NewCheckout:
     try:
         return NewCheckout.model_validate(given)
     except ValidationError as error:
-        raise Invalid("The form is incomplete.", code="form_incomplete") from error
+        raise Invalid("", code="form_incomplete") from error

@@ -31,17 +31,6 @@ _FREE_ROWS = 4
 
 _PRODUCTS_SHOWN = 12
 
-LIMITS = {
-    "pictures": limits.MAX_PICTURES,
-    "picture_bytes": limits.MAX_PICTURE_BYTES,
-    "characters": limits.MAX_POST_CHARACTERS,
-    "link_characters": limits.LINK_CHARACTERS,
-    "description_characters": limits.MAX_DESCRIPTION_CHARACTERS,
-    "code_points": limits.MAX_TEXT_CODE_POINTS,
-    "products": limits.MAX_PRODUCT_TAGS,
-}
-"""The limits of a post that its forms tell people."""
-
 
 class ComposeForm:
     """The form of a new post: shown, and sent."""
@@ -80,7 +69,6 @@ class ComposeForm:
             error=error,
             query=query,
             found=None if found is None else [one for one in found if one["id"] not in chosen],
-            limits=LIMITS,
         )
 
     async def with_uploads(self, viewer: Caller, draft: Draft, charge: Charge) -> Draft:

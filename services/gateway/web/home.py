@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import ServiceError
 from services.clients.feed import HOME, public_timeline
+from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.http.page_documents import depends_on
 from services.gateway.presentation.entities import instances
@@ -41,7 +42,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         try:
             newest = public_timeline(only_media=True)
             tiles = (await status_page(gateway, newest, None, _FRONT_PAGE_SIZE)).statuses
-        except ServiceError:
+        except ServiceError as failure:
+            log_failure(failure)
             tiles = []
         about = instances.LONG_DESCRIPTION
         return pages.render(

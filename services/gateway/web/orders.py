@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import ServiceError
+from services.chassis.errors import NotFound, ServiceError
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.base import gather_all
 from services.contracts.accounts import Account
 from services.contracts.orders import OrderEntry
 from services.gateway.application.checkouts import FINAL_STATES
+from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.presentation.entities import orders as entities
 from services.gateway.presentation.entities import people
@@ -87,8 +88,10 @@ def _form_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         order = await gateway.services.orders.order(id, viewer)
         try:
             is_back = await gateway.checkouts.refill(order, viewer)
-        except ServiceError as failure:
+        except NotFound as failure:  # the order is there, but nothing of it is sold any more
             return await page.show(id, viewer, fault=FormFault(failure.message, 409, failure.code))
+        except ServiceError as failure:
+            return await page.show(id, viewer, fault=form_fault(failure))
         if is_back:
             return RedirectResponse(CART, 303)
         fault = FormFault(pages.texts("order.cart_has_others"), 409, "cart_has_others")
@@ -156,6 +159,7 @@ async def _account_or_none(gateway: Gateway, id: str) -> Entity | None:
     """The other party of an order; None if the account is deleted, or users does not answer."""
     try:
         found = Account.model_validate(await gateway.services.users.account(id))
-    except ServiceError:
+    except ServiceError as failure:
+        log_failure(failure)
         return None
     return people.account(found, gateway.urls, gateway.html)

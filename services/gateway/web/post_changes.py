@@ -19,7 +19,7 @@ from services.gateway.container import Gateway
 from services.gateway.http.errors import public_message, public_status
 from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import people
-from services.gateway.web.compose_form import LIMITS, ComposeForm
+from services.gateway.web.compose_form import ComposeForm
 from services.gateway.web.drafts import Draft, DraftPicture
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.timelines import Entity
@@ -41,7 +41,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         author, versions = await gateway.posts.history(id, viewer)
         account = Account.model_validate(author)
         if account.profile.username.lower() != username.lower():
-            raise NotFound("There is no such post here.")
+            raise NotFound(pages.texts("error.404.text"))
         return pages.render(
             "history",
             viewer=viewer,
@@ -69,7 +69,6 @@ def _edit_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             draft=draft,
             pictures=_edited_pictures(gateway, attachments, draft),
             error=error,
-            limits=LIMITS,
         )
 
     async def own_post(id: str, viewer: Caller) -> PostViewJson:

@@ -87,5 +87,6 @@ async def _has_shop(gateway: Gateway, id: str, viewer: Caller | None) -> bool:
     """Whether the viewer sees a shop of this person; no profile fails because of it."""
     try:
         return bool((await gateway.services.catalog.shops(viewer, limit=1, owner=id)).shops)
-    except ServiceError:
+    except ServiceError as failure:
+        log_failure(failure)
         return False

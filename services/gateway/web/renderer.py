@@ -24,10 +24,11 @@ from services.chassis.errors import (
 )
 from services.chassis.http.responses import ErrorRenderer
 from services.chassis.security.caller import Caller
+from services.contracts import limits
 from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import TOO_MANY_REQUESTS, public_message, public_status
 from services.gateway.http.origin import Origin, origin_of
-from services.gateway.http.reading import sent_fields
+from services.gateway.http.reading import has_sent_fields, read_params, sent_fields
 from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
 from services.gateway.web.form_keys import new_key
@@ -36,14 +37,27 @@ from services.gateway.web.texts import Texts
 from services.gateway.web.viewer import LOGIN_REQUIRED, viewer_of_error
 
 _TITLED = (400, 401, 403, 404, 429)
+_MAX_CHOICE = 100  # characters of an id, a key or a choice in a form
+
+
+class SentField(NamedTuple):
+    """A field of a form that was sent. `is_text`: it can be changed before it is sent again."""
+
+    name: str
+    value: str
+    is_text: bool
 
 
 class SentForm(NamedTuple):
-    """A form that a part of the server did not accept. `is_lost`: it may have taken effect."""
+    """A form that was not accepted, to be sent again.
+
+    `is_lost`: it may have taken effect. `needs_login`: the session has ended.
+    """
 
     action: str
-    fields: list[tuple[str, str]]
+    fields: list[SentField]
     is_lost: bool
+    needs_login: bool
 
 
 class PageRenderer:
@@ -64,6 +78,7 @@ class PageRenderer:
             "site": site,
             "public_url": public_url,
             "t": self.texts,
+            "limits": limits,
             "file": self.files.address,
             "new_key": new_key,
             "modules": self.files.modules("app.js"),
@@ -98,13 +113,24 @@ class PageRenderer:
         failure: ServiceError,
         viewer: Caller | None = None,
         form: SentForm | None = None,
+        *,
+        is_plain: bool = False,
     ) -> Response:
-        """An error page; with a form that was sent it offers to send it again."""
+        """An error page; with a form that was sent it offers to send it again.
+
+        `is_plain`: the bar has only the brand, for where it is not known who looks at the page.
+        """
         status = public_status(failure.status) if failure.status < 500 else 503
         title = self.texts(f"error.{status if status in _TITLED else 'other'}.title")
         message = public_message(failure)
         return self.render(
-            "error", viewer=viewer, status=status, title=title, message=message, form=form
+            "error",
+            viewer=viewer,
+            status=status,
+            title=title,
+            message=message,
+            form=form,
+            is_plain=is_plain,
         )
 
     def html_errors(self, render: ErrorRenderer) -> ErrorRenderer:
@@ -115,11 +141,11 @@ class PageRenderer:
             is_page = not connection.scope["path"].startswith("/api/")
             if is_page and asked.startswith("text/html"):
                 if failure.status == 404:
-                    return self.error_page(NotFound(self.texts("error.404.text")))
-                if failure is TOO_MANY_REQUESTS:
-                    return self.error_page(RateLimited(self.texts("error.429.text")))
-                if failure.status == 429 or failure.status >= 500:
-                    return self.error_page(failure)
+                    failure = NotFound(self.texts("error.404.text"))
+                elif failure is TOO_MANY_REQUESTS:
+                    failure = RateLimited(self.texts("error.429.text"))
+                if failure.status in (404, 429) or failure.status >= 500:
+                    return self.error_page(failure, is_plain=True)
             return render(connection, failure)
 
         return rendered
@@ -142,7 +168,7 @@ class PageRenderer:
                         return await handle(request)
                     except ServiceError as failure:
                         if _needs_login(request, failure):
-                            return RedirectResponse(login_address(request), 303)
+                            return await renderer.login_needed(request)
                         log_failure(failure)
                         form = _form_to_repeat(request, failure)
                         return renderer.error_page(failure, await viewer_of_error(request), form)
@@ -154,6 +180,19 @@ class PageRenderer:
                 return handler
 
         return PageRoute
+
+    async def login_needed(self, request: Request) -> Response:
+        """A redirect to the login; for a form of a session that ended, a page that keeps it."""
+        ended = Unauthenticated(self.texts("error.session_ended"))
+        if session_token(request) and not has_sent_fields(request):
+            try:
+                await read_params(request)
+            except ServiceError:  # it has files, or is no form
+                return RedirectResponse(login_address(request), 303)
+        form = _form_to_repeat(request, ended)
+        if form is None:
+            return RedirectResponse(login_address(request), 303)
+        return self.error_page(ended, None, form, is_plain=True)
 
     def check_origin(self, request: Request) -> None:
         """Raise `Forbidden` for a form that a browser sends from another site."""
@@ -170,11 +209,27 @@ def _needs_login(request: Request, failure: ServiceError) -> bool:
 
 
 def _form_to_repeat(request: Request, failure: ServiceError) -> SentForm | None:
-    """The form to offer again after a fault of our own. Passwords are never sent to a browser."""
-    fields = sent_fields(request) if request.method == "POST" and failure.status >= 500 else []
+    """The form to offer again after a fault. Passwords are never sent to a browser.
+
+    A form of another site is not read, so it is never offered. What was refused has to be changed
+    first, so its texts can be.
+    """
+    fields = sent_fields(request) if request.method == "POST" else []
     if not fields or any("password" in name for name, _ in fields):
         return None
-    return SentForm(quote(request.url.path), fields, failure.status != Unavailable.status)
+    needs_login = failure.status == Unauthenticated.status
+    is_refused = failure.status < 500 and not needs_login
+    return SentForm(
+        quote(request.url.path),
+        [SentField(name, value, is_refused and _is_text(value)) for name, value in fields],
+        is_lost=failure.status >= 500 and failure.status != Unavailable.status,
+        needs_login=needs_login,
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Whether a value was typed, and is no id, key or choice."""
+    return len(value) > _MAX_CHOICE or len(value.split()) > 1
 
 
 def _policy(form_targets: Sequence[str]) -> str:

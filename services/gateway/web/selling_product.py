@@ -105,7 +105,7 @@ class _SellerProductPage:
         """Change the product.
 
         If it has changed since the form was shown, the form comes back with what was typed, and
-        can be sent again.
+        can be sent again. After any other fault it still says on which version it was filled in.
         """
         product = (await self._own(id, viewer)).product
         form, version = ProductForm.read(body), body.integer("version")
@@ -119,7 +119,9 @@ class _SellerProductPage:
             wanted = form.edited(product.currency, pictures)
             await self._catalog.edit_product(id, wanted, viewer, version_condition(body))
         except ServiceError as failure:
-            return await self.show(id, viewer, part="form", fault=self._fault(failure), form=form)
+            fault = self._fault(failure)
+            seen = None if fault.status == 412 else version
+            return await self.show(id, viewer, part="form", fault=fault, form=form, version=seen)
         return _back_to(id)
 
     async def archive(self, id: str, viewer: Caller, body: RequestParams) -> Response:

@@ -137,7 +137,9 @@ class _SellerShopPages:
             fault = fault._replace(message=self._pages.texts("selling.changed"))
         found = await own_shop(self._gateway, id, viewer)
         given = _typed(body) if closed is None else found.shop.model_dump()
-        given |= {"version": found.version, "key": ""}
+        if fault.status == 412 or closed is not None:
+            given["version"] = found.version
+        given["key"] = ""
         return self.form(viewer, given, entities.shop(found, self._gateway.urls), fault)
 
     def _new_shop(self, body: RequestParams) -> NewShop:

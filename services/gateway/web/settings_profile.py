@@ -182,7 +182,6 @@ class _ProfilePage:
             faults=faults or {},
             error=error,
             saved=saved,
-            limits=limits,
         )
 
 

@@ -33,8 +33,8 @@ async def status_page(
     """A page of a timeline. Posts that cannot be shown are left out, so it may be shorter."""
     page = await gateway.timelines.get(timeline, caller, Window.of(limit, max_id, None, None))
     found: list[Entity] = orjson.loads(page.body)
-    older = page.last if len(found) == limit else ""
-    return StatusPage([status for status in found if _is_shown(status)], older, page.documents)
+    shown = [status for status in found if _is_shown(status)]
+    return StatusPage(shown, page.more, page.documents)
 
 
 def _is_shown(status: Entity) -> bool:

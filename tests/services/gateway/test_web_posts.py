@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from html import unescape
+from typing import Any
+
 import pytest
 
+from services.clients.feed import FeedClient
+from services.contracts import limits
 from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, hidden
 
@@ -42,6 +47,28 @@ async def test_older_posts_are_a_page_further(ada: FormBrowser, ben: SignedInUse
     assert ("Post 20." in first, "Post 0." in first) == (True, False)
     older = first.split('rel="next" href="')[1].split('"')[0]
     assert "Post 0." in (await ada.get(f"/{older}")).text
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+async def test_a_page_that_is_shorter_than_usual_leads_to_older_posts(
+    ada: FormBrowser, ben: SignedInUser, monkeypatch: pytest.MonkeyPatch, shown: int
+) -> None:
+    """The feed says whether there is more: it leaves posts out that the viewer may not see."""
+    read = FeedClient.timeline
+
+    async def shorter(*given: Any, **named: Any) -> Any:
+        page = await read(*given, **named)
+        return {**page, "views": page["views"][:shown]}
+
+    for number in range(21):
+        await ben.post("statuses", {"status": f"Post {number}."})
+    await ben.settled()
+    monkeypatch.setattr(FeedClient, "timeline", shorter)
+    for _ in range(2):  # the second page may come from a cache
+        page = (await ada.get("/")).text
+        assert page.count("<article") == shown
+        assert 'rel="next"' in page
+        assert "Welcome, @ada" not in page
 
 
 async def test_a_like_leads_back_to_the_post(ada: FormBrowser, ben: SignedInUser) -> None:
@@ -89,6 +116,33 @@ async def test_only_authors_delete_their_posts(ada: FormBrowser, ben: SignedInUs
     await ben.settled()
     assert (await ada.get(f"/@ada/{own['id']}")).status == 404
     assert (await ada.get(f"/@ben/{post['id']}")).status == 200
+
+
+async def test_a_comment_that_is_refused_can_be_changed_and_sent_again(
+    ada: FormBrowser, ben: SignedInUser
+) -> None:
+    post = await ben.post("statuses", {"status": "Low tide"})
+    await ben.settled()
+    typed = "\n<b> " + "x" * limits.MAX_POST_CHARACTERS
+    refused = await ada.send(f"/posts/{post['id']}/reply", status=typed, visibility="public")
+    assert refused.status == 422
+    assert "What you typed is kept." in refused.text
+    assert f'action="/posts/{post["id"]}/reply"' in refused.text
+    assert hidden(refused.text) == {"visibility": "public"}
+    kept = refused.text.split('name="status"')[1].split(">\n", 1)[1].split("</textarea>")[0]
+    assert unescape(kept) == typed
+    gone = await ada.send("/posts/7/reply", status="Hello there")
+    assert gone.status == 404
+    assert "Hello there</textarea>" in gone.text
+
+
+async def test_a_form_of_another_site_is_not_offered_again(ada: FormBrowser) -> None:
+    foreign = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    stranger = FormBrowser(ada.deployment)
+    form = {"status": "Buy things", "visibility": "public"}
+    refused = await stranger.api("POST", "/posts/7/reply", form=form, headers=foreign)
+    assert refused.status == 403
+    assert "Buy things" not in refused.text
 
 
 async def test_strangers_are_led_to_the_login(ada: FormBrowser, ben: SignedInUser) -> None:

@@ -201,6 +201,29 @@ async def test_an_edit_of_an_outdated_product_is_said_kindly_and_loses_nothing(
     assert (await product(ada, mug))["title"] == "Beaker"
 
 
+async def test_a_fault_does_not_hide_that_somebody_else_changed_it(
+    ada: FormBrowser, shop: str, mug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A form that failed is sent again on the version that it was filled in on."""
+
+    async def fails(*_: Any, **__: Any) -> None:
+        raise Unavailable("down")
+
+    form = await edit_form(ada, mug)
+    assert (await ada.send(mug, **form | {"title": "Cup"})).status == 303
+    texts = hidden((await ada.get(f"{shop}/edit")).text)
+    texts = {"version": texts["version"], "name": "Ceramics", "description": ""}
+    assert (await ada.send(f"{shop}/edit", **texts)).status == 303
+    with monkeypatch.context() as patched:
+        patched.setattr(CatalogClient, "edit_product", fails)
+        patched.setattr(CatalogClient, "edit_shop", fails)
+        product_again = await ada.send(mug, **form | {"title": "Beaker"})
+        shop_again = await ada.send(f"{shop}/edit", **texts | {"name": "Glass"})
+    assert (product_again.status, shop_again.status) == (503, 503)
+    assert hidden(product_again.text)["version"] == form["version"]
+    assert hidden(shop_again.text)["version"] == texts["version"]
+
+
 @pytest.mark.parametrize("failure", [Unavailable("down"), OutcomeUnknown("no answer")])
 async def test_nothing_typed_is_lost_while_a_service_is_down(
     ada: FormBrowser, mug: str, monkeypatch: pytest.MonkeyPatch, failure: ServiceError

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 
+from services.gateway.web.settings_account import ACCOUNT_SETTINGS
 from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import PASSWORD, GatewayDeployment
 
@@ -113,6 +117,45 @@ async def test_an_ended_session_shows_what_strangers_see(
     ada.page = "/@ada"
     led = await ada.send("/posts/1/favourite")
     assert (led.status, led.headers["location"]) == (303, "/login?next=/%40ada")
+
+
+async def test_a_form_of_an_ended_session_keeps_what_was_typed(
+    deployment: GatewayDeployment, ada: FormBrowser
+) -> None:
+    post = (await ada.api("POST", "/api/v1/statuses", json={"status": "Low tide"})).json()
+    ended = dict(ada.cookies)
+    await ada.send("/logout")
+    ada.cookies = ended
+    await deployment.gateway.service.token_verifier.refresh()
+    form = {"status": 'A "long" <b>reply', "visibility": "public"}
+    refused = await ada.send(f"/posts/{post['id']}/reply", **form)
+    assert refused.status == 401
+    assert "Your session has ended" in refused.text
+    assert f'action="/posts/{post["id"]}/reply"' in refused.text
+    kept = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', refused.text)
+    assert {name: unescape(value) for name, value in kept} == form
+    await ada.send("/login", login="ada", password=PASSWORD)
+    assert (await ada.send(f"/posts/{post['id']}/reply", **form)).status == 303
+
+
+async def test_a_password_of_an_ended_session_is_not_kept(
+    deployment: GatewayDeployment, ada: FormBrowser
+) -> None:
+    ended = dict(ada.cookies)
+    await ada.send("/logout")
+    ada.cookies = ended
+    await deployment.gateway.service.token_verifier.refresh()
+    form = {"current_password": PASSWORD, "password": "harbour-lantern-8"}
+    led = await ada.send(ACCOUNT_SETTINGS, **form)
+    assert led.status == 303
+    assert led.headers["location"].startswith("/login?next=")
+
+
+async def test_a_page_that_does_not_know_its_viewer_offers_no_login(ada: FormBrowser) -> None:
+    missing = await ada.get("/no/such/page")
+    assert missing.status == 404
+    assert "Page not found" in missing.text
+    assert "Log in" not in missing.text
 
 
 async def test_a_token_in_a_header_opens_no_page(

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import OutcomeUnknown
+from services.chassis.errors import (
+    NotFound,
+    OutcomeUnknown,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+)
 from services.chassis.security.caller import Caller
 from services.clients.orders import OrdersClient
 from services.contracts.orders import NewCheckout, Order
@@ -215,6 +221,52 @@ async def test_a_declined_payment_leads_back_to_the_cart_as_it_was(
     paid = await bob.send("/checkout", **hidden(again.text), card="tok_ok")
     assert paid.status == 303
     assert len(await orders_of(bob)) == 2
+
+
+@pytest.mark.parametrize("failure", [NotFound("gone"), Unavailable("db-7 is down")])
+async def test_a_declined_payment_is_said_even_if_the_cart_cannot_be_filled_again(
+    mug: dict[str, Any], bob: FormBrowser, monkeypatch: pytest.MonkeyPatch, failure: ServiceError
+) -> None:
+    await add(bob, mug)
+    form = {**hidden((await bob.get("/checkout")).text), "card": "tok_declined"}
+    monkeypatch.setattr(OrdersClient, "set_cart", _raising(failure))
+    refused = await bob.send("/checkout", **form)
+    assert refused.status == 422
+    assert "Your payment was declined. You were not charged." in words(refused.text)
+    assert "The order shows what was in it." in words(refused.text)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (NotFound("Nothing of it is sold."), 409),
+        (Unavailable("db-7 is down"), 503),
+        (Unauthenticated("ended"), 303),
+    ],
+)
+async def test_a_cart_that_cannot_be_filled_again_is_said(
+    mug: dict[str, Any],
+    bob: FormBrowser,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: ServiceError,
+    status: int,
+) -> None:
+    variant = await add(bob, mug)
+    await pay(bob, "tok_declined")
+    (order,) = await orders_of(bob)
+    await bob.api("DELETE", f"{SHOP}/cart/items/{variant}")
+    monkeypatch.setattr(OrdersClient, "set_cart", _raising(failure))
+    refused = await bob.send(f"/orders/{order['id']}/cart")
+    assert refused.status == status
+    assert "db-7" not in refused.text
+    assert ("Nothing of it is sold." in refused.text) == (status == 409)
+
+
+def _raising(failure: ServiceError) -> Any:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise failure
+
+    return fails
 
 
 async def test_two_clicks_with_a_declined_card_put_the_items_back_once(

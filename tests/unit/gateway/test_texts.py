@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,18 @@ def _read(path: Path) -> str:
 def used_keys() -> set[str]:
     found = _LITERAL.findall(_TEMPLATES + _MODULES)
     return {key for key in found if "." in key and not key.endswith(".")}
+
+
+def test_every_key_is_there_once() -> None:
+    """The later one of two would silently take the place of the other."""
+    twice: list[str] = []
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        twice.extend(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        return dict(pairs)
+
+    json.loads((_WEB / "texts/en.json").read_text(), object_pairs_hook=members)
+    assert not twice
 
 
 def test_every_text_of_a_template_exists() -> None:

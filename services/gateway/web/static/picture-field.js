@@ -1,8 +1,7 @@
-// A file field that shows the picture, and that refuses what the server would refuse.
+// A file field that shows the picture, and that refuses what the server would refuse: what is no
+// picture, and files of more than `data-bytes`.
 
 import texts from "./texts.js";
-
-const MAX_BYTES = 16 * 1024 * 1024;
 
 export class PictureField extends HTMLElement {
   connectedCallback() {
@@ -23,7 +22,8 @@ export class PictureField extends HTMLElement {
   /** @param {File} file */
   #fault(file) {
     if (!file.type.startsWith("image/")) return texts["not_a_picture"];
-    return file.size > MAX_BYTES ? texts["too_large"] : "";
+    const most = Number(this.dataset.bytes);
+    return file.size > most ? texts["picture_too_large"].replace("{mib}", String(most >> 20)) : "";
   }
 
   /** @param {File} file */
