@@ -21,10 +21,6 @@ worker.addEventListener("activate", (/** @type {any} */ event) => {
   event.waitUntil(worker.clients.claim());
 });
 
-worker.addEventListener("message", (/** @type {MessageEvent} */ event) => {
-  if (event.data === "forget") Promise.all([caches.delete(HOME), caches.delete(PICTURES)]);
-});
-
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const request = /** @type {Request} */ (event.request);
   const url = new URL(request.url);
