@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.browser_user import BrowserUser
 
@@ -75,6 +75,42 @@ def test_the_last_home_page_is_readable_without_a_connection(ada: BrowserUser, p
     ada.context.set_offline(False)
     ada.page.goto("/notifications")
     expect(ada.page.get_by_role("heading", name="Notifications")).to_be_visible()
+
+
+def test_a_search_that_fails_while_one_types_leaves_the_page_alone(ada: BrowserUser) -> None:
+    page = ada.page
+    page.goto("/explore")
+    ada.expects(NO_ANSWER)
+    searches = re.compile(r"/explore\?q=")
+    held: list[Route] = []
+    page.route(searches, lambda route: held.append(route))
+    field = page.get_by_role("searchbox", name="Search")
+    toast = page.locator("#toast")
+    with page.expect_request(searches):
+        field.fill("low")
+    with page.expect_request(searches):
+        field.fill("low tide")
+    wait_until_held(page, held, 2)
+    with page.expect_event("requestfailed"):
+        held[0].abort()  # nobody waits for its results any more
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+    expect(toast).to_have_text("")
+    held[1].abort()
+    expect(toast).to_have_text("That did not work. Please try again.")
+    expect(page).to_have_url(re.compile("/explore$"))
+    expect(field).to_have_value("low tide")
+    page.unroute(searches)
+    field.press("Enter")
+    expect(page).to_have_url(re.compile(r"/explore\?q=low%20tide$"))
+
+
+def wait_until_held(page: Page, held: list[Route], count: int) -> None:
+    """Wait for requests that are routed."""
+    for _ in range(100):
+        if len(held) == count:
+            return
+        page.wait_for_timeout(100)
+    assert len(held) == count
 
 
 def test_arrow_keys_lead_through_the_posts_of_a_list(ada: BrowserUser, ben: BrowserUser) -> None:

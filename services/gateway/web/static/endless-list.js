@@ -175,6 +175,9 @@ const cursorOf = (item) => item.dataset.cursor;
 function renew(item, fresh) {
   if (!fresh) return item.remove();
   type(fresh, typedIn(item));
+  const [form, newForm] = [item, fresh].map((each) => each.querySelector("form[data-reply-form]"));
+  const key = form?.getAttribute("data-key"); // of a comment whose answer never came
+  if (key) newForm?.setAttribute("data-key", key);
   const veil = fresh.querySelector("details.veil");
   veil?.toggleAttribute("open", Boolean(item.querySelector("details.veil[open]")));
   item.replaceWith(fresh);
