@@ -17,11 +17,13 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from tools.demo.dataset import PASSWORD
 from tools.runner.config.paths import REPO
+from tools.runner.errors import RunnerError
 from tools.web import npm
 
 _CONFIG = REPO / "tools/web/lighthouse"
@@ -30,10 +32,10 @@ _PAGES = {"home": "/", "profile": "/@demo_jonas", "post": ""}
 _CATEGORIES = ("performance", "accessibility", "best-practices")
 _WANTED = {"performance": 95, "accessibility": 100, "best-practices": 100}
 _TIMES = {
-    "first-contentful-paint": "first paint",
-    "largest-contentful-paint": "largest paint",
-    "total-blocking-time": "blocked",
-    "cumulative-layout-shift": "shift",
+    "first-contentful-paint": ("first paint", "{:.0f} ms"),
+    "largest-contentful-paint": ("largest paint", "{:.0f} ms"),
+    "total-blocking-time": ("blocked", "{:.0f} ms"),
+    "cumulative-layout-shift": ("shift", "{:.3f}"),
 }
 
 
@@ -71,10 +73,17 @@ def measure(program: Path, url: str, cookie: str) -> Mapping[str, Any]:
 
 
 def post_page(url: str) -> str:
-    """Return the path of the newest post with a picture."""
+    """Return the path of the newest post with a picture.
+
+    Its URL has the server's public address, which need not be the one that is measured.
+    """
     query = {"only_media": "true", "limit": "1"}
     answer = requests.get(f"{url}/api/v1/timelines/public", params=query, timeout=30)
-    return str(answer.json()[0]["url"]).removeprefix(url)
+    answer.raise_for_status()
+    found = answer.json()
+    if not found:
+        raise SystemExit(f"{url} has no post with a picture: run `./tye-like-run.sh demo` first")
+    return urlsplit(str(found[0]["url"])).path
 
 
 def main() -> int:
@@ -83,7 +92,10 @@ def main() -> int:
     parser.add_argument("url", help="the gateway of a running system with the demo's data")
     parser.add_argument("--runs", type=int, default=3, help="runs of each page (3)")
     options = parser.parse_args()
-    program = npm.install(_CONFIG, "lighthouse")
+    try:
+        program = npm.install(_CONFIG, "lighthouse")
+    except RunnerError as error:
+        raise SystemExit(str(error)) from error
     cookie = log_in(options.url)
     missed = False
     for name, path in _PAGES.items():
@@ -91,10 +103,8 @@ def main() -> int:
         reports = [measure(program, address, cookie) for _ in range(options.runs)]
         scores = {each: median_score(reports, each) for each in _CATEGORIES}
         missed |= any(scores[each] < _WANTED[each] for each in _CATEGORIES)
-        times = {
-            what: reports[-1]["audits"][audit]["displayValue"] for audit, what in _TIMES.items()
-        }
-        print(name, *(f"{what} {value}" for what, value in {**scores, **times}.items()), sep="  ")
+        shown = {**scores, **median_times(reports)}
+        print(name, *(f"{what} {value}" for what, value in shown.items()), sep="  ")
     return int(missed)
 
 
@@ -102,6 +112,16 @@ def median_score(reports: list[Mapping[str, Any]], category: str) -> int:
     """Return the median of a score, from 0 to 100."""
     scores = [report["categories"][category]["score"] or 0 for report in reports]
     return round(100 * statistics.median(scores))
+
+
+def median_times(reports: list[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the medians of the times and of the layout shift, each with its unit."""
+    return {
+        what: form.format(
+            statistics.median(report["audits"][audit]["numericValue"] for report in reports)
+        )
+        for audit, (what, form) in _TIMES.items()
+    }
 
 
 if __name__ == "__main__":

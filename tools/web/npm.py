@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.runner.errors import RunnerError
 
 _CACHE = Path.home() / ".cache/microgram"
+_HOW = "on Debian, `apt-get install npm`"
 _FILES = ("package.json", "package-lock.json")
 
 
@@ -21,13 +22,15 @@ def can_install() -> bool:
 def install(config: Path, program: str) -> Path:
     """Install what a folder's package-lock.json names; return the path of a program of it.
 
-    Done once per user and lock. Raises RunnerError with the output of npm.
+    Done once per user and lock. Raises RunnerError without npm, or with the output of npm.
     """
     digest = hashlib.sha256((config / "package-lock.json").read_bytes()).hexdigest()[:12]
     folder = _CACHE / f"npm-{config.name}-{digest}"
     path = folder / "node_modules/.bin" / program
     if path.exists():
         return path
+    if not can_install():
+        raise RunnerError(f"{program} needs npm, which is not installed: {_HOW}")
     folder.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         shutil.copy(config / name, folder)

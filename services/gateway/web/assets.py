@@ -22,7 +22,7 @@ def create_router(pages: PageRenderer, site: str) -> APIRouter:
         """A default image."""
         drawn = default_image(name)
         if drawn is None:
-            raise NotFound("There is no such file.")
+            raise NotFound(pages.texts("error.404.text"))
         return Response(drawn, media_type="image/png", headers=FOR_A_DAY)
 
     @router.get("/static/{version}/{name}")

@@ -158,4 +158,4 @@ def _checkout(body: RequestParams) -> NewCheckout:
     try:
         return NewCheckout.model_validate(given)
     except ValidationError as error:
-        raise Invalid("", code="form_incomplete") from error
+        raise Invalid("form_incomplete", code="form_incomplete") from error

@@ -21,7 +21,7 @@ _FRONT_PAGE_SIZE, _HOME_PAGE_SIZE = 12, 20
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """The page at `/`."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
-    preview = Previews(gateway.urls).site(
+    preview = Previews(gateway.urls, pages.texts).site(
         gateway.settings.microgram_title, instances.LONG_DESCRIPTION
     )
     rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]

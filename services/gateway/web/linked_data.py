@@ -10,13 +10,14 @@ from services.contracts.catalog import ProductView
 from services.contracts.posts import Attachment, PostView
 from services.gateway.presentation.entities.shop import money
 from services.gateway.presentation.urls import PublicUrls
+from services.gateway.web.texts import Texts
 
 LinkedData = dict[str, Any]
 _CONTEXT = "https://schema.org"
 _STOCK = {True: "InStock", False: "OutOfStock"}
 
 
-def post_data(view: PostView, author: Profile, at: PublicUrls) -> LinkedData:
+def post_data(view: PostView, author: Profile, at: PublicUrls, texts: Texts) -> LinkedData:
     """A post; of a sensitive one neither text nor pictures."""
     post, counts = view.post, view.counts
     data = {
@@ -36,7 +37,7 @@ def post_data(view: PostView, author: Profile, at: PublicUrls) -> LinkedData:
         ],
     }
     if post.sensitive or post.spoiler_text:
-        return data | {"headline": post.spoiler_text or "Sensitive"}
+        return data | {"headline": post.spoiler_text or texts("post.sensitive_short")}
     return data | {"articleBody": post.text, "image": _images(post.attachments, at)}
 
 

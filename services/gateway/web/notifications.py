@@ -15,6 +15,7 @@ from services.contracts.notifications import TYPES, NewMarker, NewMarkers
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.texts import Texts
 from services.gateway.web.timelines import Entity, MaxId
 from services.gateway.web.viewer import SignedIn
 
@@ -52,7 +53,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             viewer=viewer,
             tab=tab,
             tabs=list(_TYPES),
-            groups=_complete(shown),
+            groups=_complete(shown, pages.texts),
             read_to=int(read_to or 0),
             older=page.found["last"],
             is_first=not max_id,
@@ -69,15 +70,25 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     return router
 
 
-def _complete(shown: Entity) -> list[Entity]:
-    """The groups with their accounts and their post in place of ids."""
+def _complete(shown: Entity, texts: Texts) -> list[Entity]:
+    """The groups with their accounts and their post in place of ids, and events in words."""
     accounts = {account["id"]: account for account in shown["accounts"]}
     statuses = {status["id"]: status for status in shown["statuses"]}
     return [
         group
+        | _order_fields(group, texts)
         | {
             "accounts": [accounts[id] for id in group["sample_account_ids"]],
             "status": statuses.get(group["status_id"]),
         }
         for group in shown["notification_groups"]
     ]
+
+
+def _order_fields(group: Entity, texts: Texts) -> Entity:
+    if "order" not in group:
+        return {}
+    order = group["order"]
+    is_known = f"notifications.event.{order['event']}" in texts.keys
+    event = texts(f"notifications.event.{order['event']}") if is_known else order["event"]
+    return {"order": order | {"event": event}}

@@ -105,11 +105,10 @@ class _AuthorizePage:
     async def get(self, request: Request, viewer: Viewer) -> Response:
         """The form. Users of the web app log in here too: the app gets a token of its own."""
         asked = AuthorizationRequest.of(await read_params(request))
-        app = await _app(self._gateway, asked)
+        app = await _app(self._gateway, asked, self._pages.texts)
         if asked.response_type != "code":
-            return self._error(
-                asked, "unsupported_response_type", "Only the response type code is supported."
-            )
+            said = self._pages.texts("authorize.only_code")
+            return self._error(asked, "unsupported_response_type", said)
         try:
             await self._gateway.services.auth.grantable(asked.client_id, asked.scope)
         except ServiceError as failure:
@@ -120,9 +119,9 @@ class _AuthorizePage:
         """Authorize or deny the app."""
         body = await read_params(request)
         asked = AuthorizationRequest.of(body)
-        app = await _app(self._gateway, asked)
+        app = await _app(self._gateway, asked, self._pages.texts)
         if body.string("decision") == "deny":
-            return self._error(asked, "access_denied", "You denied the request.")
+            return self._error(asked, "access_denied", self._pages.texts("authorize.denied"))
         login = body.string("login").strip()[:320]
         try:
             agent = request.headers.get("user-agent", "")
@@ -230,14 +229,14 @@ class _SignUpPage:
         return begin_session(self._gateway, token, target or "/")
 
 
-async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:
+async def _app(gateway: Gateway, asked: AuthorizationRequest, texts: Texts) -> App:
     """The requesting app. Users are redirected only to the app's registered URIs."""
     try:
         app = await gateway.services.auth.app(asked.client_id)
     except NotFound as failure:
-        raise from_status(400, "There is no app with this client id.") from failure
+        raise from_status(400, texts("authorize.no_app")) from failure
     if asked.redirect_uri not in app.redirect_uris:
-        raise from_status(400, "The app did not register this redirect URI.")
+        raise from_status(400, texts("authorize.wrong_redirect"))
     return app
 
 

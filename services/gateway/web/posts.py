@@ -38,7 +38,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """The page of a post, and its forms."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
     router.routes.extend(_form_routes(gateway, pages).routes)
-    previews = Previews(gateway.urls)
+    previews = Previews(gateway.urls, pages.texts)
 
     @router.get("/@{username}/{id}")
     async def post(username: str, id: str, viewer: Viewer) -> Response:
@@ -46,7 +46,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         thread = await gateway.threads.get(id, viewer)
         author = Account.model_validate(thread.people[thread.view["post"]["author"]])
         if author.profile.username.lower() != username.lower():
-            raise NotFound("There is no such post here.")
+            raise NotFound(pages.texts("error.404.text"))
         if boosted := thread.view["reblog"]:
             name = (await gateway.posts.author(boosted))["profile"]["username"]
             return RedirectResponse(gateway.urls.post(name, boosted["post"]["id"]), 302)
@@ -57,7 +57,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             viewer=viewer,
             store=True,
             preview=previews.post(shown.post, profile),
-            linked_data=post_data(shown, profile, gateway.urls),
+            linked_data=post_data(shown, profile, gateway.urls, pages.texts),
             **_thread_entities(gateway, thread),
         )
 

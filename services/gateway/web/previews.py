@@ -13,6 +13,7 @@ from services.contracts.catalog import Product, Shop
 from services.contracts.posts import Attachment, Post, Size
 from services.gateway.presentation.entities.shop import lowest_price, money
 from services.gateway.presentation.urls import AVATAR, THUMBNAIL, PublicUrls
+from services.gateway.web.texts import Texts
 
 MAX_TITLE, MAX_DESCRIPTION, MAX_ALT = 100, 300, 420
 """Characters: sites truncate longer texts, and Twitter accepts 420 in an alt text."""
@@ -78,8 +79,9 @@ class Preview:
 class Previews:
     """Creates previews of pages, from profiles as `entities.people.public_profile` returns them."""
 
-    def __init__(self, at: PublicUrls) -> None:
+    def __init__(self, at: PublicUrls, texts: Texts) -> None:
         self._at = at
+        self._texts = texts
 
     def site(self, title: str, about: str) -> Preview:
         """The preview of the front page."""
@@ -116,7 +118,7 @@ class Previews:
             "article",
             self._at.post(author.username, post.id),
             _author_name(author),
-            shorten(preview_text(post)),
+            shorten(preview_text(post, self._texts)),
             pictures,
             [
                 *times,
@@ -181,9 +183,11 @@ class Previews:
 _MIMES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
-def preview_text(post: Post) -> str:
+def preview_text(post: Post, texts: Texts) -> str:
     """The text of a post that may be shown before the post is opened."""
-    return post.spoiler_text or ("Sensitive" if post.sensitive else post.text)
+    if post.sensitive:
+        return post.spoiler_text or texts("post.sensitive_short")
+    return post.spoiler_text or post.text
 
 
 def shorten(text: str, most: int = MAX_DESCRIPTION) -> str:

@@ -27,7 +27,7 @@ _PAGE_SIZE = 30
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """Pages of accounts."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
-    previews = Previews(gateway.urls)
+    previews = Previews(gateway.urls, pages.texts)
 
     @router.get("/@{username}")
     async def profile(username: str, viewer: Viewer, max_id: MaxId = "") -> Response:

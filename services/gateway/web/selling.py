@@ -19,6 +19,7 @@ from services.gateway.presentation.entities import orders
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.presentation.entities.posts import Entity
 from services.gateway.web.renderer import PageRenderer
+from services.gateway.web.texts import Texts
 from services.gateway.web.timelines import MaxId
 from services.gateway.web.viewer import SignedIn
 
@@ -55,7 +56,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     async def statement(viewer: SignedIn, currency: str, max_id: MaxId = "") -> Response:
         """The changes of the viewer's balance in a currency, newest first. One call."""
         if currency not in CURRENCIES:
-            raise NotFound("There is no such currency.")
+            raise NotFound(pages.texts("error.404.text"))
         found = await gateway.services.payments.statement(
             viewer, "seller", currency, Window(_STATEMENT_SIZE, max_id)
         )
@@ -76,11 +77,11 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     return router
 
 
-async def own_shop(gateway: Gateway, id: str, viewer: Caller) -> ShopView:
+async def own_shop(gateway: Gateway, id: str, viewer: Caller, texts: Texts) -> ShopView:
     """A shop of the viewer. Raises `NotFound`, and `Forbidden` for a shop of another person."""
     found = await gateway.services.catalog.shop(id, viewer)
     if found.shop.owner != viewer.user_id:
-        raise Forbidden("This is not your shop.")
+        raise Forbidden(texts("selling.not_your_shop"))
     return found
 
 

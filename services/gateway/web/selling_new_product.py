@@ -32,8 +32,13 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.get("/shops/{id}/products/new")
     async def empty(viewer: SignedIn, id: str) -> Response:
         """The empty form."""
+<<<<<<< HEAD
         shop = await own_shop(gateway, id, viewer)
         return page.show(viewer, shop, ProductForm.empty(), new_key())
+=======
+        shop = await own_shop(gateway, id, viewer, pages.texts)
+        return page.show(viewer, shop, ProductForm.empty(), token_urlsafe())
+>>>>>>> fix-py
 
     @router.post("/products")
     async def create(request: Request, viewer: SignedIn) -> Response:
@@ -78,7 +83,7 @@ class _NewProductPage:
 
         A picture is uploaded first, and stays with the form if something else is wrong.
         """
-        shop = await own_shop(self._gateway, body.string("shop"), viewer)
+        shop = await own_shop(self._gateway, body.string("shop"), viewer, self._pages.texts)
         form, key = ProductForm.read(body), body.string("key")
         picture = await self._picture(body, viewer, form)
         if "more" in body:

@@ -194,7 +194,7 @@ class _SellerProductPage:
         """A product of the viewer. Raises `Forbidden` for another person's."""
         found = await self._catalog.product(id, viewer)
         if found.product.seller != viewer.user_id:
-            raise Forbidden("This is not your product.")
+            raise Forbidden(self._texts("selling_product.not_yours"))
         return found
 
     def _fault(self, failure: ServiceError) -> FormFault:

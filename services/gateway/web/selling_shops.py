@@ -53,7 +53,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.get("/{id}/edit")
     async def edit_form(viewer: SignedIn, id: str) -> Response:
         """The form of a shop."""
-        found = await own_shop(gateway, id, viewer)
+        found = await own_shop(gateway, id, viewer, pages.texts)
         given = found.shop.model_dump() | {"version": found.version, "key": ""}
         return page.form(viewer, given, entities.shop(found, gateway.urls))
 
@@ -75,7 +75,7 @@ class _SellerShopPages:
 
     async def show(self, id: str, viewer: Caller, max_id: str) -> Response:
         """A shop with its products; on the first page also those in the archive."""
-        found = await own_shop(self._gateway, id, viewer)
+        found = await own_shop(self._gateway, id, viewer, self._pages.texts)
         shelves = (False,) if max_id else (False, True)
         offered, *archived = await gather_all(
             *(
@@ -135,7 +135,7 @@ class _SellerShopPages:
             return RedirectResponse(f"{SELLING}/shops/{id}", 303)
         if fault.status == 412:
             fault = fault._replace(message=self._pages.texts("selling.changed"))
-        found = await own_shop(self._gateway, id, viewer)
+        found = await own_shop(self._gateway, id, viewer, self._pages.texts)
         given = _typed(body) if closed is None else found.shop.model_dump()
         if fault.status == 412 or closed is not None:
             given["version"] = found.version

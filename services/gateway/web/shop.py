@@ -32,7 +32,7 @@ Words = Annotated[str, Query(max_length=200)]
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """Pages of what is sold, for users and for strangers."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
-    previews = Previews(gateway.urls)
+    previews = Previews(gateway.urls, pages.texts)
     product_page = ProductPage(gateway, pages)
 
     @router.get("/shop")
@@ -106,7 +106,7 @@ class ProductPage:
     def __init__(self, gateway: Gateway, pages: PageRenderer) -> None:
         self._gateway = gateway
         self._pages = pages
-        self._previews = Previews(gateway.urls)
+        self._previews = Previews(gateway.urls, pages.texts)
 
     async def show(
         self,

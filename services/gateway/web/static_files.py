@@ -28,6 +28,7 @@ class StaticFiles:
     """The files in `static/`, in memory, and the texts of scripts."""
 
     def __init__(self, texts: Texts) -> None:
+        self._texts = texts
         self._files = {
             path.name: (path.read_bytes(), _MEDIA_TYPES[path.suffix])
             for path in sorted(_FILES.iterdir())
@@ -65,6 +66,6 @@ class StaticFiles:
         """A file, also under the version of an older page. Raises `NotFound`."""
         found = self._files.get(name)
         if found is None:
-            raise NotFound("There is no such file.")
+            raise NotFound(self._texts("error.404.text"))
         headers = FOR_EVER if version == self.version else FOR_A_DAY
         return Response(found[0], media_type=found[1], headers=headers)

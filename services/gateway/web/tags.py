@@ -19,14 +19,14 @@ _PAGE_SIZE = 30
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """Pages of hashtags."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
-    previews = Previews(gateway.urls)
+    previews = Previews(gateway.urls, pages.texts)
 
     @router.get("/tags/{tag}")
     async def tagged(tag: str, viewer: Viewer, max_id: MaxId = "") -> Response:
         """Public posts with a hashtag."""
         name = normal_tag(tag)
         if not name:
-            raise NotFound("This is not a hashtag.")
+            raise NotFound(pages.texts("error.404.text"))
         page = await status_page(gateway, tag_timeline(name), viewer, _PAGE_SIZE, max_id)
         preview = previews.tag(name)
         return pages.render("tag", viewer=viewer, store=True, preview=preview, tag=name, page=page)

@@ -30,7 +30,7 @@ async def _signed_in(connection: HTTPConnection) -> Caller:
     """The user of the session. Raises `Unauthenticated`, which leads to the login page."""
     caller = await _viewer(connection)
     if caller is None or not caller.user_id:
-        raise Unauthenticated("Log in to see this page.", code=LOGIN_REQUIRED)
+        raise Unauthenticated(LOGIN_REQUIRED, code=LOGIN_REQUIRED)
     return caller
 
 

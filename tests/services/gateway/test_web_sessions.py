@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from services.gateway.web.settings_account import ACCOUNT_SETTINGS
+from services.gateway.http.paths import ACCOUNT_SETTINGS
 from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import PASSWORD, GatewayDeployment
 

@@ -373,6 +373,19 @@ async def test_an_order_is_seen_by_its_two_parties_only(
     assert "You have not ordered anything yet." in (await cem.get("/orders")).text
 
 
+async def test_a_notification_of_an_order_says_its_outcome_in_words(
+    complete: GatewayDeployment, mug: dict[str, Any], bob: FormBrowser
+) -> None:
+    await add(bob, mug)
+    await pay(bob)
+
+    async def is_told() -> bool:
+        await complete.cluster.settle(1)
+        return "Order: paid and complete" in (await bob.get("/notifications?tab=orders")).text
+
+    await eventually(is_told)
+
+
 async def test_strangers_see_products_and_log_in_to_buy(
     complete: GatewayDeployment, mug: dict[str, Any]
 ) -> None:

@@ -41,6 +41,11 @@ def loaded(name: str, known: set[str]) -> set[str]:
     return known
 
 
+def test_the_documentation_names_every_script() -> None:
+    table = (_REPO / "docs/web.md").read_text()
+    assert not {path.name for path in _STATIC.glob("*.js") if f"`{path.name}`" not in table}
+
+
 def test_what_the_home_page_loads_is_light() -> None:
     names = loaded("app.js", set())
     assert "post-card.js" in names

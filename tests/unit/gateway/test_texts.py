@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections import Counter
@@ -55,6 +56,21 @@ def test_templates_have_no_texts_of_their_own() -> None:
         text = re.sub(r"<[^>]*>|&\w+;", " ", html)
         left |= {(path.name, word) for word in re.findall(r"[A-Za-z]{2,}", " ".join([*read, text]))}
     assert {word for _, word in left} <= {"ALT", "UTC"}, left
+
+
+def test_modules_have_no_sentences_of_their_own() -> None:
+    """Beside their docstrings."""
+    left = set()
+    for path in _WEB.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        left |= {
+            (path.name, node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in said
+            if isinstance(node.value, str) and re.fullmatch(r"[A-Z]\w* .*[.]", node.value)
+        }
+    assert not left
 
 
 def test_every_text_of_a_script_exists() -> None:
