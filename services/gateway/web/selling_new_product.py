@@ -32,13 +32,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.get("/shops/{id}/products/new")
     async def empty(viewer: SignedIn, id: str) -> Response:
         """The empty form."""
-<<<<<<< HEAD
-        shop = await own_shop(gateway, id, viewer)
-        return page.show(viewer, shop, ProductForm.empty(), new_key())
-=======
         shop = await own_shop(gateway, id, viewer, pages.texts)
-        return page.show(viewer, shop, ProductForm.empty(), token_urlsafe())
->>>>>>> fix-py
+        return page.show(viewer, shop, ProductForm.empty(), new_key())
 
     @router.post("/products")
     async def create(request: Request, viewer: SignedIn) -> Response:
