@@ -59,13 +59,16 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         after: list[Entity] = orjson.loads(gateway.threads.descendants(thread))
         found = [*before, *orjson.loads(gateway.threads.post(thread)), *after]
         messages = sorted(found, key=lambda message: int(message["id"]))
+        direct = [message for message in messages if message["visibility"] == "direct"]
+        if not direct:
+            raise NotFound(pages.texts("error.404.text"))
         return pages.render(
             "conversation",
             viewer=viewer,
             id=numeric_id(id),  # scripts make a path of it
             messages=messages,
-            last=_last_direct(messages),
-            mention=_mention(messages, viewer),
+            last=direct[-1],
+            mention=_mention(direct, viewer),
         )
 
     @router.post("/{id}/read")
@@ -91,20 +94,11 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     return router
 
 
-def _last_direct(messages: Sequence[Entity]) -> Entity:
-    """The message that an answer replies to. Raises `NotFound` if no message is direct."""
-    direct = [message for message in messages if message["visibility"] == "direct"]
-    if not direct:
-        raise NotFound("There is no such conversation.")
-    return direct[-1]
-
-
 def _mention(messages: Sequence[Entity], viewer: Caller) -> str:
     """What an answer begins with: only whom it mentions sees it."""
     names = {viewer.username: ""} | {
         name: f"@{name} "
         for message in messages
-        if message["visibility"] == "direct"
         for name in (message["account"]["acct"], *(one["acct"] for one in message["mentions"]))
         if name != viewer.username
     }

@@ -111,8 +111,8 @@ async def test_messages_are_conversations(ada: FormBrowser, ben: SignedInUser) -
     assert ">@ben </textarea>" in page  # also after an own message
     assert page.count("Or at the lighthouse?") == 1
     assert page.count("Or at home?") == 1
-    heard = await ben.get("conversations")
-    assert "Or at home?" in heard[0]["last_status"]["content"]
+    received = await ben.get("conversations")
+    assert "Or at home?" in received[0]["last_status"]["content"]
     stranger = await FormBrowser(ada.deployment).sign_up("cleo")
     assert (await stranger.get(f"/messages/{conversation}")).status == 404
 
