@@ -11,7 +11,7 @@ const MAX_COUNT = 40; // the largest page of the API
  * Listens to the stream of the user while the page is seen: browsers have six connections for all
  * tabs of a site that speaks HTTP/1.1. They connect again by themselves after an error.
  */
-class Live {
+class UserStream {
   /** @param {EndlessList | null} home the home page's list, where it is shown */
   constructor(home) {
     this.home = home;
@@ -150,8 +150,8 @@ async function markRead() {
 
 if (viewer) {
   const home = document.querySelector("endless-list[data-live=user]");
-  const live = new Live(home instanceof EndlessList ? home : null);
+  const stream = new UserStream(home instanceof EndlessList ? home : null);
   markRead()
-    .then(() => live.countUnread())
+    .then(() => stream.countUnread())
     .catch(() => {}); // it stays unread, as the page shows
 }

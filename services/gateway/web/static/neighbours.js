@@ -2,7 +2,7 @@
 
 import texts from "./texts.js";
 
-const TRAIL = "trail";
+const LAST_LIST = "last list of posts"; // the key in the session storage
 const MAX_LINKS = 500;
 
 /** @param {string} address */
@@ -23,7 +23,7 @@ document.addEventListener("click", (event) => {
   if (!(link instanceof HTMLAnchorElement) || !link.closest("[data-cursor]")) return;
   const posts = postsOfPage();
   if (posts.length > 1 && posts.includes(pathOf(link.href))) {
-    sessionStorage.setItem(TRAIL, JSON.stringify(posts));
+    sessionStorage.setItem(LAST_LIST, JSON.stringify(posts));
   }
 });
 
@@ -44,7 +44,7 @@ function neighbour(name, label, path) {
 /** Show where the arrow keys lead. */
 function showNeighbours() {
   const place = document.querySelector("[data-neighbours]");
-  const posts = /** @type {string[]} */ (JSON.parse(sessionStorage.getItem(TRAIL) || "[]"));
+  const posts = /** @type {string[]} */ (JSON.parse(sessionStorage.getItem(LAST_LIST) || "[]"));
   const at = posts.indexOf(location.pathname);
   if (!place || at < 0) return;
   const previous = neighbour("previous", texts["previous_post"], posts[at - 1]);
