@@ -85,6 +85,14 @@ class BrowserUser:
         self.api("POST", f"/api/v1/accounts/{found['id']}/follow")
         return str(found["id"])
 
+    def open_home_with(self, *texts: str, by: BrowserUser) -> list[Any]:
+        """Follow somebody who posts some texts, and open the home page that shows these posts."""
+        self.follow(by)
+        posts = [by.post(text) for text in texts]
+        self.page.goto("/")
+        self.see_after_reload(texts)
+        return posts
+
     def see(self, *texts: str) -> None:
         """Wait until the page shows some texts."""
         for text in texts:

@@ -16,10 +16,7 @@ NO_ANSWER = r"Failed to load resource.*(50\d|ERR_|401)"
 @pytest.fixture
 def post(ada: BrowserUser, ben: BrowserUser) -> str:
     """A post of ben on the home page of ada, which is open. Gives its path."""
-    ada.follow(ben)
-    made = ben.post("Low tide")
-    ada.page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    [made] = ada.open_home_with("Low tide", by=ben)
     return str(made["url"]).removeprefix(ben.system.base)
 
 

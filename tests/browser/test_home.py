@@ -10,10 +10,7 @@ from tests.browser.browser_user import BrowserUser
 
 
 def test_a_like_shows_at_once_and_stays(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    post = ben.post("Low tide")
-    ada.page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    [post] = ada.open_home_with("Low tide", by=ben)
     card = ada.page.locator(f'post-card[data-id="{post["id"]}"]')
     like = card.get_by_role("button", name="Like")
     with ada.page.expect_response("**/favourite"):
@@ -25,10 +22,7 @@ def test_a_like_shows_at_once_and_stays(ada: BrowserUser, ben: BrowserUser) -> N
 
 
 def test_a_like_that_fails_is_taken_back(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    ben.post("Low tide")
-    ada.page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    ada.open_home_with("Low tide", by=ben)
     ada.expects("Failed to load resource")
     ada.page.route("**/favourite", lambda route: route.abort())
     like = ada.page.get_by_role("button", name="Like")
@@ -38,10 +32,7 @@ def test_a_like_that_fails_is_taken_back(ada: BrowserUser, ben: BrowserUser) -> 
 
 
 def test_a_comment_does_not_leave_the_page(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    ben.post("Low tide")
-    ada.page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    ada.open_home_with("Low tide", by=ben)
     ada.page.get_by_label("Your comment").fill("I was there")
     ada.page.get_by_role("button", name="Post", exact=True).click()
     ada.see("Your comment is posted.")
@@ -50,11 +41,8 @@ def test_a_comment_does_not_leave_the_page(ada: BrowserUser, ben: BrowserUser) -
 
 
 def test_quick_likes_arrive_one_after_the_other(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    post = ben.post("Low tide")
     page = ada.page
-    page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    [post] = ada.open_home_with("Low tide", by=ben)
     held: list[Route] = []
     page.route("**/favourite", lambda route: held.append(route))
     sent: list[str] = []
@@ -76,11 +64,8 @@ def test_quick_likes_arrive_one_after_the_other(ada: BrowserUser, ben: BrowserUs
 def test_a_like_that_fails_after_it_was_taken_back_changes_nothing(
     ada: BrowserUser, ben: BrowserUser
 ) -> None:
-    ada.follow(ben)
-    ben.post("Low tide")
     page = ada.page
-    page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    ada.open_home_with("Low tide", by=ben)
     ada.expects("Failed to load resource")
     held: list[Route] = []
     page.route("**/favourite", lambda route: held.append(route))
@@ -102,11 +87,8 @@ def test_a_like_that_fails_after_it_was_taken_back_changes_nothing(
 def test_a_comment_on_its_way_cannot_be_changed_and_is_counted(
     ada: BrowserUser, ben: BrowserUser
 ) -> None:
-    ada.follow(ben)
-    ben.post("Low tide")
     page = ada.page
-    page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    ada.open_home_with("Low tide", by=ben)
     held: list[Route] = []
     page.route("**/api/v1/statuses", lambda route: held.append(route))
     card = page.locator("post-card", has_text="Low tide")
@@ -124,10 +106,7 @@ def test_a_comment_on_its_way_cannot_be_changed_and_is_counted(
 
 
 def test_new_posts_are_announced_and_shown_on_a_click(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    ben.post("Low tide")
-    ada.page.goto("/")
-    ada.see_after_reload(["Low tide"])
+    ada.open_home_with("Low tide", by=ben)
     ben.post("High tide")
     pill = ada.page.get_by_role("button", name=re.compile("new post"))
     expect(pill).to_have_text("1 new post")
@@ -162,12 +141,8 @@ def test_back_and_reload_keep_the_place_in_a_long_list(ada: BrowserUser, ben: Br
 
 
 def test_the_keys_do_what_they_say(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    ben.post("Low tide")
-    ben.post("High tide")
     page = ada.page
-    page.goto("/")
-    ada.see_after_reload(["Low tide", "High tide"])
+    ada.open_home_with("Low tide", "High tide", by=ben)
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(keys).to_be_visible()

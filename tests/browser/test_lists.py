@@ -99,11 +99,8 @@ def test_a_restored_list_shows_what_changed_meanwhile(ada: BrowserUser, ben: Bro
 
 
 def test_more_new_posts_than_a_page_leave_no_gap(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    ben.post("Old tide.")
     page = ada.page
-    page.goto("/")
-    ada.see_after_reload(["Old tide."])
+    ada.open_home_with("Old tide.", by=ben)
     for number in range(25):
         ben.post(f"Tide {number}.")
     pill = page.get_by_role("button", name=PILL)
@@ -132,11 +129,8 @@ def test_an_empty_home_page_announces_its_first_posts(ada: BrowserUser, ben: Bro
 
 
 def test_a_page_that_nobody_sees_has_no_stream(ada: BrowserUser, ben: BrowserUser) -> None:
-    ada.follow(ben)
-    ben.post("Low tide.")
     page = ada.page
-    page.goto("/")
-    ada.see_after_reload(["Low tide."])
+    ada.open_home_with("Low tide.", by=ben)
     page.evaluate(_SHOW, True)
     other = ada.new_page()
     with other.expect_response("**/streaming/user"):
