@@ -39,14 +39,14 @@ def _for_admins(accounts: AccountService) -> APIRouter:
         return {user.user_id: _details(user) for user in await accounts.find(split_ids(ids))}
 
     @router.post("/people/{user_id}/suspend", responses=error_responses(401, 404))
-    async def suspend(user_id: UserId, _: AdminWriter) -> LoginDetails:
+    async def suspend(user_id: UserId, admin: AdminWriter) -> LoginDetails:
         """Suspend a user: no login, no tokens, hidden content. Nothing is deleted."""
-        return _details(await accounts.suspend(user_id))
+        return _details(await accounts.suspend(user_id, admin.user_id))
 
     @router.post("/people/{user_id}/unsuspend", responses=error_responses(401, 404))
-    async def unsuspend(user_id: UserId, _: AdminWriter) -> LoginDetails:
+    async def unsuspend(user_id: UserId, admin: AdminWriter) -> LoginDetails:
         """End a suspension. The user's content is visible again."""
-        return _details(await accounts.unsuspend(user_id))
+        return _details(await accounts.unsuspend(user_id, admin.user_id))
 
     return router
 

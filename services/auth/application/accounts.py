@@ -10,6 +10,7 @@ from services.auth.domain.users import User, normalize_login
 from services.auth.repository import Repository
 from services.chassis.errors import NotFound
 from services.chassis.ids import Clock
+from services.chassis.security.audit import SecurityEvent, security_event
 from services.chassis.security.token_verifier import user_revocation
 from services.shared.usernames import is_username
 
@@ -51,19 +52,31 @@ class AccountService:
     async def set_role(self, username: str, role: str) -> User:
         """Set or remove the role of a user. Raises `NotFound`."""
         user = _existing(await self._repository.find_user(normalize_login(username)))
-        return await self._change(user.user_id, lambda kept: kept.with_role(role, self._now()))
+        return await self._change(
+            "role_changed",
+            user.user_id,
+            lambda kept: kept.with_role(role, self._now()),
+            reason=role or "none",
+        )
 
-    async def suspend(self, user_id: str) -> User:
-        """Suspend a user. Raises `NotFound`, and `Forbidden` for admins. Five state calls."""
-        return await self._change(user_id, lambda kept: kept.suspend(self._now()))
+    async def suspend(self, user_id: str, actor: str) -> User:
+        """Suspend a user. Raises `NotFound`, and `Forbidden` for admins. Five state calls.
 
-    async def unsuspend(self, user_id: str) -> User:
+        `actor` is the id of the admin, here and in `unsuspend`.
+        """
+        return await self._change(
+            "account_suspended", user_id, lambda kept: kept.suspend(self._now()), actor
+        )
+
+    async def unsuspend(self, user_id: str, actor: str) -> User:
         """End a suspension. Raises `NotFound`."""
-        return await self._change(user_id, User.unsuspend)
+        return await self._change("account_unsuspended", user_id, User.unsuspend, actor)
 
     async def end_sessions(self, user_id: str) -> User:
         """Revoke all tokens of a user, as they wish. Raises `NotFound` or `RateLimited`."""
-        return await self._change(user_id, lambda kept: kept.end_sessions(self._now()))
+        return await self._change(
+            "sessions_ended", user_id, lambda kept: kept.end_sessions(self._now()), user_id
+        )
 
     async def change_password(self, user: User, password_hash: str) -> User:
         """Set the hash of another password, and revoke all tokens of the user.
@@ -77,13 +90,20 @@ class AccountService:
                 raise PasswordChanged
             return kept.change_password(password_hash, self._now())
 
-        return await self._change(user.user_id, change)
+        return await self._change("password_changed", user.user_id, change, user.user_id)
 
     async def delete(self, user_id: str) -> None:
         """Delete a user, and revoke their tokens."""
-        deleted = await self._repository.users.update(
-            user_id, lambda kept: kept.delete(self._now()) if kept else None
-        )
+        is_new = False
+
+        def delete(kept: User | None) -> User | None:
+            nonlocal is_new
+            is_new = kept is not None and not kept.deleted
+            return kept.delete(self._now()) if kept else None
+
+        deleted = await self._repository.users.update(user_id, delete)
+        if is_new:
+            security_event("account_deleted", subject=user_id, actor=user_id)
         if deleted is not None:
             await self._revoke_tokens(deleted)
 
@@ -93,10 +113,27 @@ class AccountService:
         if user is not None:
             await self._revoke_tokens(user)
 
-    async def _change(self, user_id: str, change: Callable[[User], User]) -> User:
-        changed = _existing(
-            await self._repository.users.update(user_id, lambda kept: change(_existing(kept)))
-        )
+    async def _change(
+        self,
+        event: SecurityEvent,
+        user_id: str,
+        change: Callable[[User], User],
+        actor: str = "",
+        reason: str = "",
+    ) -> User:
+        """Change a user, log the event if that changed something, and revoke tokens."""
+        has_changed = False
+
+        def apply(kept: User | None) -> User:
+            nonlocal has_changed
+            before = _existing(kept)
+            after = change(before)
+            has_changed = after is not before
+            return after
+
+        changed = _existing(await self._repository.users.update(user_id, apply))
+        if has_changed:
+            security_event(event, subject=user_id, actor=actor, reason=reason)
         await self._revoke_tokens(changed)
         return changed
 

@@ -6,11 +6,18 @@ from dataclasses import replace
 
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.domain.clients import sha256_hex
-from services.auth.domain.errors import AccountDeleted, AccountSuspended, InvalidCredentials
+from services.auth.domain.errors import (
+    AccountDeleted,
+    AccountSuspended,
+    InvalidCredentials,
+    LoginThrottled,
+)
 from services.auth.domain.login_throttle import LoginAttempts
 from services.auth.domain.users import User, normalize_login
 from services.auth.repository import Repository
+from services.chassis.errors import ServiceError
 from services.chassis.ids import Clock
+from services.chassis.security.audit import security_event
 
 
 class Authenticator:
@@ -21,9 +28,10 @@ class Authenticator:
         self._passwords = passwords
         self._clock = clock
 
-    async def authenticate(self, login: str, password: str) -> User:
+    async def authenticate(self, login: str, password: str, client_id: str = "") -> User:
         """Return the user with this username or e-mail address and this password.
 
+        `client_id` is the app that the user logs in to, for the security log.
         Raises `InvalidCredentials`, `AccountDeleted`, `AccountSuspended`, `LoginThrottled`, or
         `RateLimited` when the password queue is full.
         """
@@ -32,17 +40,20 @@ class Authenticator:
         now = int(self._clock().timestamp())
         key = sha256_hex(name)
         # Counted before the outcome is known: concurrent guesses must not bypass the limit.
-        await self._repository.login_attempts.update(
-            key, lambda kept: (kept or LoginAttempts()).record(now)
-        )
+        try:
+            await self._repository.login_attempts.update(
+                key, lambda kept: (kept or LoginAttempts()).record(now)
+            )
+        except LoginThrottled:
+            security_event("login_failed", client_id=client_id, reason="throttled")
+            raise
         user = await self._repository.find_user(name)
         check = await self._passwords.verify(password, user.password_hash if user else "")
-        if user is not None and user.deleted:
-            raise AccountDeleted
-        if user is None or not check.matches:
-            raise InvalidCredentials
-        if user.suspended:
-            raise AccountSuspended
+        reason, failure = _refusal(user, matches=check.matches)
+        if user is None or failure is not None:
+            subject = user.user_id if user else ""
+            security_event("login_failed", subject=subject, client_id=client_id, reason=reason)
+            raise failure or InvalidCredentials
         await self._repository.login_attempts.update(key, lambda _: LoginAttempts())
         return await self._rehash(user, password) if check.needs_rehash else user
 
@@ -55,3 +66,14 @@ class Authenticator:
             return replace(kept, password_hash=hashed)
 
         return await self._repository.users.update(user.user_id, replace_hash) or user
+
+
+def _refusal(user: User | None, *, matches: bool) -> tuple[str, ServiceError | None]:
+    """Return why a login fails, as a code for the security log and as an error."""
+    if user is None:
+        return "unknown_login", InvalidCredentials()
+    if user.deleted:
+        return "deleted", AccountDeleted()
+    if not matches:
+        return "wrong_password", InvalidCredentials()
+    return ("suspended", AccountSuspended()) if user.suspended else ("", None)

@@ -24,6 +24,7 @@ from services.auth.domain.errors import (
 from services.auth.domain.scopes import grant_scopes, restrict_scopes
 from services.auth.domain.users import User
 from services.auth.repository import Repository
+from services.chassis.security.audit import security_event
 from services.contracts.logins import Authorization, TokenRequest
 
 
@@ -52,7 +53,9 @@ class OAuthService:
         authorization_codes.validate_challenge(
             request.code_challenge, request.code_challenge_method
         )
-        user = await self._authenticator.authenticate(request.login, request.password)
+        user = await self._authenticator.authenticate(
+            request.login, request.password, client.client_id
+        )
         grant = AuthorizationGrant(
             client_id=client.client_id,
             user_id=user.user_id,
@@ -67,6 +70,7 @@ class OAuthService:
         await self._repository.authorization_grants.update(
             sha256_hex(code), lambda kept: kept or grant, expect_absent=True
         )
+        security_event("login_succeeded", subject=user.user_id, client_id=client.client_id)
         return code
 
     async def redeem(self, request: TokenRequest) -> SignedToken:
@@ -116,7 +120,7 @@ class OAuthService:
             return
         if claims.get("client_id") != client.client_id:
             raise UnauthorizedClient
-        await self._sessions.revoke(claims["sub"], claims["jti"], claims["exp"])
+        await self._sessions.revoke(claims["sub"], claims["jti"], claims["exp"], "by_app")
 
     async def ensure_can_sign(self) -> None:
         """Raise the error that would keep tokens from being signed."""
@@ -130,7 +134,10 @@ class OAuthService:
                 sha256_hex(code), lambda kept: authorization_codes.redeem(kept, redemption, now)
             )
         except CodeReused as reused:
-            await self._sessions.revoke(reused.user_id, reused.token_id, reused.expires_at)
+            security_event("code_replayed", subject=reused.user_id, client_id=redemption.client_id)
+            await self._sessions.revoke(
+                reused.user_id, reused.token_id, reused.expires_at, "code_replayed"
+            )
             raise
         if grant is None:
             raise InvalidGrant("The authorization code is unknown.")

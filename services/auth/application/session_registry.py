@@ -25,6 +25,7 @@ from services.auth.domain.tokens import AccessToken
 from services.auth.domain.users import User
 from services.auth.repository import Repository
 from services.chassis.errors import RateLimited
+from services.chassis.security.audit import security_event
 
 _MAX_ATTEMPTS = 8
 """Attempts to get a place in a full list, while other logins take it."""
@@ -87,9 +88,13 @@ class SessionRegistry:
         apps = await self._repository.clients.get_many(ids) if ids else {}
         return [ListedSession(one, apps.get(one.client_id)) for one in records]
 
-    async def revoke(self, user_id: str, token_id: str, expires_at: int) -> None:
-        """Revoke a token, and remove its record. Safe to repeat. Five state calls at most."""
+    async def revoke(self, user_id: str, token_id: str, expires_at: int, reason: str) -> None:
+        """Revoke a token, and remove its record. Safe to repeat. Five state calls at most.
+
+        `reason` is a code for the security log.
+        """
         await self._tokens.revoke(token_id, expires_at)
+        security_event("token_revoked", subject=user_id, reason=reason)
         if user_id:
             await self._remove(user_id, token_id)
 
@@ -109,6 +114,7 @@ class SessionRegistry:
         surplus = known.value.surplus(now, user.tokens_from) if known else []
         for old in surplus:
             await self._tokens.revoke(old.token_id, old.expires_at)
+            security_event("token_revoked", subject=user.user_id, reason="too_many_sessions")
         revoked = {old.token_id for old in surplus}
 
         def add(kept: SessionRecords | None) -> SessionRecords:

@@ -12,6 +12,7 @@ from services.auth.domain.sessions import SessionRecord
 from services.auth.domain.tokens import SESSION_TTL, AccessToken
 from services.auth.domain.users import User
 from services.chassis.errors import Unauthenticated
+from services.chassis.security.audit import security_event
 from services.chassis.security.caller import Caller
 from services.contracts.logins import WEB_CLIENT_ID, NewSession
 
@@ -42,15 +43,18 @@ class SessionService:
     async def begin(self, new: NewSession) -> SignedToken:
         """Issue the token of a session. Raises what `Authenticator.authenticate` raises."""
         await self._tokens.ensure_can_sign()
-        user = await self._authenticator.authenticate(new.login, new.password)
+        client_id = WEB_CLIENT_ID if new.kind == "web" else ""
+        user = await self._authenticator.authenticate(new.login, new.password, client_id)
         token = await self._web_token(user) if new.kind == "web" else self._archive_token(user)
-        return await self._registry.issue(token, user, new.user_agent)
+        signed = await self._registry.issue(token, user, new.user_agent)
+        security_event("login_succeeded", subject=user.user_id, client_id=client_id)
+        return signed
 
     async def end(self, token: str) -> None:
         """Revoke the token of a session. The token of any other app stays valid."""
         claims = await self._tokens.verify(token)
         if claims is not None and claims.get("client_id", "") in _SESSION_CLIENTS:
-            await self._registry.revoke(claims["sub"], claims["jti"], claims["exp"])
+            await self._registry.revoke(claims["sub"], claims["jti"], claims["exp"], "logout")
 
     async def list_sessions(self, user_id: str) -> list[ListedSession]:
         """Return a user's sessions and authorized apps, newest first. Three state calls."""
@@ -60,7 +64,7 @@ class SessionService:
         """End one session of a user. One that is not listed needs no revocation."""
         record = await self._registry.find(user_id, token_id)
         if record is not None:
-            await self._registry.revoke(user_id, record.token_id, record.expires_at)
+            await self._registry.revoke(user_id, record.token_id, record.expires_at, "by_user")
 
     async def end_others(self, caller: Caller) -> SignedToken:
         """Revoke all tokens of a user, and issue a new web session for the caller.

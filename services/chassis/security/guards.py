@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from services.chassis import telemetry
 from services.chassis.errors import Forbidden, Unauthenticated
+from services.chassis.security.audit import security_event
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 
@@ -102,7 +103,7 @@ def require_service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
     async def guard(request: HTTPConnection) -> None:
         caller = request.headers.get("dapr-caller-app-id", "")
         if caller not in apps:
-            raise Forbidden(f'This route is for {", ".join(apps)}, not for "{caller}".')
+            raise refuse_call(request, f'This route is for {", ".join(apps)}, not for "{caller}".')
 
     return guard
 
@@ -110,13 +111,22 @@ def require_service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
 async def require_any_service(request: HTTPConnection) -> None:
     """A guard: require any service as the caller; its sidecar proves its app id."""
     if not request.headers.get("dapr-caller-app-id"):
-        raise Forbidden("This route is for other services. Call it through a sidecar.")
+        raise refuse_call(request, "This route is for other services. Call it through a sidecar.")
 
 
 async def require_own_sidecar(request: HTTPConnection) -> None:
     """A guard: require the operator, who calls through the service's own sidecar."""
     service: str = request.app.state.service.name
     if request.headers.get("dapr-caller-app-id") != service:
-        raise Forbidden(
-            f"This route is for the operator. Call it through the sidecar of {service}."
+        raise refuse_call(
+            request,
+            f"This route is for the operator. Call it through the sidecar of {service}.",
         )
+
+
+def refuse_call(request: HTTPConnection, message: str) -> Forbidden:
+    """Log that a service may not call a route, and return the error to raise."""
+    route = getattr(request.scope.get("route"), "path", "")
+    caller = request.headers.get("dapr-caller-app-id", "")
+    security_event("service_call_refused", caller=caller, route=route)
+    return Forbidden(message)
