@@ -15,7 +15,9 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.auth.domain.users import normalize_password
+from services.auth.adapters.password_strength import weakness
+from services.auth.domain.errors import InvalidFields
+from services.auth.domain.users import normalize_password, password_errors
 from services.chassis.errors import RateLimited
 
 T = TypeVar("T")
@@ -73,6 +75,14 @@ class PasswordHasherPool:
             raise RateLimited(
                 "Too many users are logging in. Try again in a moment.", retry_after=1
             )
+
+    async def ensure_acceptable(self, password: str, username: str, email: str) -> None:
+        """Raise `InvalidFields` for a password that a user may not choose; or `RateLimited`."""
+        if errors := password_errors(password, username, email):
+            raise InvalidFields({"password": errors})
+        text = normalize_password(password)
+        if weak := await self._run(lambda: weakness(text, username, email)):
+            raise InvalidFields({"password": [weak]})
 
     async def hash(self, password: str) -> str:
         """Return a hash with its own salt and parameters. Raises `RateLimited`."""

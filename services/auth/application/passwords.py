@@ -8,7 +8,7 @@ from services.auth.application.login import Authenticator
 from services.auth.application.sessions import SessionService
 from services.auth.application.tokens import SignedToken
 from services.auth.domain.errors import InvalidCredentials, InvalidFields
-from services.auth.domain.users import User, password_errors
+from services.auth.domain.users import User
 from services.chassis.errors import NotFound
 from services.chassis.security.caller import Caller
 from services.contracts.logins import NewPassword
@@ -38,8 +38,7 @@ class PasswordService:
         """
         session = await self._sessions.get_valid(caller)
         user = await self._user(caller.user_id)
-        if errors := password_errors(new.password, user.username, user.email):
-            raise InvalidFields({"password": errors})
+        await self._hasher.ensure_acceptable(new.password, user.username, user.email)
         await self._sessions.ensure_can_sign()
         checked = await self._check(user, new.current_password)
         changed = await self._accounts.change_password(

@@ -33,7 +33,13 @@ class RegistrationService:
         self._clock = clock
 
     async def register(self, new_user: NewUser) -> User:
-        """Create a user. Raises `InvalidFields` for a username or address in use."""
+        """Create a user.
+
+        Raises `InvalidFields` for a username or address in use, or a password easy to guess.
+        """
+        await self._passwords.ensure_acceptable(
+            new_user.password, new_user.username, new_user.email
+        )
         absent = await self._reject_taken(new_user)
         hashed = await self._passwords.hash(new_user.password)
         reservation = await self._reserve(new_user, absent)

@@ -7,6 +7,7 @@ import pytest
 
 from services.chassis.security.token_verifier import TokenVerifier
 from tests.services.auth.harness import PASSWORD, Auth
+from tests.services.auth.test_sessions import session
 
 
 def taken(body: dict[str, object]) -> object:
@@ -165,3 +166,15 @@ async def test_an_unknown_locale_does_not_prevent_registration(auth: Auth) -> No
 async def bad(auth: Auth, form: dict[str, Any]) -> int:
     whole = {"username": "ada", "email": "a@b.co", "password": PASSWORD, "agreement": True}
     return (await auth.ask("/registrations", **{**whole, **form})).status
+
+
+async def test_a_password_that_is_easy_to_guess_is_refused_everywhere(auth: Auth) -> None:
+    refused = await auth.register("ada", password="iloveyou2")
+    assert refused.status == 422
+    (said,) = refused.json()["details"]["password"]
+    assert said.startswith("is too easy to guess (this is a very common password; ")
+    await auth.register("ada")
+    web = await session(auth, kind="web")
+    form = {"current_password": PASSWORD, "password": "iloveyou2"}
+    changed = await auth.ask("/passwords", web, **form)
+    assert changed.json()["details"] == refused.json()["details"]

@@ -21,6 +21,10 @@ from tests.services.gateway.deployment import (
 )
 
 NEW_PASSWORD = "difference engine"
+EASY = (
+    "is too easy to guess (this is a very common password; add another word or two; "
+    "uncommon words are better)"
+)
 PAGES = (
     *("", "/profile", "/privacy", "/account", "/sessions", "/blocks", "/mutes"),
     *("/follow-requests", "/notifications", "/archive", "/appearance"),
@@ -287,6 +291,7 @@ async def test_a_new_password_ends_the_other_sessions(
     [
         ("wrong", NEW_PASSWORD, "current_password", "Current password is wrong."),
         (PASSWORD, "short", "password", "Password is too short (minimum is 8 characters)."),
+        (PASSWORD, "iloveyou2", "password", f"Password {EASY}."),
         (PASSWORD, "x" * 257, "password", "Password is too long (maximum is 256 characters)."),
     ],
 )

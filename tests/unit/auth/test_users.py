@@ -11,7 +11,12 @@ from services.auth.domain.users import RESERVED_USERNAMES, normalize_password, v
 
 
 def faults(**changed: str | bool) -> dict[str, list[str]]:
-    form = {"username": "ada", "email": "ada@example.org", "password": "analytical", **changed}
+    form = {
+        "username": "ada",
+        "email": "ada@example.org",
+        "password": "analytical engine",
+        **changed,
+    }
     try:
         validate_registration(
             str(form["username"]),
