@@ -32,12 +32,14 @@ def _up(options: Namespace, run: RunDir) -> int:
     plan = StartPlan(
         run=run,
         manifest=options.manifest or REPO / "dapr.yaml",
+        access=options.access or REPO / "services" / "access.yaml",
         components=options.components,
         only=options.only,
         excluded=options.without,
         replicas=options.replicas,
         port=options.port,
         infra_only=options.infra_only,
+        mtls=not options.no_mtls,
     )
     if options.detach:
         return start.up_detached(plan, _foreground_arguments(options))
@@ -50,14 +52,15 @@ def _foreground_arguments(options: Namespace) -> list[str]:
     again += [] if options.port is None else ["--port", str(options.port)]
     if options.components:
         again += ["--components", options.components]
-    if options.manifest:
-        again += ["--manifest", str(options.manifest.resolve())]
+    for flag, path in (("--manifest", options.manifest), ("--access", options.access)):
+        again += [flag, str(path.resolve())] if path else []
     for flag, names in (("--only", options.only), ("--except", options.without)):
         again += [flag, ",".join(names)] if names else []
     if options.replicas:
         again += ["--replicas", ",".join(f"{k}={v}" for k, v in options.replicas.items())]
     again += ["--watch"] if options.watch else []
-    return again + (["--infra-only"] if options.infra_only else [])
+    flags = {"--infra-only": options.infra_only, "--no-mtls": options.no_mtls}
+    return again + [flag for flag, is_given in flags.items() if is_given]
 
 
 def _down(_: Namespace, run: RunDir) -> int:

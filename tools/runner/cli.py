@@ -108,7 +108,13 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     )
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")
     up.add_argument("--quiet", action="store_true", help="do not print the logs")
+    up.add_argument(
+        "--no-mtls",
+        action="store_true",
+        help="sidecars do not check who calls them: to measure the price of mTLS only",
+    )
     up.add_argument("--manifest", type=Path, help="instead of dapr.yaml")
+    up.add_argument("--access", type=Path, help="instead of services/access.yaml")
     up.add_argument("--infra-only", action="store_true", help=argparse.SUPPRESS)
 
 

@@ -51,9 +51,10 @@ def prepare(plan: StartPlan) -> None:
     # nats-server first: it needs few modules, so its build begins while others are downloaded
     tools = ["nats-server"] if "nats" in topology.servers(chosen_set) else []
     if apps := plan.select_apps(everything):
+        plan.access_of(apps)
         if toolchain.uses_lean_daprd():
             component_types.require_known(chosen_set, load_set(chosen_set, apps[0].resources))
-        tools.append("daprd")
+        tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import yaml
 
-from tools.runner.config.paths import REPO, RunDir
+from services.chassis.security.access_rules import Access
+from tools.runner.config.access_policies import (
+    configure,
+    scope_component,
+    workflow_policy,
+)
+from tools.runner.config.manifest import ManifestApp
+from tools.runner.config.paths import REPO, RunDir, write_private
 from tools.runner.config.topology import PRODUCTION
 from tools.runner.errors import RunnerError
 
@@ -62,30 +69,47 @@ def _identity(document: Document) -> tuple[str, str]:
     return str(document["kind"]), str(document["metadata"]["name"])
 
 
-def render_set(name: str, run: RunDir, overrides: Overrides, folder: Path | None = None) -> Path:
-    """Write a set into the run directory with its paths in place, and return the folder."""
+def render_set(
+    name: str,
+    run: RunDir,
+    overrides: Overrides,
+    access: Access,
+    folder: Path | None = None,
+) -> Path:
+    """Write a set into the run directory with its paths and scopes, and return the folder."""
     shutil.rmtree(run.components, ignore_errors=True)
-    run.components.mkdir(parents=True)
-    for document in load_set(name, folder):
+    run.components.mkdir(parents=True, mode=0o700)
+    for document in [*load_set(name, folder), workflow_policy(access)]:
         kind, own_name = _identity(document)
         _override(document, own_name, overrides)
-        text = yaml.safe_dump(relocated(document, run), sort_keys=False)
-        (run.components / f"{kind.lower()}-{own_name}.yaml").write_text(text)
+        rendered = relocated(scope_component(document, access), run)
+        _write(run.components / f"{kind.lower()}-{own_name}.yaml", rendered)
     return run.components
 
 
-def render_configs(sources: Iterable[Path | None], run: RunDir) -> dict[Path | None, Path]:
-    """Write sidecar configurations into the run directory with their paths in place.
+def render_configs(
+    apps: Iterable[ManifestApp], run: RunDir, access: Access, *, has_mtls: bool
+) -> dict[str, Path]:
+    """Write the configuration of each app's sidecar, with its policies.
 
-    Returns the written file for each source; None stands for deploy/local/config.yaml.
+    Returns the written file of each app-id.
     """
-    rendered: dict[Path | None, Path] = {}
-    for number, source in enumerate(sorted(sources, key=str)):
-        target = run.path / (f"config-{number}.yaml" if number else "config.yaml")
-        document = yaml.safe_load((source or REPO / "deploy/local/config.yaml").read_text())
-        target.write_text(yaml.safe_dump(relocated(document, run), sort_keys=False))
-        rendered[source] = target
+    folder = run.path / "config"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    rendered = {}
+    for app in apps:
+        source = app.config_file or REPO / "deploy/local/config.yaml"
+        document = configure(
+            yaml.safe_load(source.read_text()), access[app.app_id], has_mtls=has_mtls
+        )
+        rendered[app.app_id] = folder / f"{app.app_id}.yaml"
+        _write(rendered[app.app_id], relocated(document, run))
     return rendered
+
+
+def _write(path: Path, document: Document) -> None:
+    write_private(path, yaml.safe_dump(document, sort_keys=False))
 
 
 def relocated(value: Any, run: RunDir) -> Any:

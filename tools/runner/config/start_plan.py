@@ -4,6 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.chassis.security.access_rules import (
+    ACCESS_FILE,
+    Access,
+    AccessFileError,
+    read_access,
+)
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
@@ -18,12 +24,15 @@ class StartPlan:
 
     run: RunDir
     manifest: Path = REPO / "dapr.yaml"
+    access: Path = ACCESS_FILE
     components: str | None = None
     only: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
     replicas: Mapping[str, int] = field(default_factory=dict)
     port: int | None = None
     infra_only: bool = False
+    mtls: bool = True
+    """Whether sidecars prove to each other who they are. Without it, any local process may call."""
 
     @property
     def uses_manifest_ports(self) -> bool:
@@ -49,6 +58,23 @@ class StartPlan:
     def served_apps(self, apps: Sequence[ManifestApp]) -> list[ManifestApp]:
         """Return the apps that servers are started for: all of them with `infra_only`."""
         return list(apps) if self.infra_only else self.select_apps(apps)
+
+    def access_of(self, apps: Sequence[ManifestApp]) -> Access:
+        """Return the rules of all services.
+
+        Raises RunnerError for an invalid file, and for an app that it does not name.
+        """
+        try:
+            access = read_access(self.access)
+        except (OSError, AccessFileError) as error:
+            raise RunnerError(str(error)) from None
+        for app in apps:
+            if app.app_id not in access:
+                raise RunnerError(
+                    f'{self.access}: "{app.app_id}" is missing in "services". Name there what it '
+                    "may use, and who may call its routes: whatever is not named is refused"
+                )
+        return access
 
     def _is_selected(self, name: str) -> bool:
         if self.infra_only or name in self.excluded:

@@ -10,12 +10,14 @@ from pathlib import Path
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.errors import RunnerError
-from tools.runner.infra import control_plane, debian
+from tools.runner.infra import debian
+from tools.runner.infra.control_plane import STANDARD_PORTS, ControlPlane
+from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.infra.ports import is_free, is_listening, port_owner
 from tools.runner.supervisor.process import ProcessSpec
 
-_CONTROL_PLANE = {"placement": control_plane.placement, "scheduler": control_plane.scheduler}
+SENTRY = "sentry"
 _MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
 
 
@@ -49,6 +51,8 @@ class ServerContext:
     standard_ports: bool = False
     components: Path | None = None
     """The folder of the component sets, where it is not components/."""
+    identities: Identities | None = None
+    """None for a system without mTLS."""
 
     @property
     def can_share(self) -> bool:
@@ -58,7 +62,9 @@ class ServerContext:
 
 def set_up_server(name: str, context: ServerContext) -> ManagedServer:
     """Set up a server by its name in topology.yaml."""
-    server = _control_plane(name, context) if name in _CONTROL_PLANE else _of_set(name, context)
+    if name == SENTRY:
+        return _sentry(context)
+    server = _control_plane(name, context) if name in STANDARD_PORTS else _of_set(name, context)
     if server.spec is None:
         server.owner = port_owner(int(server.address.rpartition(":")[2]))
     return server
@@ -70,14 +76,25 @@ def _of_set(name: str, context: ServerContext) -> ManagedServer:
     return server
 
 
+def _sentry(context: ServerContext) -> ManagedServer:
+    if context.identities is None:
+        raise ValueError("sentry needs identities")
+    port = next(context.ports)
+    context.identities.sentry_address = address = f"127.0.0.1:{port}"
+    return ManagedServer(SENTRY, address, _dapr(context).sentry(port, context.identities))
+
+
 def _control_plane(name: str, context: ServerContext) -> ManagedServer:
-    port = control_plane.STANDARD_PORTS[name] if context.standard_ports else next(context.ports)
+    port = STANDARD_PORTS[name] if context.standard_ports else next(context.ports)
     address = f"127.0.0.1:{port}"
     if context.standard_ports and is_listening(port):
         return ManagedServer(name, address, spec=None)
-    return ManagedServer(
-        name, address, _CONTROL_PLANE[name](context.run, context.tool, port, context.ports)
-    )
+    run = _dapr(context).placement if name == "placement" else _dapr(context).scheduler
+    return ManagedServer(name, address, run(port))
+
+
+def _dapr(context: ServerContext) -> ControlPlane:
+    return ControlPlane(context.run, context.tool, context.ports, context.identities)
 
 
 def choose_port(context: ServerContext, standard: int, what: str) -> int:

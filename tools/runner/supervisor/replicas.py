@@ -10,6 +10,7 @@ from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.manifest_keys import LOOPBACK
 from tools.runner.config.paths import MARKER, REPO, RunDir
 from tools.runner.http_client import http_probe, tcp_probe
+from tools.runner.infra.identities import Identities
 from tools.runner.supervisor.process import ProcessSpec
 
 REGISTRATION_FAILURE = "initialization error occurred for nr ("
@@ -47,13 +48,15 @@ class RunSettings:
     run: RunDir
     daprd: Path
     resources: Path
-    configs: Mapping[Path | None, Path]
-    """The rendered sidecar configuration for each `config_file` of the manifest."""
+    configs: Mapping[str, Path]
+    """The rendered configuration of the sidecar of each app-id."""
     public_url: str
     control_plane: Mapping[str, str] = field(default_factory=dict)
     """Addresses of `placement` and `scheduler`, where they run."""
     workflows: frozenset[str] = frozenset()
     """The services whose sidecars get these addresses."""
+    identities: Identities | None = None
+    """None for sidecars that trust each other without certificates."""
 
 
 def create_replica(
@@ -108,6 +111,8 @@ def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
 def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
     """Return how to run the sidecar of a replica; its tokens are never on its command line."""
     env = base_env(settings.run) | _tokens(replica)
+    if settings.identities:
+        env |= settings.identities.daprd_environment(replica.app.app_id)
     return ProcessSpec(
         name=replica.sidecar_name,
         argv=_daprd(replica, settings),
@@ -134,7 +139,7 @@ def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
         "dapr-internal-grpc-listen-address": LOOPBACK,
         "dapr-listen-addresses": LOOPBACK,
         "resources-path": settings.resources,
-        "config": settings.configs[replica.app.config_file],
+        "config": settings.configs[replica.app.app_id],
         "enable-metrics": "false",
         "dapr-graceful-shutdown-seconds": 1,
         **replica.app.options,
@@ -144,6 +149,8 @@ def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
         options["metrics-listen-address"] = LOOPBACK
     if replica.profile_port:
         options["profile-port"] = replica.profile_port
+    if settings.identities:
+        options |= settings.identities.daprd_options()
     if replica.app.app_id in settings.workflows:
         for name, address in settings.control_plane.items():
             options[f"{name}-host-address"] = address

@@ -14,6 +14,7 @@ from tools.runner.config.topology import CONTROL_PLANE, read_topology
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
+from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.output.logs import Echo
 from tools.runner.output.progress import wait_first
@@ -46,6 +47,8 @@ class Supervisor:
         self._echo = echo
         self._processes: dict[str, ManagedProcess] = {}
         self._ports = ports.free_ports()
+        has_mtls = plan.mtls and not plan.infra_only
+        self._identities = Identities(plan.run) if has_mtls else None
         self._background_tasks: set[asyncio.Task[None]] = set()
         self._fork_server = ForkServer(
             self.topology.shared_modules, base_env(plan.run), plan.run.logs / "fork-server.log"
@@ -60,12 +63,13 @@ class Supervisor:
         apps = self.plan.select_apps(everything)
         self._prepare_run_dir()
         context = self._server_context(everything)
-        names = self.topology.servers(self.set_name)
+        names = ((servers.SENTRY,) if self._identities else ()) + self.topology.servers(
+            self.set_name
+        )
         served = self.plan.served_apps(everything)
         names += self.topology.control_plane(app.app_id for app in served)
         self.servers = [servers.set_up_server(name, context) for name in names]
-        self._launch(server.spec for server in self.servers if server.spec)
-        await (self._start_services(apps) if apps else self._servers_ready(self.servers))
+        await (self._start_services(apps) if apps else self._start_servers(self.servers))
         await self._all_ready(self._processes.values())
         await self._check_gateway()
         self._enable_restarts()
@@ -74,19 +78,29 @@ class Supervisor:
         """Start services, and each sidecar once the servers that it connects to are ready."""
         settings = self._run_settings(apps)
         self.replicas = [replica for app in apps for replica in self._create_replicas(app)]
-        self._launch(app_spec(replica, settings) for replica in self.replicas)
         working = [replica for replica in self.replicas if replica.app.app_id in settings.workflows]
-        await self._servers_ready([s for s in self.servers if s.name not in CONTROL_PLANE])
+        control_plane = [server for server in self.servers if server.name in CONTROL_PLANE]
+        others = [server for server in self.servers if server not in control_plane]
+        self._launch(server.spec for server in others if server.spec)
+        self._launch(app_spec(replica, settings) for replica in self.replicas)
+        await self._servers_ready(others)
         self._launch(
             sidecar_spec(replica, settings) for replica in self.replicas if replica not in working
         )
-        await self._servers_ready([s for s in self.servers if s.name in CONTROL_PLANE])
+        await self._start_servers(control_plane)
         self._launch(sidecar_spec(replica, settings) for replica in working)
+
+    async def _start_servers(self, chosen: Sequence[servers.ManagedServer]) -> None:
+        self._launch(server.spec for server in chosen if server.spec)
+        await self._servers_ready(chosen)
 
     def _prepare_run_dir(self) -> None:
         self.plan.run.create()
         for name in ("names.db", "names.db-wal", "names.db-shm"):
             (self.plan.run.path / name).unlink(missing_ok=True)
+        if self._identities:
+            self._identities.create()
+            self._spawn_task(self._identities.keep_fresh())
 
     def _server_context(self, apps: Sequence[ManifestApp]) -> servers.ServerContext:
         secrets = SecretsFile(self.plan.run.secrets)
@@ -100,23 +114,27 @@ class Supervisor:
             topics=self.topology.topics + dead,
             standard_ports=self.plan.infra_only,
             components=apps[0].resources,
+            identities=self._identities,
         )
 
     def _run_settings(self, apps: Sequence[ManifestApp]) -> RunSettings:
         overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
-        port = self._gateway_port(apps)
+        access, port = self.plan.access_of(apps), self._gateway_port(apps)
         if any(app.app_id == self.topology.gateway for app in apps):
             self.gateway_port = port
         return RunSettings(
             run=self.plan.run,
             daprd=toolchain.require_tool("daprd"),
-            resources=render_set(self.set_name, self.plan.run, overrides, apps[0].resources),
-            configs=render_configs({app.config_file for app in apps}, self.plan.run),
+            resources=render_set(
+                self.set_name, self.plan.run, overrides, access, apps[0].resources
+            ),
+            configs=render_configs(apps, self.plan.run, access, has_mtls=bool(self._identities)),
             public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
             control_plane={
                 each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
             },
             workflows=self.topology.workflows,
+            identities=self._identities,
         )
 
     def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:

@@ -1,0 +1,147 @@
+"""Makes the policies of sidecars of services/access.yaml: what is not named there is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.chassis.security.access_rules import Access, ServiceAccess
+from tools.runner.infra.identities import APP_TRUST_DOMAIN, NAMESPACE
+
+Document = dict[str, Any]
+
+_API_VERSIONS = ("v1", "v1alpha1", "v1alpha2", "v1beta1")
+_GRPC_APIS = (
+    *("invoke", "state", "publish", "bindings", "secrets", "actors", "metadata", "configuration"),
+    *("lock", "unlock", "subtlecrypto", "crypto", "workflows", "jobs", "shutdown", "subscribe"),
+    "conversation",
+)
+"""All groups of the gRPC API in runtime 1.18, which services do not use, except for workflows."""
+_GRPC_USERS = {"workflows", "metadata", "shutdown"}
+"""What the engine of workflows calls by gRPC."""
+
+
+def configure(document: Document, own: ServiceAccess, *, has_mtls: bool) -> Document:
+    """Return a sidecar's configuration with the policies of its service.
+
+    Without mTLS a sidecar does not know who calls, and so cannot control it.
+    """
+    spec = {**document["spec"], "api": _api(own), "secrets": _secrets(own)}
+    if has_mtls:
+        spec["accessControl"] = _access_control(own)
+    return {**document, "spec": spec}
+
+
+def _secrets(own: ServiceAccess) -> Document:
+    scope = {"storeName": "secretstore", "defaultAccess": "deny"}
+    return {"scopes": [scope | {"allowedSecrets": sorted(own.secrets)}]}
+
+
+def _api(own: ServiceAccess) -> Document:
+    """Allow the named APIs by HTTP, and by gRPC only what the engine of workflows needs.
+
+    A list without an entry for gRPC would allow everything there: what is not used is denied, too.
+    """
+    by_grpc = own.apis & _GRPC_USERS if "workflows" in own.apis else frozenset()
+    denied = (name for name in _GRPC_APIS if name not in by_grpc)
+    return {
+        "allowed": [*_rules(sorted(own.apis), "http"), *_rules(sorted(by_grpc), "grpc")],
+        "denied": _rules(denied, "grpc"),
+    }
+
+
+def _rules(names: Iterable[str], protocol: str) -> list[Document]:
+    return [
+        {"name": name, "version": version, "protocol": protocol}
+        for name in names
+        for version in _API_VERSIONS
+    ]
+
+
+def _access_control(own: ServiceAccess) -> Document:
+    callers = sorted({caller for allowed in own.calls.values() for caller in allowed})
+    return {
+        "defaultAction": "deny",
+        "trustDomain": APP_TRUST_DOMAIN,
+        "policies": [_policy(caller, own) for caller in callers],
+    }
+
+
+def _policy(caller: str, own: ServiceAccess) -> Document:
+    """Allow the verbs of a caller by the first segment of the path.
+
+    In 1.18 a name that daprd finds covers all paths below it, whatever longer names are listed. The
+    service itself checks the exact route.
+    """
+    verbs: dict[str, set[str]] = {}
+    for route, allowed in own.calls.items():
+        method, _, path = route.partition(" ")
+        if caller in allowed:
+            verbs.setdefault("/" + path.split("/")[1], set()).add(method)
+    return {
+        "appId": caller,
+        "defaultAction": "deny",
+        "trustDomain": APP_TRUST_DOMAIN,
+        "namespace": NAMESPACE,
+        "operations": [
+            {"name": name, "httpVerb": sorted(verbs[name]), "action": "allow"}
+            for name in sorted(verbs)
+        ],
+    }
+
+
+def scope_component(document: Document, access: Access) -> Document:
+    """Return a component that only the services may use that the file names, for their topics.
+
+    Other kinds of documents are returned as they are.
+    """
+    if document["kind"] != "Component":
+        return document
+    name = str(document["metadata"]["name"])
+    scoped = {**document, "scopes": sorted(app for app in access if name in access[app].components)}
+    if document["spec"]["type"].startswith("pubsub."):
+        metadata = [*document["spec"].get("metadata", []), *_topic_scopes(name, access)]
+        scoped["spec"] = {**document["spec"], "metadata": metadata}
+    return scoped
+
+
+def _topic_scopes(component: str, access: Access) -> list[Document]:
+    """Name every service: daprd lets a service that a scope does not name use all topics.
+
+    The dead letters of a service are its own topic.
+    """
+    published, subscribed = {}, {}
+    for app, own in access.items():
+        is_pubsub = component == "pubsub"
+        dead = {f"{app}-dead"} if is_pubsub and own.subscribes else set()
+        published[app] = (own.publishes | dead) if is_pubsub else frozenset()
+        subscribed[app] = (own.subscribes | dead) if own.pubsub == component else frozenset()
+    return [
+        {"name": "publishingScopes", "value": _scope(published)},
+        {"name": "subscriptionScopes", "value": _scope(subscribed)},
+    ]
+
+
+def _scope(topics: Mapping[str, Iterable[str]]) -> str:
+    return ";".join(f"{app}={','.join(sorted(topics[app]))}" for app in sorted(topics))
+
+
+def workflow_policy(access: Access) -> Document:
+    """Return the policy by which each service with workflows alone starts and steers its own."""
+    owners = sorted(app for app in access if "workflows" in access[app].apis)
+    operations = ["schedule", "terminate", "raise", "pause", "resume", "purge", "get", "rerun"]
+    return {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "WorkflowAccessPolicy",
+        "metadata": {"name": "own-workflows"},
+        "scopes": owners,
+        "spec": {
+            "rules": [
+                {
+                    "callers": [{"appID": owner} for owner in owners],
+                    "workflows": [{"name": "*", "operations": operations}],
+                    "activities": [{"name": "*"}],
+                }
+            ]
+        },
+    }
