@@ -31,6 +31,7 @@ from tests.system.waiting import DEADLINE
 T = TypeVar("T")
 
 REPO = Path(__file__).parents[2]
+ACCESS_FILE = Path(__file__).with_name("access.yaml")
 KILLABLE = "posts"
 """An app that may be killed, with a name that has rules in resiliency.yaml."""
 
@@ -146,7 +147,7 @@ class RealSystem:
         manifest.write_text(yaml.safe_dump(_manifest()))
         self._runner(
             *("up", "--detach", "--port", "0", "--components", self._components),
-            *("--manifest", str(manifest), "--replicas", "beta=2"),
+            *("--manifest", str(manifest), "--replicas", "beta=2", "--access", str(ACCESS_FILE)),
         )
         state = json.loads((self._run_dir / "state.json").read_text())
         self.processes = [_process(row, state["tokens"]) for row in state["services"]]

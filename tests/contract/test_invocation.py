@@ -108,7 +108,7 @@ async def test_a_failure_has_its_own_type_and_details(sidecar: DaprClient) -> No
 
 async def test_a_route_that_is_not_there_is_not_found(sidecar: DaprClient) -> None:
     with pytest.raises(NotFound):
-        await sidecar.invoke("beta", "nothing/here")
+        await sidecar.invoke("beta", "tally/nothing/here")
 
 
 @pytest.mark.parametrize("status", [204, 304])

@@ -4,13 +4,15 @@ from typing import Any
 import pytest
 import yaml
 
+from services.chassis.security.access_rules import read_access
 from tools.runner.config.components import load_set, relocated, render_configs, render_set
-from tools.runner.config.manifest import read_manifest
+from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
 from tools.runner.infra.nats_server import consumer_settings
 
+ACCESS = read_access()
 SETS = sorted(read_topology().sets)
 FIXED_NAMES = {
     "pubsub",
@@ -42,9 +44,9 @@ def test_every_set_gives_the_fixed_names_and_no_others(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_rendered_path_is_inside_the_run_directory(name: str, run: RunDir) -> None:
-    folder = render_set(name, run, {})
+    folder = render_set(name, run, {}, ACCESS)
     texts = [path.read_text() for path in folder.iterdir()]
-    assert len(texts) == len(FIXED_NAMES)
+    assert len(texts) == len(FIXED_NAMES) + 1  # and the policy of workflows
     assert any(f"{run.path}/secrets.json" in text for text in texts)
     assert not any(" .run/" in text for text in texts)
 
@@ -68,13 +70,13 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
 
 def test_an_address_from_the_start_replaces_that_of_the_file(run: RunDir) -> None:
     overrides = {("statestore", "redisHost"): "127.0.0.1:12345"}
-    folder = render_set("rabbitmq-redis", run, overrides)
+    folder = render_set("rabbitmq-redis", run, overrides, ACCESS)
     assert "127.0.0.1:12345" in (folder / "component-statestore.yaml").read_text()
 
 
 def test_rendering_again_leaves_nothing_of_the_set_before(run: RunDir) -> None:
-    render_set("rabbitmq-redis", run, {})
-    folder = render_set("embedded", run, {})
+    render_set("rabbitmq-redis", run, {}, ACCESS)
+    folder = render_set("embedded", run, {}, ACCESS)
     assert "rabbitmq" not in "".join(path.read_text() for path in folder.iterdir())
 
 
@@ -108,17 +110,23 @@ def test_only_values_that_are_paths_are_moved(run: RunDir) -> None:
     assert relocated(value, run) == {"a": [f"{run.path}/x", "see .run/x", 1], "b": ".running"}
 
 
-def test_each_configuration_file_is_rendered_by_itself(run: RunDir, tmp_path: Path) -> None:
+def rendered_config(run: RunDir, app: ManifestApp) -> dict[str, Any]:
+    (file,) = render_configs([app], run, ACCESS, has_mtls=True).values()
+    config: dict[str, Any] = yaml.safe_load(file.read_text())
+    return config
+
+
+def test_each_app_has_its_own_configuration_with_its_policies(run: RunDir, tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("spec: {own: .run/x}")
-    files = render_configs({None, own}, run)
-    assert yaml.safe_load(files[own].read_text()) == {"spec": {"own": f"{run.path}/x"}}
-    assert "nameResolution" in files[None].read_text()
+    spec = rendered_config(run, ManifestApp("posts", Path(), (), config_file=own))["spec"]
+    assert spec["own"] == f"{run.path}/x"
+    assert spec["accessControl"]["defaultAction"] == "deny"
+    assert "nameResolution" in rendered_config(run, ManifestApp("users", Path(), ()))["spec"]
 
 
 def test_the_sidecars_configuration_moves_its_names_file(run: RunDir) -> None:
-    source = REPO / "deploy/local/config.yaml"
-    config = yaml.safe_load(render_configs({source}, run)[source].read_text())
+    config = rendered_config(run, ManifestApp("users", Path(), ()))
     resolution = config["spec"]["nameResolution"]["configuration"]
     assert resolution["connectionString"] == f"{run.path}/names.db"
     seconds = {

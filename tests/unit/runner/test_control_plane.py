@@ -15,7 +15,8 @@ from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, read_topology
 from tools.runner.infra import control_plane, servers
-from tools.runner.infra.control_plane import STANDARD_PORTS, placement, scheduler
+from tools.runner.infra.control_plane import STANDARD_PORTS, ControlPlane
+from tools.runner.infra.identities import Identities
 from tools.runner.infra.servers import ServerContext
 from tools.runner.output.tables import print_report
 from tools.runner.supervisor.replicas import (
@@ -37,7 +38,13 @@ def test_only_workflows_need_them() -> None:
 def test_only_sidecars_with_workflows_get_their_addresses(run: RunDir) -> None:
     addresses = {name: f"127.0.0.1:{port}" for port, name in enumerate(CONTROL_PLANE, 5000)}
     settings = RunSettings(
-        run, Path("daprd"), Path(), {None: Path()}, "", addresses, read_topology().workflows
+        run,
+        Path("daprd"),
+        Path(),
+        {"posts": Path(), "orders": Path()},
+        "",
+        addresses,
+        read_topology().workflows,
     )
     arguments = {
         name: [
@@ -55,16 +62,32 @@ def test_they_listen_on_loopback_on_distinct_ports_and_write_into_the_run_direct
     run: RunDir,
 ) -> None:
     ports = itertools.count(5000)
-    seen = []
-    for make in (placement, scheduler):
-        seen += [word for word in make(run, Path, next(ports), ports).argv if "=" in word]
+    dapr, identities = ControlPlane(run, Path, ports, None), Identities(run)
+    servers = (dapr.placement(5100), dapr.scheduler(5101), dapr.sentry(5102, identities))
+    seen = [word for server in servers for word in server.argv if "=" in word]
     listening = [word for word in seen if "listen-address" in word]
-    assert len(listening) == 5
+    assert len(listening) == 7
     assert all(word.endswith("=127.0.0.1") for word in listening)
     numbers = [word.rpartition(":")[2] for word in seen if "cluster=" in word]
     numbers += [word.partition("=")[2] for word in seen if "port=" in word and ":" not in word]
-    assert len(set(numbers)) == len(numbers) == 7
+    assert len(set(numbers)) == len(numbers) == 9
     assert f"--etcd-data-dir={run.path / 'scheduler'}" in seen
+
+
+def test_with_identities_they_admit_only_who_has_a_certificate_of_this_run(run: RunDir) -> None:
+    identities = Identities(run)
+    identities.create()
+    identities.sentry_address = "127.0.0.1:5000"
+    dapr = ControlPlane(run, Path, itertools.count(5001), identities)
+    for server, name in ((dapr.placement(1), "placement"), (dapr.scheduler(2), "scheduler")):
+        assert "--tls-enabled" in server.argv
+        assert f"--trust-anchors-file={identities.trust_anchors}" in server.argv
+        assert "--sentry-address=127.0.0.1:5000" in server.argv
+        assert server.env["DAPR_SENTRY_TOKEN_FILE"].endswith(f"/dapr-{name}.jwt")
+    assert not any(
+        "tls" in word
+        for word in ControlPlane(run, Path, itertools.count(1), None).placement(1).argv
+    )
 
 
 def context(run: RunDir, standard_ports: bool) -> ServerContext:

@@ -36,7 +36,7 @@ def posts(**given: Any) -> ManifestApp:
 
 
 def command_line(replica: ServiceReplica, run: RunDir) -> dict[str, str]:
-    settings = RunSettings(run, Path("daprd"), Path("r"), {None: Path("c")}, "")
+    settings = RunSettings(run, Path("daprd"), Path("r"), {"posts": Path("c")}, "")
     words = sidecar_spec(replica, settings).argv[1:]
     return dict(word.removeprefix("--").split("=", 1) for word in words)
 

@@ -1,8 +1,11 @@
 import base64
 import hashlib
+import itertools
 import json
+import os
 import stat
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -17,7 +20,9 @@ from tools.runner.config.secrets import (
     credentials,
 )
 from tools.runner.errors import RunnerError
+from tools.runner.infra import rabbitmq, redis
 from tools.runner.infra.rabbitmq import password_hash
+from tools.runner.infra.servers import ServerContext
 
 
 @pytest.fixture
@@ -84,3 +89,48 @@ def test_a_private_file_is_replaced_atomically(run: RunDir) -> None:
     assert target.read_text() == "new"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert not list(run.path.glob(".file.*"))
+
+
+@pytest.mark.parametrize("server", [redis, rabbitmq])
+def test_a_generated_password_is_not_sent_to_a_server_of_others(
+    server: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever listens at the standard port first would learn it."""
+    tried: list[str] = []
+
+    def accepts(*given: object) -> bool:
+        tried.append(str(given[-1]))
+        return False
+
+    run = RunDir(tmp_path / "run")
+    run.create()
+    monkeypatch.setattr(RunDir, "is_default", True)
+    monkeypatch.setattr(server, "accepts", accepts)
+    monkeypatch.setattr(server, "require_program", lambda name: name)
+    secrets = SecretsFile(run.secrets)
+    for own in ("", "amqp://operator:mine@localhost:5672/", "mine"):
+        if own:
+            secrets.set(RABBITMQ if own.startswith("amqp") else REDIS, own)
+        else:
+            secrets.create_missing()
+        server.set_up(ServerContext(run, secrets, itertools.count(20_000), Path))
+    assert not any("generated-" in attempt for attempt in tried)
+    assert any("mine" in attempt for attempt in tried), "that of an operator is"
+
+
+def test_a_run_directory_is_for_its_owner_only(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.path.mkdir(mode=0o755)
+    run.create()
+    assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
+    run.path.chmod(0o777)
+    with pytest.raises(RunnerError, match="other users can write to"):
+        run.create()
+
+
+def test_a_run_directory_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    with pytest.raises(RunnerError, match="belongs to another user"):
+        RunDir(tmp_path).create()

@@ -31,6 +31,8 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
     """Start the system, follow its logs, and stop it on Ctrl-C or SIGTERM."""
     os.environ.pop(MARKER, None)
     prepare(plan)
+    os.umask(0o077)  # also of all that is started: databases and logs are for their owner only
+    plan.run.create()
     lock = RunLock(plan.run)
     if not lock.acquire():
         raise RunnerError(f"another runner (pid {runner_pid(plan.run)}) uses {plan.run.path}")

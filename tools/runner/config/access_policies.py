@@ -112,10 +112,10 @@ def _topic_scopes(component: str, access: Access) -> list[Document]:
     """
     published, subscribed = {}, {}
     for app, own in access.items():
-        is_pubsub = component == "pubsub"
-        dead = {f"{app}-dead"} if is_pubsub and own.subscribes else set()
-        published[app] = (own.publishes | dead) if is_pubsub else frozenset()
-        subscribed[app] = (own.subscribes | dead) if own.pubsub == component else frozenset()
+        heard = own.subscribes if own.pubsub == component else frozenset()
+        dead = {f"{app}-dead"} if heard and component == "pubsub" else frozenset()
+        published[app] = own.publishes | dead if component == "pubsub" else frozenset()
+        subscribed[app] = heard | dead
     return [
         {"name": "publishingScopes", "value": _scope(published)},
         {"name": "subscriptionScopes", "value": _scope(subscribed)},

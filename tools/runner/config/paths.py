@@ -2,10 +2,13 @@
 
 import json
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tools.runner.errors import RunnerError
 
 REPO = Path(__file__).resolve().parents[3]
 MARKER = "MICROGRAM_RUN_ID"
@@ -59,7 +62,14 @@ class RunDir:
         return self.path / "components"
 
     def create(self) -> None:
-        """Create the folder and its subfolders."""
+        """Create the folder and its subfolders, for their owner only.
+
+        Raises RunnerError for a folder that another user owns or can write to: what it holds could
+        be theirs.
+        """
+        if self.path.exists():
+            _require_private(self.path)
+            self.path.chmod(0o700)
         for folder in (self.path, self.logs, self.path / "state", self.path / "blobs"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -70,6 +80,17 @@ class RunDir:
         except (FileNotFoundError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _require_private(folder: Path) -> None:
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
+        raise RunnerError(f"{folder} belongs to another user: use another --run-dir")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise RunnerError(
+            f"other users can write to {folder}, so what it holds cannot be trusted: remove it, or "
+            f"if you know what is in it, run `chmod 700 {folder}`"
+        )
 
 
 def write_private(path: Path, text: str) -> None:

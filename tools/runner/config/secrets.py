@@ -54,9 +54,20 @@ class SecretsFile:
                 self.set(key, make())
 
 
+_GENERATED = "generated-"
+
+
 def password() -> str:
-    """Return a new password, 192 bits, safe in a URL."""
-    return random.token_urlsafe(24)
+    """Return a new password, 192 bits, safe in a URL, and marked as generated."""
+    return _GENERATED + random.token_urlsafe(24)
+
+
+def is_generated(secret: str) -> bool:
+    """Return whether a password is for servers of this runner only.
+
+    It is never sent to a server that another process started, which could be anybody's.
+    """
+    return secret.startswith(_GENERATED)
 
 
 def credentials(url: str) -> tuple[str, str]:

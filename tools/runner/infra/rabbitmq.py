@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.runner.config.paths import RunDir, write_private
-from tools.runner.config.secrets import RABBITMQ, credentials, password
+from tools.runner.config.secrets import RABBITMQ, credentials, is_generated, password
 from tools.runner.infra.servers import ManagedServer, ServerContext, choose_port, require_program
 from tools.runner.supervisor.process import Probe, ProcessSpec
 from tools.runner.supervisor.replicas import base_env
@@ -35,7 +35,7 @@ disk_free_limit.absolute = 200MB
 def set_up(context: ServerContext) -> ManagedServer:
     """Use the RabbitMQ at the component's address if it accepts the login, else start one."""
     known = context.secrets.get(RABBITMQ) or ""
-    for url in (known, _GUEST):
+    for url in (_GUEST if is_generated(credentials(known)[1]) else known, _GUEST):
         if context.can_share and urlsplit(url).port == PORT and accepts(url):
             context.secrets.set(RABBITMQ, url)
             return ManagedServer("rabbitmq", f"127.0.0.1:{PORT}", spec=None)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 from tools.runner.config.paths import write_private
-from tools.runner.config.secrets import REDIS, password
+from tools.runner.config.secrets import REDIS, is_generated, password
 from tools.runner.infra.servers import ManagedServer, ServerContext, choose_port, require_program
 from tools.runner.supervisor.process import Probe, ProcessSpec
 from tools.runner.supervisor.replicas import base_env
@@ -31,7 +31,7 @@ daemonize no
 def set_up(context: ServerContext) -> ManagedServer:
     """Use the Redis at the component's address if it accepts the password, else start one."""
     known = context.secrets.get(REDIS) or ""
-    for candidate in (known, ""):
+    for candidate in ("" if is_generated(known) else known, ""):
         if context.can_share and accepts(PORT, candidate):
             context.secrets.set(REDIS, candidate)
             return ManagedServer("redis", f"127.0.0.1:{PORT}", spec=None)

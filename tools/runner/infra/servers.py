@@ -10,8 +10,7 @@ from pathlib import Path
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.errors import RunnerError
-from tools.runner.infra import debian
-from tools.runner.infra.control_plane import STANDARD_PORTS, ControlPlane
+from tools.runner.infra import control_plane, debian
 from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.infra.ports import is_free, is_listening, port_owner
@@ -64,7 +63,11 @@ def set_up_server(name: str, context: ServerContext) -> ManagedServer:
     """Set up a server by its name in topology.yaml."""
     if name == SENTRY:
         return _sentry(context)
-    server = _control_plane(name, context) if name in STANDARD_PORTS else _of_set(name, context)
+    server = (
+        _control_plane(name, context)
+        if name in control_plane.STANDARD_PORTS
+        else _of_set(name, context)
+    )
     if server.spec is None:
         server.owner = port_owner(int(server.address.rpartition(":")[2]))
     return server
@@ -85,7 +88,7 @@ def _sentry(context: ServerContext) -> ManagedServer:
 
 
 def _control_plane(name: str, context: ServerContext) -> ManagedServer:
-    port = STANDARD_PORTS[name] if context.standard_ports else next(context.ports)
+    port = control_plane.STANDARD_PORTS[name] if context.standard_ports else next(context.ports)
     address = f"127.0.0.1:{port}"
     if context.standard_ports and is_listening(port):
         return ManagedServer(name, address, spec=None)
@@ -93,8 +96,8 @@ def _control_plane(name: str, context: ServerContext) -> ManagedServer:
     return ManagedServer(name, address, run(port))
 
 
-def _dapr(context: ServerContext) -> ControlPlane:
-    return ControlPlane(context.run, context.tool, context.ports, context.identities)
+def _dapr(context: ServerContext) -> control_plane.ControlPlane:
+    return control_plane.ControlPlane(context.run, context.tool, context.ports, context.identities)
 
 
 def choose_port(context: ServerContext, standard: int, what: str) -> int:
