@@ -71,7 +71,7 @@ class ControlPlane:
     def scheduler(self, port: int) -> ProcessSpec:
         """Return how to run the scheduler with its etcd."""
         health, client, peer = next(self._ports), next(self._ports), next(self._ports)
-        own = (
+        own: tuple[str, ...] = (
             f"--port={port}",
             f"--healthz-port={health}",
             f"--override-broadcast-host-port={_LOCAL}:{port}",
