@@ -185,7 +185,7 @@ async def _open(
     for start in range(0, count, _CONCURRENCY):
         opening = []
         for number in range(start, min(start + _CONCURRENCY, count)):
-            head = _head(kind, people[number % len(people)])
+            head = _head(kind, people[number % len(people)], address.netloc)
             make = partial(IdleStream, head, arrivals)
             _, stream = await loop.create_connection(make, host, port)
             opening.append(stream)
@@ -195,12 +195,12 @@ async def _open(
     return streams
 
 
-def _head(kind: str, person: BenchPerson) -> bytes:
+def _head(kind: str, person: BenchPerson, authority: str) -> bytes:
     path, more = "/user", ""
     if kind == "WebSocket":
         path, more = "?stream=user", _UPGRADE
     return (
-        f"GET /api/v1/streaming{path} HTTP/1.1\r\nHost: bench\r\n"
+        f"GET /api/v1/streaming{path} HTTP/1.1\r\nHost: {authority}\r\n"
         f"Authorization: Bearer {person.token}\r\n{more}\r\n"
     ).encode()
 

@@ -232,6 +232,9 @@ class Service:
             version="1",
             lifespan=self._lifespan,
             redirect_slashes=False,
+            # These pages run scripts of other hosts, at the gateway on the origin of the login.
+            docs_url=None,
+            redoc_url=None,
         )
         for producer in sorted(self.inbox.producers):
             self.background(partial(self.inbox.watch, producer), name=f"inbox of {producer}")

@@ -19,8 +19,10 @@ from services.gateway.application.ready_pages import ReadyPages
 from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
+from services.gateway.http.own_hosts import OwnHosts
 from services.gateway.middleware.compression import CompressionMiddleware
 from services.gateway.middleware.cors import CorsMiddleware
+from services.gateway.middleware.host import HostMiddleware
 from services.gateway.middleware.normalization import NormalizationMiddleware
 from services.gateway.middleware.rate_limit import RateLimitMiddleware
 from services.gateway.middleware.ready_pages import ReadyPageMiddleware
@@ -54,7 +56,8 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     gateway = Gateway(settings, services or service.sidecar)
     hub = _stream(service, settings, gateway)
     _invalidate(service, gateway.ready_pages)
-    pages = PageRenderer(settings.microgram_title, settings.public_url)
+    hosts = OwnHosts(settings.public_url, settings.app_port)
+    pages = PageRenderer(settings.microgram_title, settings.public_url, hosts)
     render = pages.html_errors(error_response)
     app = service.create_app(
         *rest_routers(gateway, hub),
@@ -65,7 +68,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         public=True,
     )
     app.version = VERSION
-    _add_middleware(app, service, settings, limiters, render)
+    _add_middleware(app, service, settings, limiters, render, hosts)
     # The innermost one: behind the rate limit, and with the request's id in its responses.
     app.user_middleware.append(
         Middleware(
@@ -81,19 +84,22 @@ def _add_middleware(
     settings: GatewaySettings,
     limiters: Mapping[str, RateLimiter],
     render: ErrorRenderer,
+    hosts: OwnHosts,
 ) -> None:
     """Add the middleware of public requests. What is added last is the outermost."""
+    app_token = settings.app_api_token.get_secret_value()
     app.add_middleware(
         RateLimitMiddleware,
         limiters=limiters,
         token_verifier=service.token_verifier,
         render=render,
-        app_token=settings.app_api_token.get_secret_value(),
+        app_token=app_token,
     )
-    app.add_middleware(
-        SessionMiddleware, token_verifier=service.token_verifier, public_url=settings.public_url
-    )
+    app.add_middleware(SessionMiddleware, token_verifier=service.token_verifier, hosts=hosts)
     app.add_middleware(CorsMiddleware)
+    app.add_middleware(
+        HostMiddleware, hosts=hosts, public_url=settings.public_url, app_token=app_token
+    )
     over_tls = settings.public_url.startswith("https://")
     app.add_middleware(SecurityHeadersMiddleware, over_tls=over_tls)
     app.add_middleware(CompressionMiddleware)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from services.chassis.settings import Settings
+from services.shared.loopback import is_loopback
 
 VERSION = "0.1.0"
 COMPATIBLE = f"4.3.0 (compatible; Microgram {VERSION})"
@@ -21,7 +24,10 @@ class GatewaySettings(Settings):
     """Whether GraphQL introspection is enabled."""
 
     microgram_graphiql: bool = False
-    """Whether GraphiQL is served. It enables introspection too."""
+    """Whether GraphiQL is served. It enables introspection too.
+
+    Its scripts are of another host, so only a gateway that nobody else reaches may have it.
+    """
 
     microgram_limit_user: int = Field(default=300, ge=1)
     microgram_limit_address: int = Field(default=300, ge=1)
@@ -43,3 +49,12 @@ class GatewaySettings(Settings):
     microgram_streams: int = Field(default=10_000, ge=1)
     microgram_streams_user: int = Field(default=30, ge=1)
     """The maximum number of streams per process, and per user."""
+
+    @model_validator(mode="after")
+    def _check_graphiql(self) -> Self:
+        if self.microgram_graphiql and not is_loopback(self.public_host):
+            raise ValueError(
+                "MICROGRAM_GRAPHIQL is for development: it runs scripts of another host where "
+                "people log in. Unset it, or set MICROGRAM_PUBLIC_URL to a loopback address."
+            )
+        return self

@@ -54,7 +54,7 @@ async def call(
         sent.setdefault("content-type", "application/x-www-form-urlencoded")
     body = data or b""
     sent.setdefault("content-length", str(len(body)))
-    sent.setdefault("host", "testserver")
+    sent.setdefault("host", "127.0.0.1:8080")
     path, _, query = target.partition("?")
     query = "&".join(part for part in (query, urlencode(params or {})) if part)
     scope = {

@@ -66,7 +66,7 @@ class RunningReplica:
 
     async def public(self, method: str, target: str, *, token: str = "", **rest: Any) -> Response:
         """Call a route from outside, without a sidecar."""
-        headers = dict(rest.pop("headers", None) or {})
+        headers = {"host": self.service.settings.public_host, **(rest.pop("headers", None) or {})}
         if token:
             headers["authorization"] = f"Bearer {token}"
         return await asgi.call(self.app, method, target, headers=headers, **rest)

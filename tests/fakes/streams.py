@@ -115,7 +115,7 @@ async def stream(
 ) -> AsyncIterator[FakeStream]:
     """Open a stream, and be there until it has answered; at the end the client leaves."""
     path, _, query = target.partition("?")
-    sent = {"host": "testserver", **(headers or {})}
+    sent = {"host": "127.0.0.1:8080", **(headers or {})}
     if token:
         sent["authorization"] = f"Bearer {token}"
     opened = FakeStream(socket=socket)

@@ -53,6 +53,6 @@ def _app(client: OAuthClient, secret: str) -> App:
         client_secret=secret,
         name=client.name,
         website=client.website,
-        redirect_uris=client.redirect_uris,
+        redirect_uris=client.safe_redirect_uris,
         scopes=client.scopes,
     )

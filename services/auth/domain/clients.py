@@ -26,6 +26,9 @@ _FORBIDDEN_SCHEME_NAMES = """
 """
 _FORBIDDEN_SCHEMES = frozenset(_FORBIDDEN_SCHEME_NAMES.split())
 _BIDI_CONTROLS = frozenset(["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"])
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+"""A host name or an address. Other characters of URIs would end it in a header of the gateway."""
+
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
@@ -47,9 +50,14 @@ class OAuthClient:
         if not compare_digest(sha256_hex(secret), self.secret_sha256):
             raise InvalidClient
 
+    @property
+    def safe_redirect_uris(self) -> list[str]:
+        """The redirect URIs that the present rules accept; older registrations may have others."""
+        return [uri for uri in self.redirect_uris if not redirect_uri_error(uri)]
+
     def check_redirect(self, uri: str) -> None:
         """Raise `InvalidRequest` unless the URI equals a registered one."""
-        if uri not in self.redirect_uris:
+        if uri not in self.safe_redirect_uris:
             raise InvalidRequest("The redirect URI is not registered for this app.")
 
 
@@ -130,7 +138,7 @@ def _has_host(uri: str) -> bool:
         return False
     return (
         uri.partition(":")[2].startswith("//")
-        and bool(parts.hostname)
+        and _HOST.fullmatch(parts.hostname or "") is not None
         and valid_port
         and ("@" not in parts.netloc)
     )

@@ -10,6 +10,8 @@ from enum import Enum
 
 from starlette.requests import HTTPConnection
 
+from services.gateway.http.own_hosts import OwnHosts
+
 _OWN_SITE = ("same-origin", "none")  # "none": typed into the address bar, or a bookmark
 
 
@@ -22,7 +24,7 @@ class Origin(Enum):
     """No browser says so: a program sent the request, or a link was followed."""
 
 
-def origin_of(connection: HTTPConnection, public_url: str) -> Origin:
+def origin_of(connection: HTTPConnection, hosts: OwnHosts) -> Origin:
     """Where a request comes from, by its headers."""
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
@@ -30,6 +32,5 @@ def origin_of(connection: HTTPConnection, public_url: str) -> Origin:
     origin = connection.headers.get("origin")
     if origin is None:
         return Origin.UNKNOWN
-    _, _, host = origin.partition("://")
-    is_own = origin == public_url or host == connection.headers.get("host")
+    is_own = hosts.has_origin(origin, connection.headers.get("host", ""))
     return Origin.SAME if is_own else Origin.OTHER

@@ -1,6 +1,8 @@
-"""The token of a request, before any route is chosen."""
+"""Who sends a request, before any route is chosen."""
 
 from __future__ import annotations
+
+from hmac import compare_digest
 
 from starlette.types import Scope
 
@@ -12,3 +14,9 @@ def bearer_token_of(scope: Scope) -> str:
             kind, _, token = value.partition(b" ")
             return token.strip().decode("latin-1") if kind.lower() == b"bearer" else ""
     return ""
+
+
+def is_own_sidecar(scope: Scope, app_token: bytes) -> bool:
+    """Whether a request has the app token of the gateway's sidecar, which operators use too."""
+    given = next((value for name, value in scope["headers"] if name == b"dapr-api-token"), b"")
+    return bool(given and app_token and compare_digest(given, app_token))

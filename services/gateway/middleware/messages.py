@@ -8,14 +8,14 @@ from starlette.types import Message, Send
 
 Headers = list[tuple[bytes, bytes]]
 
-_RESPONSE_STARTS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
+RESPONSE_STARTS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
 
 
 def with_headers(send: Send, headers: Iterable[tuple[bytes, bytes]]) -> Send:
     """A `send` that adds headers to the response, or to the acceptance of a WebSocket."""
 
     async def sending(message: Message) -> None:
-        if message["type"] in _RESPONSE_STARTS:
+        if message["type"] in RESPONSE_STARTS:
             message["headers"] = [*message.get("headers", ()), *headers]
         await send(message)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
@@ -18,6 +17,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import TOO_MANY_REQUESTS, error_response
 from services.gateway.http.paths import ACCOUNT_SETTINGS, GRAPHQL, NEW_POST, REPORT
+from services.gateway.middleware.callers import is_own_sidecar
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger
 from services.gateway.ratelimit.limiter import RateLimiter, RateLimitStatus
@@ -115,8 +115,7 @@ class RateLimitMiddleware:
     def _is_limited(self, scope: Scope) -> bool:
         if scope["type"] == "lifespan" or scope["path"].startswith(_UNLIMITED_PATHS):
             return False
-        given = next((value for name, value in scope["headers"] if name == b"dapr-api-token"), b"")
-        return not (given and self._app_token and compare_digest(given, self._app_token))
+        return not is_own_sidecar(scope, self._app_token)
 
     async def _limiter_and_key(self, scope: Scope) -> tuple[RateLimiter, str]:
         own = _LIMITER_BY_PATH.get(scope["path"]) if scope.get("method") == "POST" else None

@@ -9,6 +9,7 @@ from services.chassis.errors import Forbidden, ServiceError, Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import error_response
 from services.gateway.http.origin import Origin, origin_of
+from services.gateway.http.own_hosts import OwnHosts
 from services.gateway.http.session_cookie import session_token, with_session
 from services.gateway.middleware.callers import bearer_token_of
 from services.gateway.middleware.messages import as_websocket_denial, send_response
@@ -25,10 +26,10 @@ class SessionMiddleware:
     of a session that has ended is ignored: pages show the login form then.
     """
 
-    def __init__(self, app: ASGIApp, token_verifier: TokenVerifier, public_url: str) -> None:
+    def __init__(self, app: ASGIApp, token_verifier: TokenVerifier, hosts: OwnHosts) -> None:
         self._app = app
         self._token_verifier = token_verifier
-        self._public_url = public_url
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or bearer_token_of(scope):
@@ -46,7 +47,7 @@ class SessionMiddleware:
     def _is_foreign(self, connection: HTTPConnection) -> bool:
         if connection.scope["type"] == "http" and connection.scope["method"] in _READS:
             return False
-        return origin_of(connection, self._public_url) is not Origin.SAME
+        return origin_of(connection, self._hosts) is not Origin.SAME
 
     async def _with_token(self, scope: Scope, token: str) -> Scope:
         return scope if await self._has_ended(token) else with_session(scope, token)

@@ -6,9 +6,7 @@ expect.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -21,6 +19,7 @@ from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.presentation.entities import people
 from services.gateway.presentation.urls import PublicUrls
+from services.shared.loopback import is_loopback
 
 JRD = "application/jrd+json"
 """RFC 7033, 10.2; RFC 6415 has `application/xrd+xml`."""
@@ -84,15 +83,7 @@ def _may_use_http(request: Request, host: str) -> bool:
     """Whether endpoints without TLS may be published: on loopback, except to Mastodon.py."""
     asked = request.headers.get("host", "")
     minds = request.headers.get("user-agent", "").startswith(_TLS_ONLY_CLIENT)
-    return _is_loopback(host) and _is_loopback(asked) and not minds
-
-
-def _is_loopback(authority: str) -> bool:
-    try:
-        host = urlsplit(f"//{authority}").hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(host) and is_loopback(asked) and not minds
 
 
 def _metadata(url: str) -> dict[str, Any]:

@@ -12,6 +12,11 @@ from services.gateway.web.default_images import default_image
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.static_files import FOR_A_DAY
 
+_WORKER_POLICY = "; ".join(
+    ("default-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+)
+"""A service worker fetches under its own policy: what it serves to pages, from here only."""
+
 
 def create_router(pages: PageRenderer, site: str) -> APIRouter:
     """Style sheets, scripts and default images; the manifest and the service worker."""
@@ -39,7 +44,9 @@ def create_router(pages: PageRenderer, site: str) -> APIRouter:
     @router.get("/sw.js")
     async def worker() -> Response:
         """The service worker. It stands at the root, since it serves the pages below its path."""
-        return pages.files.response("", "worker.js")
+        response = pages.files.response("", "worker.js")
+        response.headers["content-security-policy"] = _WORKER_POLICY
+        return response
 
     @router.get("/offline")
     async def offline() -> Response:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from functools import partial
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
@@ -27,6 +28,8 @@ from services.gateway.web.viewer import Viewer
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _AUTHORIZE = "/oauth/authorize"
 _SIGN_UP = "/auth/sign_up"
+_WEB_ORIGIN = re.compile(r"https?://[\w.-]+(?::\d{1,5})?(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
+_APP_SCHEME = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _SCOPES = ("read", "write", "follow", "push", "profile")
 
 
@@ -67,13 +70,15 @@ class AuthorizationRequest:
 
     @property
     def form_target(self) -> str:
-        """The final redirect target, as a source of a content security policy."""
-        parts = urlsplit(self.redirect_uri)
+        """The final redirect target, as a source of a content security policy.
+
+        Empty for what is no such source: the URI is an app's own words.
+        """
         if self.is_out_of_band:
             return ""
-        if parts.scheme in ("http", "https"):
-            return f"{parts.scheme}://{parts.netloc}"
-        return f"{parts.scheme}:"
+        web = _WEB_ORIGIN.match(self.redirect_uri)
+        scheme = web or _APP_SCHEME.match(self.redirect_uri)
+        return scheme[0] if scheme else ""
 
     def redirect(self, **answer: str) -> Response:
         """Redirect to the app with a result."""
@@ -103,16 +108,14 @@ class _AuthorizePage:
         self._pages = pages
 
     async def get(self, request: Request, viewer: Viewer) -> Response:
-        """The form. Users of the web app log in here too: the app gets a token of its own."""
+        """The form. Users of the web app log in here too: the app gets a token of its own.
+
+        What is wrong with the request is shown: anybody can register an app, so a redirect before
+        the user has decided would be an open one (RFC 9700, 4.11.2).
+        """
         asked = AuthorizationRequest.of(await read_params(request))
         app = await _app(self._gateway, asked, self._pages.texts)
-        if asked.response_type != "code":
-            said = self._pages.texts("authorize.only_code")
-            return self._error(asked, "unsupported_response_type", said)
-        try:
-            await self._gateway.services.auth.grantable(asked.client_id, asked.scope)
-        except ServiceError as failure:
-            return self._failure(asked, app, viewer, "", failure)
+        await self._gateway.services.auth.grantable(asked.client_id, asked.scope)
         return self._form(asked, app, viewer, login=viewer.username if viewer else "")
 
     async def post(self, request: Request, viewer: Viewer) -> Response:
@@ -177,7 +180,7 @@ class _AuthorizePage:
         raise failure
 
     def _error(self, asked: AuthorizationRequest, code: str, message: str) -> Response:
-        """Redirect the error to the app, or show it (RFC 6749, 4.1.2.1)."""
+        """Redirect the error of a sent form to the app, or show it (RFC 6749, 4.1.2.1)."""
         if asked.is_out_of_band:
             return self._pages.error_page(from_status(400, message))
         return asked.redirect(error=code, error_description=message)
@@ -230,13 +233,15 @@ class _SignUpPage:
 
 
 async def _app(gateway: Gateway, asked: AuthorizationRequest, texts: Texts) -> App:
-    """The requesting app. Users are redirected only to the app's registered URIs."""
+    """The requesting app. Raises 400 for a redirect URI or a response type that it cannot have."""
     try:
         app = await gateway.services.auth.app(asked.client_id)
     except NotFound as failure:
         raise from_status(400, texts("authorize.no_app")) from failure
     if asked.redirect_uri not in app.redirect_uris:
         raise from_status(400, texts("authorize.wrong_redirect"))
+    if asked.response_type != "code":
+        raise from_status(400, texts("authorize.only_code"))
     return app
 
 

@@ -28,6 +28,7 @@ from services.contracts import limits
 from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import TOO_MANY_REQUESTS, public_message, public_status
 from services.gateway.http.origin import Origin, origin_of
+from services.gateway.http.own_hosts import OwnHosts
 from services.gateway.http.reading import has_sent_fields, read_params, sent_fields
 from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
@@ -63,10 +64,10 @@ class SentForm(NamedTuple):
 class PageRenderer:
     """Renders the templates."""
 
-    def __init__(self, site: str, public_url: str) -> None:
+    def __init__(self, site: str, public_url: str, hosts: OwnHosts) -> None:
         self.texts = Texts()
         self.files = StaticFiles(self.texts)
-        self._public_url = public_url
+        self._hosts = hosts
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -104,8 +105,9 @@ class PageRenderer:
         headers = {
             "content-security-policy": _policy(form_targets),
             "cache-control": "public, max-age=10" if is_public else "private, no-store",
-            "vary": "Cookie",
         }
+        if is_public:
+            headers["vary"] = "Cookie"
         return Response(html, status, headers, media_type="text/html")
 
     def error_page(
@@ -195,9 +197,14 @@ class PageRenderer:
         return self.error_page(ended, None, form, is_plain=True)
 
     def check_origin(self, request: Request) -> None:
-        """Raise `Forbidden` for a form that a browser sends from another site."""
-        is_read = request.method in ("GET", "HEAD")
-        if not is_read and origin_of(request, self._public_url) is Origin.OTHER:
+        """Raise `Forbidden` for a form that a browser sends from another site.
+
+        A form with a cookie must say that it is of this one. Programs have none.
+        """
+        if request.method in ("GET", "HEAD"):
+            return
+        origin = origin_of(request, self._hosts)
+        if origin is Origin.OTHER or (origin is Origin.UNKNOWN and request.cookies):
             raise Forbidden(self.texts("error.foreign_form"))
 
 

@@ -60,8 +60,9 @@ def create_router(attachments: AttachmentService, profile_images: ProfileImageSe
         mime = content_type(name)
         await attachments.check_visible(name)
         headers = {"etag": f'"{name}"', "cache-control": CACHE_CONTROL}
+        content = await attachments.file(name)  # what is gone is no 304 either
         if EntityTags.of(request.headers.get("if-none-match", "")).resembles(name):
             return Response(status_code=304, headers=headers)
-        return Response(await attachments.file(name), media_type=mime, headers=headers)
+        return Response(content, media_type=mime, headers=headers)
 
     return router

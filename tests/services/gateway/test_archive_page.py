@@ -45,6 +45,8 @@ class Browser:
         headers = {"accept": "text/html", **content.pop("headers", {})}
         if self.cookie is not None:
             headers["cookie"] = f"archive={self.cookie.value}"
+        if method == "POST":
+            headers.setdefault("sec-fetch-site", "same-origin")
         answer = await self.deployment.ask(method, PAGE + path, headers=headers, **content)
         if "set-cookie" in answer.headers:
             self.cookie = SimpleCookie(answer.headers["set-cookie"])["archive"]
@@ -171,7 +173,7 @@ async def test_without_a_session_only_the_form_is_shown(
         token = await deployment.app_token(await deployment.app("read:statuses"))
     if token == "narrow":
         token = await deployment.log_in("ada", "read:statuses read:accounts write")
-    headers = {"cookie": f"archive={token}"}
+    headers = {"cookie": f"archive={token}", "sec-fetch-site": "same-origin"}
     page = await deployment.ask("GET", PAGE, headers=headers)
     assert (page.status, 'type="password"' in page.text) == (200, True)
     for method, path in (("POST", "/request"), ("GET", "/file")):

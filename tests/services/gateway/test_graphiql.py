@@ -67,7 +67,14 @@ async def test_other_clients_get_no_page(switched_on: bool, headers: dict[str, s
         answered = await get(deployment, headers)
     assert (answered.status, answered.headers["allow"]) == (405, "POST")
     assert answered.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
-    assert "content-security-policy" not in answered.headers
+    assert policy(answered)["default-src"] == ["'none'"]
+    assert "script-src" not in policy(answered)
+
+
+async def test_graphiql_is_refused_where_others_reach_the_gateway() -> None:
+    with pytest.raises(ValueError, match="MICROGRAM_GRAPHIQL is for development"):
+        async with a_gateway(microgram_graphiql=True, microgram_public_url="https://m.example"):
+            pass
 
 
 async def test_graphiql_enables_introspection() -> None:

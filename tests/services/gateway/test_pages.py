@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -66,10 +66,26 @@ async def test_invalid_scopes_are_rejected_before_the_login(
     assert "password" not in page.text
     assert "push" in page.text
     _, address = await asked(deployment, "https://app.example/cb", scope="read sudo", state="s")
-    back = await deployment.ask("GET", address)
-    assert back.status == 303
-    query = parse_qs(urlsplit(back.headers["location"]).query)
-    assert (query["error"], query["state"]) == (["invalid_scope"], ["s"])
+    shown = await deployment.ask("GET", address)
+    assert (shown.status, "location" in shown.headers) == (400, False)
+    assert "sudo" in shown.text
+
+
+@pytest.mark.parametrize("kind", ["token", "id_token", "code token", "none", "Code"])
+async def test_a_link_redirects_nobody_before_they_decide(
+    deployment: GatewayDeployment, kind: str
+) -> None:
+    """Anybody can register an app with any redirect URI, and send a link to its login page."""
+    _, address = await asked(deployment, "https://evil.example/cb", response_type=kind)
+    _, unsafe = await asked(deployment, "https://evil.example/cb", scope="nonsense")
+    form = dict(parse_qsl(urlsplit(address).query)) | {"decision": "deny"}
+    for refused in (
+        await deployment.ask("GET", address),
+        await deployment.ask("GET", unsafe),
+        await deployment.ask("POST", "/oauth/authorize", form=form),
+    ):
+        assert (refused.status, "location" in refused.headers) == (400, False)
+        assert "<h1>" in refused.text
 
 
 @pytest.mark.parametrize("uri", ["https://app.example/cb?x=1", "myapp://cb"])

@@ -48,8 +48,18 @@ async def served(
         await asyncio.wait_for(task, 30)
 
 
+HOST = {"host": "127.0.0.1:8080"}
+"""The public address: tests listen on any free port."""
+
+
 def request(path: str, token: str, more: str = "") -> bytes:
-    lines = [f"GET {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}", more, ""]
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {HOST['host']}",
+        f"Authorization: Bearer {token}",
+        more,
+        "",
+    ]
     return "\r\n".join(line for line in lines if line or line is lines[-1]).encode() + b"\r\n"
 
 
@@ -62,8 +72,8 @@ UPGRADE = (
 @pytest.mark.parametrize(
     ("begin", "more"),
     [
-        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ", b"a" * 65_536),
-        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"X-A: a\r\n" * 8_192),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nX-A: ", b"a" * 65_536),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n", b"X-A: a\r\n" * 8_192),
         (b"GET /", b"a" * 65_536),
         (
             b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
@@ -104,7 +114,9 @@ async def test_large_bodies_and_responses_are_not_limited_as_headers(
 ) -> None:
     async with served(deployment, patience=1) as (port, _, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = b"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        head = (
+            b"POST /api/v1/apps HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Length: 1000000\r\n\r\n"
+        )
         writer.write(head)
         for _ in range(100):
             writer.write(b" " * 10_000)
@@ -145,7 +157,7 @@ async def test_stopping_the_server_closes_streams_at_once(
     headers = {"Authorization": f"Bearer {anna.token}"}
     async with (
         served(deployment) as (port, hub, server),
-        aiohttp.ClientSession(headers=headers) as client,
+        aiohttp.ClientSession(headers=HOST | headers) as client,
     ):
         base = f"http://127.0.0.1:{port}/api/v1/streaming"
         async with client.get(f"{base}/user") as events, client.ws_connect(base) as frames:
@@ -158,7 +170,7 @@ async def test_stopping_the_server_closes_streams_at_once(
 
 
 async def test_a_rejected_socket_gets_an_api_error(deployment: GatewayDeployment) -> None:
-    async with served(deployment) as (port, _, _), aiohttp.ClientSession() as client:
+    async with served(deployment) as (port, _, _), aiohttp.ClientSession(headers=HOST) as client:
         url = f"http://127.0.0.1:{port}/api/v1/streaming"
         for token in ("", "?access_token=nonsense"):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:

@@ -23,7 +23,7 @@ async def test_who_registers_is_logged_in(ada: FormBrowser) -> None:
     home = await ada.get("/")
     assert (home.status, "Welcome, @ada" in home.text) == (200, True)
     assert home.headers["cache-control"] == PRIVATE
-    assert home.headers["vary"] == "Cookie"
+    assert home.headers["vary"] == "Authorization, Cookie"
 
 
 async def test_a_login_leads_back_to_the_page_that_was_asked_for(

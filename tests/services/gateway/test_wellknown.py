@@ -13,7 +13,7 @@ XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 
 
 async def test_oauth_metadata_is_served_on_loopback(deployment: GatewayDeployment) -> None:
-    for host in (HOST, "localhost:8080", "[::1]:8080", "127.8.0.1"):
+    for host in (HOST, "localhost:8080", "[::1]:8080", "127.8.0.1:8080"):
         answer = await deployment.ask("GET", METADATA, headers={"host": host})
         assert answer.status == 200, host
     assert answer.json()["token_endpoint"] == f"http://{HOST}/oauth/token"
@@ -27,21 +27,24 @@ async def test_oauth_metadata_is_hidden_without_tls_and_from_mastodon_py(
     deployment: GatewayDeployment,
 ) -> None:
     strangers = ("example.org", "10.0.0.7:8080", "127.0.0.1.example.org", "[", "")
-    asked = [{"host": host} for host in strangers]
-    for headers in (*asked, {"host": HOST, "user-agent": "mastodonpy"}):
+    asked = [({"host": host}, 421) for host in strangers]
+    for headers, status in (*asked, ({"host": HOST, "user-agent": "mastodonpy"}, 404)):
         refused = await deployment.ask("GET", METADATA, headers=headers)
-        assert refused.status == 404, headers
+        assert refused.status == status, headers
         check("Error", refused.json())
 
 
 async def test_oauth_metadata_is_served_over_tls() -> None:
     for url, status in (("https://m.example", 200), ("http://m.example", 404)):
         async with deploy(microgram_public_url=url) as deployment:
-            for headers in ({"host": "m.example", "user-agent": "mastodonpy"}, {"host": HOST}):
+            for agent in ("mastodonpy", "another"):
+                headers = {"host": "m.example", "user-agent": agent}
                 answer = await deployment.ask("GET", METADATA, headers=headers)
                 assert answer.status == status
                 if status == 200:
                     assert answer.json()["issuer"] == f"{url}/"
+            local = await deployment.ask("GET", METADATA, headers={"host": HOST})
+            assert local.status == 421
 
 
 async def test_host_meta_links_to_webfinger(deployment: GatewayDeployment) -> None:

@@ -65,6 +65,10 @@ def test_redirect_uris_in_use_are_accepted(uri: str) -> None:
         "https://ex\u0430mple.org/",
         "https://x:99999/",
         "https://[::1/",
+        "https://x;sandbox/",
+        "https://x,default-src/",
+        "https://x'self'/",
+        "https://x%0a/",
         "myapp:",
         "https://" + "x" * 2000,
     ],
@@ -113,3 +117,12 @@ def test_a_client_authenticates_by_its_secret_and_redirects_match_exactly() -> N
     for wrong in ("", "https://x.org/cb/", "https://x.org/cb?a", "https://x.org/CB", OOB):
         with pytest.raises(InvalidRequest):
             client.check_redirect(wrong)
+
+
+def test_redirect_uris_of_older_rules_are_not_used() -> None:
+    kept = ["javascript:alert(1)", "https://x;sandbox/", "myapp://cb"]
+    client = OAuthClient("1", "c", sha256_hex("s3cret"), "app", "", kept, "read", "")
+    assert client.safe_redirect_uris == ["myapp://cb"]
+    for unsafe in kept[:2]:
+        with pytest.raises(InvalidRequest):
+            client.check_redirect(unsafe)
