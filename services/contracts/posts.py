@@ -24,8 +24,10 @@ ATTACHMENT: dict[str, Any] = {
     "owner": "116548270000001537",
     "mime": "image/jpeg",
     "original": "116548273000001537-9f86d081884c7d65-o.jpg",
+    "medium": "116548273000001537-5b2c90d7e1f4a386-m.webp",
     "small": "116548273000001537-9f86d081884c7d65-s.jpg",
     "original_size": {"width": 2048, "height": 1536},
+    "medium_size": {"width": 1080, "height": 810},
     "small_size": {"width": 640, "height": 480},
     "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
     "description": "A blue mug on a wooden table",
@@ -35,7 +37,11 @@ ATTACHMENT: dict[str, Any] = {
 
 
 class Attachment(Model):
-    """A picture, upright and without metadata. `original` and `small` are file names in `media`."""
+    """A picture, upright and without metadata.
+
+    `original`, `medium` and `small` are file names in `media`. `medium` is for phones; it is empty
+    if the picture is at most 640 px wide, or was uploaded before this size was made.
+    """
 
     model_config = examples(ATTACHMENT)
 
@@ -49,6 +55,8 @@ class Attachment(Model):
     blurhash: str
     description: str = ""
     focus: tuple[float, float] = (0.0, 0.0)
+    medium: str = ""
+    medium_size: Size | None = None
 
 
 POST: dict[str, Any] = {

@@ -27,3 +27,5 @@ class Picture:
     blurhash: str
     description: str = ""
     focus: tuple[float, float] = (0.0, 0.0)
+    medium: str = ""
+    medium_size: PictureSize | None = None

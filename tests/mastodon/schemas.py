@@ -357,6 +357,7 @@ _NOTIFICATION_TYPE = one_of(
 _PENDING = shape(pending_requests_count=count, pending_notifications_count=count)
 _HANDLING = one_of("accept", "filter", "drop")
 _SIZE = shape(width=count, height=count, size=text, aspect=number)
+_MEDIUM = shape(width=count, height=count, size=text, aspect=number, url=url)  # ours
 _FAULTS = many(shape(error=text, description=text))
 
 
@@ -462,7 +463,12 @@ ENTITIES: dict[str, Check] = {
         remote_url=opt(url),
         preview_remote_url=opt(url),
         text_url=opt(url),
-        meta=shape(original=_SIZE, small=_SIZE, focus=shape(x=number, y=number)),
+        meta=shape(
+            original=_SIZE,
+            medium=opt(_MEDIUM),
+            small=_SIZE,
+            focus=shape(x=number, y=number),
+        ),
         description=opt(text),
         blurhash=text,
     ),

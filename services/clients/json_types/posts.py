@@ -23,6 +23,8 @@ class AttachmentJson(TypedDict):
     blurhash: str
     description: str
     focus: list[float]
+    medium: str
+    medium_size: SizeJson | None
 
 
 class PostJson(TypedDict):

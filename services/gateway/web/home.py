@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import ServiceError
@@ -12,10 +14,11 @@ from services.gateway.http.page_documents import depends_on
 from services.gateway.presentation.entities import instances
 from services.gateway.web.previews import Previews
 from services.gateway.web.renderer import PageRenderer
-from services.gateway.web.timelines import MaxId, status_page
+from services.gateway.web.timelines import Entity, MaxId, status_page
 from services.gateway.web.viewer import Viewer
 
 _FRONT_PAGE_SIZE, _HOME_PAGE_SIZE = 12, 20
+_POSTS_IN_SIGHT = 3
 
 
 def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
@@ -36,7 +39,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             return await front()
         page = await status_page(gateway, HOME, viewer, _HOME_PAGE_SIZE, max_id)
         depends_on(request, page.documents)
-        return pages.render("home", viewer=viewer, page=page, is_first=not max_id)
+        leading = "" if max_id else _leading_picture(page.statuses)
+        return pages.render("home", viewer=viewer, page=page, is_first=not max_id, leading=leading)
 
     async def front() -> Response:
         try:
@@ -51,3 +55,12 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         )
 
     return router
+
+
+def _leading_picture(statuses: Sequence[Entity]) -> str:
+    """The id of the post whose picture is the first that one sees: browsers fetch it first."""
+    for status in statuses[:_POSTS_IN_SIGHT]:
+        shown = status["reblog"] or status
+        if shown["media_attachments"] and not (shown["sensitive"] or shown["spoiler_text"]):
+            return str(status["id"])
+    return ""

@@ -14,12 +14,13 @@ from services.media.application.uploads import Uploads, new_file_name
 from services.media.domain import attachments as rules
 from services.media.domain.attachments import NO_SUCH_PICTURE, AttachmentRecord, PixelSize
 from services.media.domain.descriptions import Focus, normalize_description
-from services.media.domain.files import ORIGINAL, SMALL, file_part
+from services.media.domain.files import MEDIUM, ORIGINAL, SMALL, file_part
+from services.media.pictures import Rendition
 from services.media.repository import PostClaims
 
 _PUBLIC_FIELDS = (
-    *("id", "owner", "mime", "original", "small", "original_size", "small_size"),
-    *("blurhash", "description", "focus"),
+    *("id", "owner", "mime", "original", "medium", "small"),
+    *("original_size", "medium_size", "small_size", "blurhash", "description", "focus"),
 )
 
 
@@ -42,6 +43,8 @@ class AttachmentService:
         made = await self._uploads.process(data, "photo")
         id = self._uploads.new_id()
         original = new_file_name(id, ORIGINAL, made.original)
+        has_medium = made.medium is not made.original
+        medium = new_file_name(id, MEDIUM, made.medium) if has_medium else ""
         small = new_file_name(id, SMALL, made.small)
         await self._uploads.record(id)
         await self._repository.by_owner.insert(caller.user_id, [[id]])
@@ -50,9 +53,11 @@ class AttachmentService:
             owner=caller.user_id,
             mime=made.original.mime,
             original=original,
+            medium=medium,
             small=small,
-            original_size=PixelSize(made.original.width, made.original.height),
-            small_size=PixelSize(made.small.width, made.small.height),
+            original_size=_size(made.original),
+            medium_size=_size(made.medium) if has_medium else None,
+            small_size=_size(made.small),
             blurhash=made.blurhash,
             description=description,
             focus=focus,
@@ -60,7 +65,8 @@ class AttachmentService:
         await self._repository.attachments.update(
             id, lambda kept: kept or attachment, expect_absent=True
         )
-        await self._uploads.store({original: made.original, small: made.small})
+        files = {original: made.original, medium: made.medium, small: made.small}
+        await self._uploads.store({name: file for name, file in files.items() if name})
         await self._uploads.refuse_deleted_account(caller.user_id, lambda: self._removal.remove(id))
         return attachment
 
@@ -91,7 +97,7 @@ class AttachmentService:
 
         Profile images are always visible.
         """
-        if file_part(name) not in (ORIGINAL, SMALL):
+        if file_part(name) not in (ORIGINAL, MEDIUM, SMALL):
             return
         attachment = await self._repository.attachments.get(name.partition("-")[0])
         if attachment is None or not attachment.is_visible:
@@ -120,6 +126,10 @@ class AttachmentService:
             now = await attachments.update(id, lambda kept: rules.claim(kept, user, post))
             claimed[id] = now or claimed[id]
         return [claimed[id] for id in wanted]
+
+
+def _size(rendition: Rendition) -> PixelSize:
+    return PixelSize(rendition.width, rendition.height)
 
 
 def attachment_view(attachment: AttachmentRecord) -> dict[str, Any]:

@@ -27,15 +27,17 @@ class AttachmentRecord:
 
     `claimed_by` is the post that shows the picture. `released_by` is a deleted post that showed it,
     and `released_at` when it was deleted (seconds since 1970): nobody may see the picture until
-    another post claims it.
+    another post claims it. `medium` is empty for a picture that is narrow, or older than this size.
     """
 
     id: str
     owner: str
     mime: str = ""
     original: str = ""
+    medium: str = ""
     small: str = ""
     original_size: PixelSize = PixelSize(0, 0)
+    medium_size: PixelSize | None = None
     small_size: PixelSize = PixelSize(0, 0)
     blurhash: str = ""
     description: str = ""
@@ -53,7 +55,9 @@ class AttachmentRecord:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of its files."""
-        return tuple(dict.fromkeys(name for name in (self.original, self.small) if name))
+        return tuple(
+            dict.fromkeys(name for name in (self.original, self.medium, self.small) if name)
+        )
 
 
 def require_own(attachment: AttachmentRecord | None, user: str) -> AttachmentRecord:

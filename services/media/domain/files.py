@@ -6,12 +6,12 @@ import re
 
 from services.chassis.errors import NotFound
 
-ORIGINAL, SMALL = "o", "s"
+ORIGINAL, MEDIUM, SMALL = "o", "m", "s"
 """The parts of a post's picture. Profile images have the parts `a` (avatar) and `h` (header)."""
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/webp": "webp"}
 _MIME_BY_EXTENSION = {extension: mime for mime, extension in _EXTENSIONS.items()}
-_NAME_PATTERN = re.compile(r"[0-9]{18,20}-[0-9a-f]{16}-[osah]\.(jpg|webp)")
+_NAME_PATTERN = re.compile(r"[0-9]{18,20}-[0-9a-f]{16}-[omsah]\.(jpg|webp)")
 
 
 def file_name(id: str, secret: str, part: str, mime: str) -> str:
@@ -20,7 +20,7 @@ def file_name(id: str, secret: str, part: str, mime: str) -> str:
 
 
 def file_part(name: str) -> str:
-    """Return which part a file is: `o`, `s`, `a` or `h`."""
+    """Return which part a file is: `o`, `m`, `s`, `a` or `h`."""
     return name.rpartition("-")[2].partition(".")[0]
 
 

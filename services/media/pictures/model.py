@@ -55,10 +55,12 @@ class Rendition:
 class Processed:
     """A processed picture: upright, sRGB, without metadata.
 
-    `small` is `original` itself if that is small already. `colour` is the average, `#rrggbb`.
+    `medium` and `small` are `original` itself if that is small already. `colour` is the average,
+    `#rrggbb`.
     """
 
     original: Rendition
+    medium: Rendition
     small: Rendition
     blurhash: str
     colour: str

@@ -1,9 +1,10 @@
 """Turns untrusted files into pictures that are safe to show.
 
 Everything is encoded again from pixels, so no metadata (EXIF, GPS, XMP, IPTC, comments, profiles)
-remains. Opaque pictures become baseline JPEG: progressive saves 5 % of the bytes for six times the
-encoding time. Transparent pictures become lossy WebP: a tenth of PNG's bytes and a fifth of its
-time at 2048 px. Every browser since 2020 shows it.
+remains. Opaque originals and avatars become baseline JPEG: progressive saves 5 % of the bytes for
+six times the encoding time. Transparent ones become lossy WebP: a tenth of PNG's bytes and a fifth
+of its time at 2048 px. The sizes that are made of an original, and headers, are WebP too: a quarter
+fewer bytes than JPEG for photos at the same PSNR. Every browser since 2020 shows it.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from services.media.pictures.model import Kind, Processed, Rendition
 
 PHOTO_SIDE = 2048
 SMALL_SIDE = 640
+MEDIUM_WIDTH = 1080  # phones show 350 px of width with up to 3 device pixels each, desks 534 with 2
 AVATAR = (400, 400)
 HEADER = (1500, 500)
 
@@ -39,15 +41,19 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 def process(data: bytes) -> Processed:
     """Process a post's picture: at most 2048 px on its longest side, and a preview of 640 px.
 
-    Raises PictureError with any code but `timed_out` and `busy`.
+    One that is wider than 640 px has a medium size too, at most 1080 px wide. Raises PictureError
+    with any code but `timed_out` and `busy`.
     """
     picture = open_picture(data)
-    return _resize_and_encode(picture, _bounded(picture.image.size, PHOTO_SIDE))
+    pixels = _resize(picture, _bounded(picture.image.size, PHOTO_SIDE))
+    medium = _medium(pixels) if pixels.width > SMALL_SIDE else None
+    return _render(pixels, _encode(pixels), medium)
 
 
 def process_avatar(data: bytes) -> Processed:
     """Process an avatar: exactly 400x400 px, cropped to the centre. Raises as `process`."""
-    return _resize_and_encode(open_picture(data), AVATAR)
+    pixels = _resize(open_picture(data), AVATAR)
+    return _render(pixels, _encode(pixels))
 
 
 def process_header(data: bytes) -> Processed:
@@ -60,7 +66,8 @@ def process_header(data: bytes) -> Processed:
     width, height = _swap_if_rotated(picture.image.size, orientation)
     scale = min(1.0, width / HEADER[0], height / HEADER[1])
     header = (max(1, round(HEADER[0] * scale)), max(1, round(HEADER[1] * scale)))
-    return _resize_and_encode(picture, _swap_if_rotated(header, orientation))
+    pixels = _resize(picture, _swap_if_rotated(header, orientation))
+    return _render(pixels, _webp(pixels))
 
 
 PROCESSES: Mapping[Kind, Callable[[bytes], Processed]] = {
@@ -70,7 +77,7 @@ PROCESSES: Mapping[Kind, Callable[[bytes], Processed]] = {
 }
 
 
-def _resize_and_encode(picture: OpenedPicture, size: Size) -> Processed:
+def _resize(picture: OpenedPicture, size: Size) -> Image.Image:
     """Fill `size`, given in the orientation of the file: rotating is cheaper after resizing."""
     profile, orientation = picture.image.info.get("icc_profile"), _orientation(picture.image)
     pixels = picture.decode(size)
@@ -79,31 +86,47 @@ def _resize_and_encode(picture: OpenedPicture, size: Size) -> Processed:
     pixels = _opaque_if_it_is(_srgb(pixels, profile))
     if orientation in _TRANSPOSE:
         pixels = pixels.transpose(_TRANSPOSE[orientation])
-    return _render(pixels)
+    return pixels
 
 
-def _render(pixels: Image.Image) -> Processed:
-    original = _encode(pixels)
+def _render(pixels: Image.Image, original: Rendition, medium: Rendition | None = None) -> Processed:
     size = _bounded(pixels.size, SMALL_SIDE)
     shrunk = pixels if size == pixels.size else pixels.resize(size, _FILTER)
     tiny = _on_white(shrunk).resize((32, 32), Image.Resampling.BOX)
     return Processed(
         original=original,
-        small=original if shrunk is pixels else _encode(shrunk),
+        medium=medium or original,
+        small=original if shrunk is pixels else _webp(shrunk),
         blurhash=_blurhash(tiny),
         colour="#" + tiny.resize((1, 1), Image.Resampling.BOX).tobytes().hex(),
     )
 
 
+def _medium(pixels: Image.Image) -> Rendition:
+    scale = min(1.0, MEDIUM_WIDTH / pixels.width)
+    size = round(pixels.width * scale), max(1, round(pixels.height * scale))
+    return _webp(pixels.resize(size, _FILTER))
+
+
 def _encode(pixels: Image.Image) -> Rendition:
-    bare = Image.new(pixels.mode, pixels.size)
-    bare.paste(pixels)  # does not copy `info`, which Pillow's encoders would write
+    if pixels.mode == "RGBA":
+        return _webp(pixels, quality=85)
     body = BytesIO()
-    if bare.mode == "RGBA":
-        bare.save(body, "WEBP", quality=85, method=1)
-        return Rendition(body.getvalue(), "image/webp", *bare.size)
-    bare.save(body, "JPEG", quality=85)
-    return Rendition(body.getvalue(), "image/jpeg", *bare.size)
+    _bare(pixels).save(body, "JPEG", quality=85)
+    return Rendition(body.getvalue(), "image/jpeg", *pixels.size)
+
+
+def _webp(pixels: Image.Image, quality: int = 75) -> Rendition:
+    body = BytesIO()
+    _bare(pixels).save(body, "WEBP", quality=quality, method=1)
+    return Rendition(body.getvalue(), "image/webp", *pixels.size)
+
+
+def _bare(pixels: Image.Image) -> Image.Image:
+    """A copy without `info`, which Pillow's encoders would write."""
+    bare = Image.new(pixels.mode, pixels.size)
+    bare.paste(pixels)
+    return bare
 
 
 def _blurhash(tiny: Image.Image) -> str:

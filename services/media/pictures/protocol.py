@@ -13,8 +13,11 @@ def encode(result: Processed | PictureError) -> bytes:
     """Encode a result."""
     if isinstance(result, PictureError):
         return json.dumps({"code": result.code, "message": result.message}).encode() + b"\n"
-    alone = result.small is result.original
-    renditions = [result.original] if alone else [result.original, result.small]
+    renditions = [result.original]
+    if result.medium is not result.original:
+        renditions.append(result.medium)
+    if result.small is not result.original:
+        renditions.append(result.small)
     head = {
         "renditions": [[len(one.body), one.mime, one.width, one.height] for one in renditions],
         "blurhash": result.blurhash,
@@ -38,7 +41,8 @@ def decode(data: bytes) -> Processed:
         bodies = bodies[length:]
     if not renditions or bodies:
         raise ValueError("the bodies do not have the announced lengths")
-    return Processed(renditions[0], renditions[-1], str(head["blurhash"]), str(head["colour"]))
+    original, medium, small = renditions[0], renditions[len(renditions) == 3], renditions[-1]
+    return Processed(original, medium, small, str(head["blurhash"]), str(head["colour"]))
 
 
 def _error(head: dict[str, object]) -> PictureError:

@@ -37,10 +37,11 @@ GENEROUS = [
     f"microgram_limit_{what}" for what in ("logins", "tokens", "registrations", "apps", "reports")
 ]
 PICTURE_BYTES = b"\xff\xd8\xff a picture"
+WIDE_PICTURE_BYTES = PICTURE_BYTES + b", wide"
 
 
 class FakeImageWorkers:
-    """Renders every JPEG as the same picture, and rejects anything else."""
+    """Renders every JPEG as the same picture, narrow or wide, and rejects anything else."""
 
     async def __aenter__(self) -> FakeImageWorkers:
         return self
@@ -51,8 +52,11 @@ class FakeImageWorkers:
     async def process(self, data: bytes, kind: Kind = "photo") -> Processed:
         if not data.startswith(b"\xff\xd8\xff"):
             raise PictureError("unsupported", "The file is not a picture.")
-        rendition = Rendition(b"\xff\xd8\xff developed", "image/jpeg", 640, 480)
-        return Processed(rendition, rendition, "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "#808080")
+        original = medium = small = Rendition(b"\xff\xd8\xff developed", "image/jpeg", 640, 480)
+        if data == WIDE_PICTURE_BYTES:
+            original = Rendition(original.body, "image/jpeg", 1600, 1200)
+            medium = Rendition(b"RIFF medium", "image/webp", 1080, 810)
+        return Processed(original, medium, small, "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "#808080")
 
 
 def gateway_app(settings: GatewaySettings) -> FastAPI:

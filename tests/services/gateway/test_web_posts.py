@@ -10,7 +10,12 @@ import pytest
 from services.clients.feed import FeedClient
 from services.contracts import limits
 from tests.services.gateway.browser import FormBrowser
-from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, hidden
+from tests.services.gateway.deployment import (
+    WIDE_PICTURE_BYTES,
+    GatewayDeployment,
+    SignedInUser,
+    hidden,
+)
 
 
 @pytest.fixture
@@ -37,6 +42,51 @@ async def test_home_shows_the_posts_of_people_one_follows(
     assert "&lt;i&gt;Low" in page
     assert 'alt="Boats on the sand"' in page
     assert 'width="640" height="480"' in page
+
+
+def sources(page: str) -> list[str]:
+    """The `srcset` of each picture of posts."""
+    return [unescape(part.split('"')[0]) for part in page.split('srcset="')[1:]]
+
+
+async def test_a_page_offers_every_size_of_a_picture(ada: FormBrowser, ben: SignedInUser) -> None:
+    picture = await ben.upload("Boats", WIDE_PICTURE_BYTES)
+    await ben.post("statuses", {"status": "Low tide", "media_ids": [picture["id"]]})
+    await ben.settled()
+    medium = picture["meta"]["medium"]
+    assert (medium["width"], medium["height"]) == (1080, 810)
+    (offered,) = sources((await ada.get("/")).text)
+    assert offered.split(", ") == [
+        f"{picture['preview_url']} 640w",
+        f"{medium['url']} 1080w",
+        f"{picture['url']} 1600w",
+    ]
+
+
+async def test_a_picture_without_a_medium_size_has_two(ada: FormBrowser, ben: SignedInUser) -> None:
+    """A narrow one, or one that is older than this size."""
+    picture = await ben.upload("Boats")
+    assert picture["meta"]["medium"] is None
+    await ben.post("statuses", {"status": "Low tide", "media_ids": [picture["id"]]})
+    await ben.settled()
+    (offered,) = sources((await ada.get("/")).text)
+    assert len(offered.split(", ")) == 2
+
+
+@pytest.mark.parametrize("veiled", [False, True])
+async def test_the_first_picture_in_sight_is_loaded_first(
+    ada: FormBrowser, ben: SignedInUser, veiled: bool
+) -> None:
+    for name, sensitive in (("below", False), ("leading", False), ("above", veiled)):
+        picture = await ben.upload(name)
+        await ben.post(
+            "statuses", {"status": name, "media_ids": [picture["id"]], "sensitive": sensitive}
+        )
+    await ben.settled()
+    page = (await ada.get("/")).text
+    (tag,) = [part.split(">")[0] for part in page.split("<img ")[1:] if 'priority="high"' in part]
+    assert f'alt="{"leading" if veiled else "above"}"' in tag
+    assert 'loading="lazy"' not in tag
 
 
 async def test_older_posts_are_a_page_further(ada: FormBrowser, ben: SignedInUser) -> None:

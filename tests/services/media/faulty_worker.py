@@ -42,7 +42,7 @@ def sabotage(data: bytes) -> Processed:
     note(log, f"start {os.getpid()}")
     DEEDS[deed]()
     note(log, f"end {os.getpid()}")
-    return Processed(rendition(data), rendition(b"small"), "hash", "#000000")
+    return Processed(rendition(data), rendition(b"medium"), rendition(b"small"), "hash", "#000000")
 
 
 def rendition(body: bytes) -> Rendition:

@@ -16,7 +16,7 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts import events, limits
-from services.contracts.posts import Attachment
+from services.contracts.posts import Attachment, Size
 from services.media.app import create_app
 from services.media.application.attachments import AttachmentService
 from services.media.application.orphan_sweep import OrphanSweep
@@ -43,17 +43,20 @@ NEXT_POST, LATER_POST = "116548273934401537", "116548273934401538"
 
 
 class FakeImageProcessor:
-    """Returns two renditions of anything that looks like a picture."""
+    """Returns three renditions of anything that looks like a picture."""
 
     mime = "image/jpeg"
     error: PictureError | None = None
+    is_narrow = False
 
     async def process(self, data: bytes, kind: Kind = "photo") -> Processed:
         sniff(data)
         if self.error:
             raise self.error
         original = Rendition(b"original of " + data, self.mime, 40, 30)
-        return Processed(original, Rendition(b"small", self.mime, 4, 3), f"hash of {kind}", "#fff")
+        medium = original if self.is_narrow else Rendition(b"medium", "image/webp", 20, 15)
+        small = Rendition(b"small", self.mime, 4, 3)
+        return Processed(original, medium, small, f"hash of {kind}", "#fff")
 
 
 class MediaServices:
@@ -114,24 +117,41 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[MediaHarness]
         yield MediaHarness(cluster, await cluster.start(media_app, "media"), images)
 
 
+def files_of(view: dict[str, Any]) -> list[str]:
+    """The names of the files of a picture."""
+    return [view["original"], view["medium"], view["small"]]
+
+
 # ── uploading ───────────────────────────────────────────────────────────────────────────────
 
 
-async def test_an_upload_creates_two_files_and_an_attachment(harness: MediaHarness) -> None:
+async def test_an_upload_creates_three_files_and_an_attachment(harness: MediaHarness) -> None:
     answer = await harness.upload(description=" Boats ", focus="0.5,-1")
     view = Attachment.model_validate(answer.json())
     assert answer.json() == view.model_dump(mode="json")
     assert (view.owner, view.description, view.focus) == (ANN, "Boats", (0.5, -1.0))
     assert (view.original_size.width, view.small_size.height) == (40, 3)
-    assert harness.cluster.blobs == {view.original: b"original of " + PHOTO, view.small: b"small"}
+    assert view.medium_size == Size(width=20, height=15)
+    assert harness.cluster.blobs == {
+        view.original: b"original of " + PHOTO,
+        view.medium: b"medium",
+        view.small: b"small",
+    }
     again = await harness.media.call("GET", f"/attachments/{view.id}", token=harness.ann)
     assert again.json() == answer.json()
 
 
+async def test_a_narrow_picture_has_no_medium_size(harness: MediaHarness) -> None:
+    harness.images.is_narrow = True
+    view = Attachment.model_validate((await harness.upload()).json())
+    assert (view.medium, view.medium_size) == ("", None)
+    assert set(harness.cluster.blobs) == {view.original, view.small}
+
+
 async def test_names_of_files_cannot_be_guessed(harness: MediaHarness) -> None:
     views = [(await harness.upload()).json() for _ in range(2)]
-    secrets = {name.split("-")[1] for view in views for name in (view["original"], view["small"])}
-    assert len(secrets) == 4
+    secrets = {name.split("-")[1] for view in views for name in files_of(view)}
+    assert len(secrets) == 6
     assert all(len(secret) == 16 for secret in secrets)
 
 
@@ -364,7 +384,7 @@ async def test_the_pictures_of_a_deleted_post_are_removed(harness: MediaHarness)
     await harness.claim(NEXT_POST, [kept])
     for _ in range(2):
         await deleted(harness, POST)
-    assert len(harness.cluster.blobs) == 2
+    assert len(harness.cluster.blobs) == 3
     assert all(name.startswith(kept) for name in harness.cluster.blobs)
     assert (await harness.claim(POST, [gone])).status == 422
 
@@ -375,11 +395,11 @@ async def release(harness: MediaHarness, post: str, caller: str = "posts") -> Re
 
 
 async def answers(harness: MediaHarness, picture: dict[str, Any]) -> list[int]:
-    """The statuses of both files, without and with a cached version."""
+    """The statuses of all files, without and with a cached version."""
     return [
-        (await harness.media.call("GET", f"/files/{picture[part]}", headers=headers)).status
-        for part in ("original", "small")
-        for headers in ({}, {"if-none-match": f'"{picture[part]}"'})
+        (await harness.media.call("GET", f"/files/{name}", headers=headers)).status
+        for name in files_of(picture)
+        for headers in ({}, {"if-none-match": f'"{name}"'})
     ]
 
 
@@ -391,13 +411,13 @@ async def test_released_pictures_are_hidden_until_another_post_claims_them(
 ) -> None:
     picture = (await harness.upload()).json()
     await harness.claim(POST, [picture["id"]])
-    assert await answers(harness, picture) == [200, 304, 200, 304]
+    assert await answers(harness, picture) == [200, 304] * 3
     if reported != "by the event":
         assert (await release(harness, POST)).status == 200
     else:
         await deleted(harness, POST, kept=True)
-    assert len(harness.cluster.blobs) == 2
-    assert await answers(harness, picture) == [404] * 4
+    assert len(harness.cluster.blobs) == 3
+    assert await answers(harness, picture) == [404] * 6
     assert (await harness.claim(POST, [picture["id"]])).status == 422
     assert (await harness.claim(NEXT_POST, [picture["id"]], harness.bob)).status == 422
     taken = await harness.claim(NEXT_POST, [picture["id"]])
@@ -405,7 +425,7 @@ async def test_released_pictures_are_hidden_until_another_post_claims_them(
     if reported.startswith("by both"):
         for version in (2, 3):
             await deleted(harness, POST, version, kept=True)
-    assert await answers(harness, picture) == [200, 304, 200, 304]
+    assert await answers(harness, picture) == [200, 304] * 3
     await deleted(harness, NEXT_POST, 4)
     assert harness.cluster.blobs == {}
 
@@ -457,7 +477,7 @@ async def test_a_released_picture_is_removed_after_a_day(harness: MediaHarness) 
     await services.removal.release(POST)
     days.now += 12 * HOUR  # more than a day after the upload
     await services.sweep()
-    assert len(harness.cluster.blobs) == 6
+    assert len(harness.cluster.blobs) == 9
     await services.attachments.claim(NEXT_POST, [late.id, used.id], caller)
     await services.removal.release(NEXT_POST)
     await services.attachments.claim(LATER_POST, [used.id], caller)
@@ -530,7 +550,7 @@ async def test_an_unclaimed_picture_is_removed_after_a_day(harness: MediaHarness
     await services.attachments.claim(POST, [wanted.id], caller)
     clock[0] += 24 * HOUR
     await services.sweep()
-    assert len(harness.cluster.blobs) == 4
+    assert len(harness.cluster.blobs) == 6
     clock[0] += HOUR
     await services.sweep()
     assert set(harness.cluster.blobs) == set(wanted.files)
@@ -619,4 +639,4 @@ async def test_all_pictures_of_a_deleted_user_are_removed(harness: MediaHarness)
         "POST", "/portraits", token=harness.ann, data=PHOTO, params={"kind": "avatar"}
     )
     assert refused.status == 401
-    assert len(harness.cluster.blobs) == 2
+    assert len(harness.cluster.blobs) == 3

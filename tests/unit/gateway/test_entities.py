@@ -104,6 +104,8 @@ def test_statuses_are_complete(view: PostView) -> None:
 def test_other_entities_are_complete() -> None:
     check("Relationship", people.relationship(Relationship(id="1")))
     check("MediaAttachment", posts.attachment(PICTURE, at))
+    medium = {"medium": "m.webp", "medium_size": Size(width=1080, height=810)}
+    check("MediaAttachment", posts.attachment(PICTURE.model_copy(update=medium), at))
     check("StatusSource", posts.status_source(VIEW))
     app = App(id="1", client_id="c", name="toot", redirect_uris=["x:y"], scopes="read write")
     check("Application", apps.application(app))

@@ -70,7 +70,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 
 def assert_only_pixels(result: Processed) -> None:
-    for one in (result.original, result.small):
+    for one in (result.original, result.medium, result.small):
         for word in (
             b"Exif",
             b"GPS",
@@ -103,6 +103,7 @@ def test_a_photo_looks_the_same_in_all_eight_orientations(name: str) -> None:
     for result in made:
         assert opened(result.original).size == upright.size
         assert difference(opened(result.original), upright) < 4
+        assert difference(opened(result.medium), upright) < 4
         assert difference(opened(result.small), upright) < 4
         assert_only_pixels(result)
 
@@ -145,11 +146,41 @@ def test_a_small_avatar_is_enlarged_and_a_large_header_bounded() -> None:
     assert opened(process_header(encoded(scene(3000, 2500), "JPEG")).original).size == (1500, 500)
 
 
-def test_both_sizes_are_bounded() -> None:
+def test_all_sizes_are_bounded() -> None:
     result = process(encoded(scene(3000, 1500), "JPEG"))
     assert opened(result.original).size == (2048, 1024)
+    assert opened(result.medium).size == (1080, 540)
     assert opened(result.small).size == (640, 320)
-    assert opened(process(encoded(scene(3000, 2), "PNG")).original).size == (2048, 1)
+    line = process(encoded(scene(3000, 2), "PNG"))
+    assert (opened(line.original).size, opened(line.medium).size) == ((2048, 1), (1080, 1))
+
+
+@pytest.mark.parametrize(
+    ("size", "medium"),
+    [((900, 1600), (900, 1600)), ((1600, 900), (1080, 608)), ((641, 10), (641, 10))],
+)
+def test_a_picture_wider_than_the_preview_has_a_medium_size(
+    size: tuple[int, int], medium: tuple[int, int]
+) -> None:
+    result = process(encoded(scene(*size), "PNG"))
+    assert opened(result.medium).size == medium
+    assert result.medium.mime == "image/webp"
+    assert difference(opened(result.medium), opened(result.original)) < 8
+
+
+@pytest.mark.parametrize("size", [(640, 2000), (640, 10)])
+def test_a_narrow_picture_has_no_medium_size(size: tuple[int, int]) -> None:
+    result = process(encoded(scene(*size), "PNG"))
+    assert result.medium is result.original
+
+
+@pytest.mark.parametrize("size", [(20, 20), (300, 900), (900, 900)])
+def test_the_pipe_keeps_which_sizes_are_the_same(size: tuple[int, int]) -> None:
+    made = process(encoded(scene(*size), "PNG"))
+    read = protocol.decode(protocol.encode(made))
+    assert read == made
+    assert (read.medium is read.original) == (made.medium is made.original)
+    assert (read.small is read.original) == (made.small is made.original)
 
 
 def test_a_small_picture_keeps_its_size_and_is_its_own_preview() -> None:

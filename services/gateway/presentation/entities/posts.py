@@ -69,7 +69,10 @@ def content_html(post: Post, text: str, writer: HtmlWriter) -> str:
 
 
 def attachment(status_source: Attachment, at: PublicUrls) -> Entity:
-    """The entity MediaAttachment."""
+    """The entity MediaAttachment.
+
+    `meta.medium` is our own: a size for phones, with its `url`, or null.
+    """
     x, y = status_source.focus
     return {
         "id": status_source.id,
@@ -81,12 +84,19 @@ def attachment(status_source: Attachment, at: PublicUrls) -> Entity:
         "text_url": None,
         "meta": {
             "original": _size(status_source.original_size),
+            "medium": _medium(status_source, at),
             "small": _size(status_source.small_size),
             "focus": {"x": float(x), "y": float(y)},
         },
         "description": status_source.description or None,
         "blurhash": status_source.blurhash,
     }
+
+
+def _medium(status_source: Attachment, at: PublicUrls) -> Entity | None:
+    if status_source.medium_size is None:
+        return None
+    return _size(status_source.medium_size) | {"url": at.media(status_source.medium)}
 
 
 def _size(status_source: Size) -> Entity:
