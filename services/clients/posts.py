@@ -7,7 +7,7 @@ from typing import Literal
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.clients.base import ExportingClient, JsonRequest, given
+from services.clients.base import ExportingClient, JsonRequest, given, if_match
 from services.clients.json_types.posts import (
     PostListJson,
     PostMarksJson,
@@ -95,10 +95,12 @@ class PostsClient(ExportingClient):
         """Post. The same `idempotency_key` makes the same post for an hour."""
         return await self._post(PostViewJson, "posts", caller, json=new)
 
-    async def edit(self, id: str, wanted: EditedPost, caller: Caller) -> PostViewJson:
-        """Change the caller's own post."""
-        path = f"posts/{numeric_id(id)}"
-        return await self._send(PostViewJson, "PUT", path, caller, json=wanted)
+    async def edit(
+        self, id: str, wanted: EditedPost, caller: Caller, version: int | None = None
+    ) -> PostViewJson:
+        """Change the caller's own post. Raises `PreconditionFailed` if it has another `version`."""
+        path, headers = f"posts/{numeric_id(id)}", if_match(version)
+        return await self._send(PostViewJson, "PUT", path, caller, json=wanted, headers=headers)
 
     async def delete(self, id: str, caller: Caller, *, delete_media: bool) -> PostViewJson:
         """Delete a post; the response is what it was."""

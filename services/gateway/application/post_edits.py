@@ -31,12 +31,18 @@ class PostEdits:
         self._uploads = uploads
 
     async def edit(
-        self, id: str, wanted: EditedPost, pictures: Sequence[PictureChange], caller: Caller
+        self,
+        id: str,
+        wanted: EditedPost,
+        pictures: Sequence[PictureChange],
+        caller: Caller,
+        version: int | None = None,
     ) -> PostViewJson:
         """Edit the caller's post. One call, two more with pictures, and one for each of them.
 
         A post keeps the descriptions that its pictures had when it claimed them, so it claims them
-        again. Whatever fails in between, the same edit can be repeated.
+        again. Whatever fails in between, the same edit can be repeated. Raises `PreconditionFailed`
+        if the post has another `version`, unless the edit changes nothing.
         """
         if len(pictures) > limits.MAX_PICTURES:
             raise Invalid(f"A post can have at most {limits.MAX_PICTURES} pictures.")
@@ -46,4 +52,4 @@ class PostEdits:
             post = (await self._posts.post(id, caller))["post"]
             shown = [picture["id"] for picture in post["attachments"]]
             wanted = wanted.model_copy(update={"media_ids": shown})
-        return await self._posts.edit(id, wanted, caller)
+        return await self._posts.edit(id, wanted, caller, version)

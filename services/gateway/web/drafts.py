@@ -93,6 +93,12 @@ class Draft:
         )
 
     @property
+    def edited_content(self) -> tuple[object, ...]:
+        """What the form of an edit can change."""
+        pictures = [(one.id, one.description.strip(), one.focus) for one in self.pictures]
+        return self.text.strip(), self.spoiler_text.strip(), self.sensitive, pictures
+
+    @property
     def has_faults(self) -> bool:
         """Whether something is wrong with a picture."""
         return any(picture.fault for picture in self.pictures)

@@ -8,7 +8,14 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import Forbidden, Gone, NotFound, ServiceError, Unauthenticated
+from services.chassis.errors import (
+    Forbidden,
+    Gone,
+    NotFound,
+    PreconditionFailed,
+    ServiceError,
+    Unauthenticated,
+)
 from services.chassis.security.caller import Caller
 from services.clients.json_types.posts import PostViewJson
 from services.contracts.accounts import Account
@@ -56,39 +63,55 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
 def _edit_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     router = APIRouter(prefix="/posts", route_class=pages.route_class(), include_in_schema=False)
+    page = _EditPage(gateway, pages)
+    router.get("/{id}/edit")(page.get)
+    router.post("/{id}/edit")(page.post)
+    return router
 
-    def form(
-        viewer: Caller, view: PostViewJson, draft: Draft, *, error: str = "", status: int = 200
-    ) -> Response:
-        attachments = PostView.model_validate(view).post.attachments
-        return pages.render(
-            "edit",
-            viewer=viewer,
-            status=status,
-            id=view["post"]["id"],
-            draft=draft,
-            pictures=_edited_pictures(gateway, attachments, draft),
-            error=error,
-        )
 
-    async def own_post(id: str, viewer: Caller) -> PostViewJson:
+class _EditPage:
+    """The handlers of the form of an edit."""
+
+    def __init__(self, gateway: Gateway, pages: PageRenderer) -> None:
+        self._gateway = gateway
+        self._pages = pages
+
+    async def get(self, id: str, viewer: SignedIn) -> Response:
+        """The form with the post as it is."""
+        view = await self._own_post(id, viewer)
+        return self._form(viewer, view, _draft_of(view))
+
+    async def post(self, request: Request, id: str, viewer: SignedIn) -> Response:
+        """Change the texts of the post and of its pictures.
+
+        If another window has changed the post since, the form asks before it overwrites.
+        """
+        view = await self._own_post(id, viewer)
+        body = await read_params(request)
+        draft, version = Draft.of_form(body), body.integer("version")
+        is_same = draft.edited_content == _draft_of(view).edited_content
+        if version not in (None, view["version"]) and not is_same:
+            return self._conflict(viewer, view, draft)
+        try:
+            await self._save(view, draft, viewer)
+        except Unauthenticated:
+            raise
+        except PreconditionFailed:  # another window was faster
+            return self._conflict(viewer, await self._own_post(id, viewer), draft)
+        except ServiceError as failure:
+            log_failure(failure)
+            error, status = public_message(failure), public_status(failure.status)
+            return self._form(viewer, view, draft, version=version, error=error, status=status)
+        return RedirectResponse(self._gateway.urls.post(viewer.username, view["post"]["id"]), 303)
+
+    async def _own_post(self, id: str, viewer: Caller) -> PostViewJson:
         """The viewer's own post. Raises `Forbidden` for another's."""
-        view = await gateway.posts.get(id, viewer)
+        view = await self._gateway.posts.get(id, viewer)
         if view["post"]["author"] != viewer.user_id:
-            raise Forbidden(pages.texts("compose.not_yours"))
+            raise Forbidden(self._pages.texts("compose.not_yours"))
         return view
 
-    @router.get("/{id}/edit")
-    async def ask(id: str, viewer: SignedIn) -> Response:
-        """The form with the post as it is."""
-        view = await own_post(id, viewer)
-        return form(viewer, view, Draft.of_post(PostView.model_validate(view).post))
-
-    @router.post("/{id}/edit")
-    async def edit(request: Request, id: str, viewer: SignedIn) -> Response:
-        """Change the texts of the post and of its pictures."""
-        view = await own_post(id, viewer)
-        draft = Draft.of_form(await read_params(request))
+    async def _save(self, view: PostViewJson, draft: Draft, viewer: Caller) -> None:
         wanted = edited_post(
             text=draft.text,
             media_ids=None,
@@ -98,17 +121,42 @@ def _edit_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             language=None,
         )
         pictures = [picture.change for picture in draft.pictures if picture.id]
-        try:
-            await gateway.post_edits.edit(id, wanted, pictures, viewer)
-        except Unauthenticated:
-            raise
-        except ServiceError as failure:
-            log_failure(failure)
-            status = public_status(failure.status)
-            return form(viewer, view, draft, error=public_message(failure), status=status)
-        return RedirectResponse(gateway.urls.post(viewer.username, view["post"]["id"]), 303)
+        id, version = view["post"]["id"], view["version"]
+        await self._gateway.post_edits.edit(id, wanted, pictures, viewer, version)
 
-    return router
+    def _conflict(self, viewer: Caller, view: PostViewJson, draft: Draft) -> Response:
+        """The form with what was typed and what is saved now. To send it again saves it."""
+        error = self._pages.texts("settings.changed_elsewhere")
+        return self._form(viewer, view, draft, status=409, error=error, kept=_draft_of(view))
+
+    def _form(
+        self,
+        viewer: Caller,
+        view: PostViewJson,
+        draft: Draft,
+        *,
+        version: int | None = None,
+        error: str = "",
+        status: int = 200,
+        kept: Draft | None = None,
+    ) -> Response:
+        """`version` is the one that the draft is based on, `kept` what another window has saved."""
+        attachments = PostView.model_validate(view).post.attachments
+        return self._pages.render(
+            "edit",
+            viewer=viewer,
+            status=status,
+            id=view["post"]["id"],
+            version=version or view["version"],
+            draft=draft,
+            pictures=_edited_pictures(self._gateway, attachments, draft),
+            error=error,
+            kept=kept,
+        )
+
+
+def _draft_of(view: PostViewJson) -> Draft:
+    return Draft.of_post(PostView.model_validate(view).post)
 
 
 def _edited_pictures(

@@ -25,6 +25,7 @@ PageWindow = Annotated[Window, Depends(window())]
 
 POST_RESPONSES = responses(PostView, "The post as the caller sees it.", 401, 403, 404, 422)
 CHANGE_RESPONSES = responses(PostView, "The post after the change.", 401, 403, 404, 422, 503)
+EDIT_RESPONSES = responses(PostView, "The post after the edit.", 401, 403, 404, 412, 422, 503)
 LIST_RESPONSES = responses(PostList, "A page, newest reaction first.", 401, 403, 422)
 
 

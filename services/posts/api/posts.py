@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
 
+from services.chassis.http.dependencies import IfMatchVersion
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
@@ -13,6 +14,7 @@ from services.chassis.security.guards import require_user
 from services.contracts.posts import EditedPost, NewPost, PostsRequest, PostVersion
 from services.posts.api.dependencies import (
     CHANGE_RESPONSES,
+    EDIT_RESPONSES,
     POST_RESPONSES,
     OptionalReader,
     PathId,
@@ -67,12 +69,18 @@ def create_router(queries: PostQueries, posts: PostService, deletion: PostDeleti
         """Return one post."""
         return OrjsonResponse((await queries.get(id, caller)).view())
 
-    @router.put("/posts/{id}", responses=CHANGE_RESPONSES)
+    @router.put("/posts/{id}", responses=EDIT_RESPONSES)
     async def edit(
-        id: PathId, wanted: Annotated[EditedPost, Body()], caller: Writer
+        id: PathId,
+        wanted: Annotated[EditedPost, Body()],
+        caller: Writer,
+        condition: IfMatchVersion,
     ) -> OrjsonResponse:
-        """Edit an own post. Omitted fields keep their values."""
-        return OrjsonResponse(await posts.edit(id, wanted, caller))
+        """Edit an own post. Omitted fields keep their values.
+
+        `If-Match` may name the version that was read. An edit that changes nothing ignores it.
+        """
+        return OrjsonResponse(await posts.edit(id, wanted, caller, condition))
 
     @router.delete("/posts/{id}", responses=POST_RESPONSES)
     async def delete(

@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.chassis.errors import Invalid, NotFound, Unavailable
+from services.chassis.errors import Invalid, NotFound, PreconditionFailed, Unavailable
+from services.chassis.http.preconditions import Condition
 from services.chassis.idempotency import fingerprint as request_fingerprint
 from services.chassis.idempotency import first_intent
 from services.chassis.security.caller import Caller
@@ -21,7 +22,7 @@ from services.clients.users import UsersClient
 from services.contracts.posts import EditedPost, NewPost
 from services.posts.application.picture_release import release_pictures
 from services.posts.application.queries import PostQueries
-from services.posts.application.visible_posts import post_view
+from services.posts.application.visible_posts import VisiblePost, post_view
 from services.posts.domain.changes import StaleRevision, apply_edit, create_once, create_post
 from services.posts.domain.drafts import PostDraft, PostEdit
 from services.posts.domain.history import PostHistory
@@ -118,21 +119,30 @@ class PostService:
         kept = await first_intent(self._repository.intents, caller.user_id, key, intent)
         return kept.post_id
 
-    async def edit(self, id: str, wanted: EditedPost, caller: Caller) -> dict[str, Any]:
-        """Edit a post and return its `PostView`. Seven state calls."""
+    async def edit(
+        self, id: str, wanted: EditedPost, caller: Caller, condition: Condition | None = None
+    ) -> dict[str, Any]:
+        """Edit a post and return its `PostView`. Seven state calls.
+
+        Raises `PreconditionFailed` if the post has not the version that was read. That is ignored
+        if the edit changes nothing: it may be a repeat.
+        """
         edit = _edit_of(wanted)
         for _ in range(MAX_EDIT_ATTEMPTS):
             seen = await self._queries.get_own(id, caller)
             if seen.post.reblog_of_id:
                 raise Invalid("A boost cannot be edited.")
             try:
-                await self._edit(seen.post, edit, caller)
+                await self._edit(seen, edit, caller, condition)
             except StaleRevision:
                 continue
             return (await self._queries.get_own(id, caller)).view()
         raise Unavailable("The post is being edited at the same time. Try again.")
 
-    async def _edit(self, post: PostRecord, edit: PostEdit, caller: Caller) -> None:
+    async def _edit(
+        self, seen: VisiblePost, edit: PostEdit, caller: Caller, condition: Condition | None
+    ) -> None:
+        post = seen.post
         draft = edit.to_draft(post, self._host)
         mentions, attachments = post.mentions, post.attachments
         if draft.text != post.text:
@@ -151,8 +161,11 @@ class PostService:
                 attachments=attachments,
             )
 
-        if decide(post) != post:
-            await self._write_edit(post, decide, has_new_pictures=bool(edit.pictures))
+        if decide(post) == post:
+            return
+        if condition is not None and seen.version not in condition:
+            raise PreconditionFailed("The post was edited since you read it. Read it again.")
+        await self._write_edit(post, decide, has_new_pictures=bool(edit.pictures))
 
     async def _write_edit(
         self,

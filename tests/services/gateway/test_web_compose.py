@@ -17,6 +17,7 @@ from tests.services.gateway.deployment import (
     GatewayDeployment,
     SignedInUser,
     deploy,
+    hidden,
     multipart,
 )
 from tests.services.gateway.test_shop import sold
@@ -273,6 +274,37 @@ async def test_an_edit_changes_texts_and_descriptions(ada: FormBrowser) -> None:
     history = (await ada.get(f"{path}/history")).text
     assert history.index("High tide") < history.index("Low tide")
     assert 'alt="Boat"' in history
+
+
+def edit_form(page: str, **typed: str) -> dict[str, str]:
+    """The fields of the form of an edit, with its version."""
+    return {"version": hidden(page)["version"], "spoiler_text": ""} | typed
+
+
+async def test_the_second_of_two_edits_is_asked_and_keeps_what_was_typed(ada: FormBrowser) -> None:
+    id = (await ada.api("POST", "/api/v1/statuses", json={"status": "Low tide"})).json()["id"]
+    address = f"/posts/{id}/edit"
+    shown = (await ada.get(address)).text
+    first = edit_form(shown, text="High tide")
+    second = edit_form(shown, text="Spring tide")
+    assert (await ada.send(address, **first)).status == 303
+    assert (await ada.send(address, **first)).status == 303  # a repeat, whose answer was lost
+    asked = await ada.send(address, **second)
+    assert asked.status == 409
+    assert ">Spring tide</textarea>" in asked.text
+    assert ">High tide</q>" in asked.text
+    assert "High tide" in (await statuses(ada))[0]["content"]
+    again = edit_form(asked.text, text="Spring tide")
+    assert (await ada.send(address, **again)).status == 303
+    assert "Spring tide" in (await statuses(ada))[0]["content"]
+
+
+async def test_of_two_edits_in_the_same_moment_one_is_asked(ada: FormBrowser) -> None:
+    id = (await ada.api("POST", "/api/v1/statuses", json={"status": "Low tide"})).json()["id"]
+    shown = (await ada.get(f"/posts/{id}/edit")).text
+    forms = [edit_form(shown, text=text) for text in ("High tide", "Spring tide")]
+    answers = await asyncio.gather(*(ada.send(f"/posts/{id}/edit", **form) for form in forms))
+    assert sorted(answer.status for answer in answers) == [303, 409]
 
 
 async def test_only_authors_edit_and_delete(ada: FormBrowser, ben: SignedInUser) -> None:

@@ -268,6 +268,30 @@ async def test_an_edit_is_seen_and_its_history_kept(harness: PostsHarness) -> No
     ]
 
 
+async def test_an_edit_may_name_the_version_that_was_read(harness: PostsHarness) -> None:
+    ann = harness.add_user("ann")
+    id = await ann.create_post("one")
+    first = {"json": {"text": "two"}, "headers": {"if-match": '"1"'}}
+    assert (await ann.request("PUT", f"/posts/{id}", **first)).status == 200
+    assert (await ann.request("PUT", f"/posts/{id}", **first)).status == 200  # a repeat
+    second = {"json": {"text": "three"}, "headers": {"if-match": '"1"'}}
+    assert (await ann.request("PUT", f"/posts/{id}", **second)).status == 412
+    view = await ann.request_ok("GET", f"/posts/{id}")
+    assert (view["post"]["text"], view["version"]) == ("two", 2)
+
+
+async def test_of_two_edits_of_one_version_one_is_refused(harness: PostsHarness) -> None:
+    ann = harness.add_user("ann")
+    id = await ann.create_post("one")
+    answers = await asyncio.gather(
+        *(
+            ann.request("PUT", f"/posts/{id}", json={"text": text}, headers={"if-match": '"1"'})
+            for text in ("two", "three")
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [200, 412]
+
+
 async def test_edits_at_the_same_time_are_all_in_the_history(harness: PostsHarness) -> None:
     ann = harness.add_user("ann")
     id = await ann.create_post("0")
