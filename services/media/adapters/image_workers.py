@@ -1,30 +1,26 @@
 """Processes pictures off the event loop, in processes that may die.
 
-Each picture has a process of its own, forked from a worker that has Pillow loaded. Measured on
-2 cores, the median overhead is 9 ms for a small photo, not measurable for one of 12 megapixels, and
-up to 140 ms for one of 48. Workers that process many pictures each would have an overhead of 1 ms.
-The price is paid so that a compromised decoder never sees another user's picture.
+Each picture has a process of its own, forked from a worker that has Pillow loaded, and confined to
+a sandbox (`services/media/pictures/sandbox`). The picture and the answer pass through a socket that
+only this service and that process have.
 """
 
 import asyncio
-import json
-import os
+import logging
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
+from services.media.adapters.worker_process import WorkerProcess
 from services.media.pictures import Kind, PictureError, Processed, protocol, sniff
 
-_ROOT = Path(__file__).resolve().parents[3]
+log = logging.getLogger(__name__)
+
 _COMMAND = (sys.executable, "-m", "services.media.pictures")
-_ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH")  # no secrets: decoders read untrusted bytes
-# A new child touches every page again: huge pages saved 32 ms of 216 at 12 megapixels.
-_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-_REPORT_TIMEOUT = 2.0  # seconds for the worker to report the end of its child; then both are killed
-_OUT_OF_MEMORY = 71  # as in pictures/__main__.py, which is not imported because it loads Pillow
+_REPORT_TIMEOUT = 2.0  # seconds for the worker to report the end of its child; then it is stopped
+_OUT_OF_MEMORY = 71  # as in pictures/child.py, which is not imported because it loads ctypes
+_FAILED = 1  # the answer is a traceback
 
 
 class ImageWorkerPool:
@@ -49,8 +45,8 @@ class ImageWorkerPool:
         self._queue = queue
         self._waiting = 0
         self._slots = asyncio.Semaphore(workers)
-        self._idle: list[_WorkerProcess] = []
-        self._running: set[_WorkerProcess] = set()
+        self._idle: list[WorkerProcess] = []
+        self._running: set[WorkerProcess] = set()
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -61,7 +57,10 @@ class ImageWorkerPool:
         await self.close()
 
     async def start(self) -> None:
-        """Start the workers and wait until they are ready. Raises OSError if one cannot start."""
+        """Start the workers and wait until they are ready. Raises OSError if one cannot start.
+
+        Logs a warning if the kernel lacks a protection of the sandbox.
+        """
         self._open = True
         try:
             self._idle.extend(
@@ -70,6 +69,11 @@ class ImageWorkerPool:
         except BaseException:
             await self.close()
             raise
+        if self._idle and self._idle[0].missing:
+            log.warning(
+                "pictures are decoded with less protection: the kernel lacks %s",
+                " and ".join(self._idle[0].missing),
+            )
 
     async def close(self) -> None:
         """Kill every worker. Pictures in progress fail with the code `busy`."""
@@ -79,7 +83,7 @@ class ImageWorkerPool:
 
     async def process(self, data: bytes, kind: Kind = "photo") -> Processed:
         """Process a picture. Raises PictureError with any code."""
-        sniff(data)  # refuses what is no picture without a process
+        file_format = sniff(data)  # refuses what is no picture without a process
         if not self._open or (self._slots.locked() and self._waiting >= self._queue):
             raise _busy()
         self._waiting += 1
@@ -88,17 +92,19 @@ class ImageWorkerPool:
         finally:
             self._waiting -= 1
         try:
-            return await self._process_on_worker(data, kind)
+            return await self._process_on_worker(
+                {"kind": kind, "format": file_format, **self._limits}, data
+            )
         finally:
             self._slots.release()
 
-    async def _process_on_worker(self, data: bytes, kind: Kind) -> Processed:
+    async def _process_on_worker(self, job: dict[str, Any], data: bytes) -> Processed:
         if not self._open:
             raise _busy()
         worker = self._idle.pop() if self._idle else await self._start_worker()
         try:
             async with asyncio.timeout(self._limits["seconds"] + _REPORT_TIMEOUT):
-                status, answer = await worker.process({"kind": kind, **self._limits}, data)
+                status, answer = await worker.process(job, data)
         except TimeoutError as error:
             await self._stop_worker(worker)
             raise _timed_out() from error
@@ -108,11 +114,13 @@ class ImageWorkerPool:
         except BaseException:  # cancelled: nobody waits for the answer any more
             await self._stop_worker(worker)
             raise
+        if not self._open:  # the worker has killed its child, because `close` stops it
+            raise _busy()
         self._idle.append(worker)
         return _decode_answer(status, answer)
 
-    async def _start_worker(self) -> "_WorkerProcess":
-        worker = await _WorkerProcess.start(self._command)
+    async def _start_worker(self) -> WorkerProcess:
+        worker = await WorkerProcess.start(self._command)
         self._running.add(worker)
         try:
             await worker.wait_until_ready()
@@ -121,72 +129,25 @@ class ImageWorkerPool:
             raise
         return worker
 
-    async def _stop_worker(self, worker: "_WorkerProcess") -> None:
-        worker.kill()
-        await worker.wait_until_ended()
+    async def _stop_worker(self, worker: WorkerProcess) -> None:
+        await worker.stop()
         self._running.discard(worker)
-
-
-class _WorkerProcess:
-    """One `python -m services.media.pictures` and the pipes to it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None  # noqa: S101 (for mypy)
-        assert process.stdout is not None  # noqa: S101
-        self._process, self._jobs, self._answers = process, process.stdin, process.stdout
-
-    @classmethod
-    async def start(cls, command: Sequence[str]) -> "_WorkerProcess":
-        kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**kept, **_TUNING, "PYTHONPATH": str(_ROOT)},
-            start_new_session=True,  # not reached by Ctrl-C, and one kill ends its child too
-            limit=1 << 20,
-        )
-        return cls(process)
-
-    async def wait_until_ready(self) -> None:
-        if not await self._answers.readline():
-            raise OSError("a picture worker ended before it was ready; its log says why")
-
-    async def process(self, job: dict[str, Any], data: bytes) -> tuple[int, bytes]:
-        self._jobs.write(json.dumps({**job, "size": len(data)}).encode() + b"\n")
-        self._jobs.write(data)
-        await self._jobs.drain()
-        head = json.loads(await self._answers.readline())
-        return int(head["exit"]), await self._answers.readexactly(int(head["size"]))
-
-    def kill(self) -> None:
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def wait_until_ended(self) -> None:
-        self._jobs.close()
-        await self._process.wait()
 
 
 def _decode_answer(status: int, answer: bytes) -> Processed:
     """Return what the child answered, or raise the error that its exit status means."""
     if status in (-signal.SIGALRM, -signal.SIGXCPU):
         raise _timed_out()
-    if status in (
-        _OUT_OF_MEMORY,
-        -signal.SIGKILL,
-    ):  # SIGKILL: the kernel's own out-of-memory killer
+    if status in (_OUT_OF_MEMORY, -signal.SIGKILL):  # SIGKILL: the kernel's out-of-memory killer
         raise PictureError(
             "out_of_memory",
             "The picture needs more memory than is allowed. Make it smaller and try again.",
         )
     try:
-        if status == 0:
-            return protocol.decode(answer)
-    except (ValueError, KeyError, TypeError) as error:
+        return protocol.decode(answer if status in (0, _FAILED) else b"")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        log.warning("a picture's process failed", extra={"exit": status, "why": repr(error)})
         raise _broken() from error
-    raise _broken()
 
 
 def _broken() -> PictureError:

@@ -1,125 +1,102 @@
-"""An image worker: `python -m services.media.pictures`, jobs on stdin, answers on stdout.
+"""An image worker: `python -m services.media.pictures`, with a socket to the service as stdin.
 
-It keeps Pillow loaded and forks one child for each picture. The kernel limits the child's time and
-memory. So a picture that hangs or crashes a decoder ends that child alone, and a compromised
-decoder never sees another user's picture.
+It keeps Pillow loaded and forks a child for each picture, which works in a sandbox. The picture and
+the answer pass through a socket of the child's own, so neither the worker nor a later child ever
+has them in memory. A picture that hangs or crashes a decoder ends its own child alone, and when a
+job ends, all processes that came of it have ended.
 """
 
-import ctypes
-import fcntl
 import gc
 import json
-import math
 import os
 import resource
+import select
 import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import BinaryIO
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
-from PIL import Image
+import psutil
 
-from services.media.pictures import protocol
-from services.media.pictures.model import Kind, PictureError, Processed
+from services.media.pictures import child, kernel, sandbox
+from services.media.pictures.child import Process
+from services.media.pictures.decoding import load_decoders
+from services.media.pictures.model import Kind
+from services.media.pictures.sandbox import RULES, Rule
 
-OUT_OF_MEMORY = 71  # our own exit code: a child without memory cannot write an answer
-MAX_ANSWER = 64 * 1024 * 1024
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-Process = Callable[[bytes], Processed]
+_MAX_JOB = 4096  # bytes of the line without the picture
+_ORPHAN_PAUSE = 0.001  # seconds between two looks for processes that have not ended
 
 
-def serve(processes: Mapping[Kind, Process]) -> None:
-    """Answer jobs, one at a time, until stdin ends.
+def serve(processes: Mapping[Kind, Process], rules: frozenset[Rule] = RULES) -> None:
+    """Do jobs, one at a time, until the service closes the socket.
 
-    A job is a line of JSON (kind, size, seconds, memory) and `size` bytes; an answer is a line
-    of JSON (exit, size) and `size` bytes in the format of `protocol`.
+    A job is a line of JSON (kind, format, seconds, memory) with a socket for its child; a report
+    is a line of JSON (exit). Only tests leave out rules.
     """
-    _die_with(os.getppid())
-    Image.init()
+    load_decoders()
     gc.freeze()  # otherwise every child copies the pages that the collector touches
-    jobs, answers = sys.stdin.buffer, sys.stdout.buffer
-    _enlarge_pipe(jobs)
-    _send(answers, {"ready": True})
-    while line := jobs.readline():
-        job = json.loads(line)
-        data = jobs.read(job["size"])
-        status, answer = _run_in_child(processes[job["kind"]], data, job)
-        _send(answers, {"exit": status, "size": len(answer)}, answer)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (sandbox.MAX_DESCRIPTORS, sandbox.MAX_DESCRIPTORS))
+    if kernel.IS_LINUX and "orphans" in rules:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    with socket.socket(fileno=0) as service, suppress(ConnectionError):
+        _report(service, ready=True, missing=sandbox.missing())
+        while received := _next_job(service):
+            _report(service, exit=_run_in_child(processes, *received, service, rules))
 
 
-def _enlarge_pipe(pipe: BinaryIO) -> None:
-    if sys.platform == "linux":
-        with suppress(OSError):  # uvloop uses a socket, whose buffer is large already
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+def _report(service: socket.socket, **what: object) -> None:
+    service.sendall(json.dumps(what).encode() + b"\n")
 
 
-def _send(answers: BinaryIO, head: dict[str, object], body: bytes = b"") -> None:
-    answers.write(json.dumps(head).encode() + b"\n" + body)
-    answers.flush()
+def _next_job(service: socket.socket) -> tuple[Mapping[str, Any], int] | None:
+    line, descriptors, _, _ = socket.recv_fds(service, _MAX_JOB, 1)
+    return (json.loads(line), descriptors[0]) if line else None
 
 
-def _run_in_child(process: Process, data: bytes, job: Mapping[str, float]) -> tuple[int, bytes]:
-    reading, writing = os.pipe()
+def _run_in_child(
+    processes: Mapping[Kind, Process],
+    job: Mapping[str, Any],
+    descriptor: int,
+    service: socket.socket,
+    rules: frozenset[Rule],
+) -> int:
     worker = os.getpid()
-    child = os.fork()
-    if child == 0:
-        with _exit_after():
-            _die_with(worker)
-            _set_limits(job["seconds"], int(job["memory"]))
-            answer = protocol.encode(_result(process, data))
-            with os.fdopen(writing, "wb") as pipe:
-                pipe.write(answer)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read(MAX_ANSWER)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), answer
+    pid = os.fork()
+    if pid == 0:
+        child.run(processes[job["kind"]], job, descriptor, worker=worker, rules=rules)
+    os.close(descriptor)
+    _wait(pid, service)
+    os.kill(pid, signal.SIGKILL)  # does nothing to a child that has ended
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if "orphans" in rules:
+        _end_orphans()
+    return status
 
 
-@contextmanager
-def _exit_after() -> Iterator[None]:
-    """Exit the process at the end of the block, also after an exception."""
-    status = 1
+def _wait(pid: int, service: socket.socket) -> None:
+    """Wait until the child ends, or the service closes the socket because it gives up."""
     try:
-        yield
-        status = 0
-    except MemoryError:
-        status = OUT_OF_MEMORY
-    except BaseException:
-        traceback.print_exc()
+        ended = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # no Linux, or one before 5.3: the service kills the worker
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return
+    try:
+        select.select([ended, service.fileno()], [], [])
     finally:
-        os._exit(status)
+        os.close(ended)
 
 
-def _result(process: Process, data: bytes) -> Processed | PictureError:
-    try:
-        return process(data)
-    except PictureError as error:
-        return error
-
-
-def _set_limits(seconds: float, memory: int) -> None:
-    """Let the kernel limit this process by SIGALRM, SIGXCPU or failed allocations."""
-    cpu = math.ceil(seconds)
-    for what, limit in (
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-    ):
-        resource.setrlimit(what, (limit, limit))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def _die_with(parent: int) -> None:
-    """Die with the parent. Where prctl is missing, the end of stdin and the limits do it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+def _end_orphans() -> None:
+    """Kill what the child started. The kernel makes this worker the parent of all of it."""
+    with suppress(ChildProcessError):  # nobody is left
+        while True:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                for orphan in psutil.Process().children():
+                    orphan.kill()
+                time.sleep(_ORPHAN_PAUSE)
 
 
 def main() -> None:

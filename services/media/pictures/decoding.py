@@ -55,7 +55,7 @@ def open_picture(data: bytes) -> OpenedPicture:
     Raises PictureError `too_large`, `too_many_pixels`, `unsupported` or `broken`.
     """
     kind = sniff(data)
-    _register_heif()
+    load_decoders()
     with _translate_errors():
         bare = without_metadata(kind, data)
         # Pillow cannot read a truncated WebP at all.
@@ -88,7 +88,9 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 @cache
-def _register_heif() -> None:
+def load_decoders() -> None:
+    """Load what decoding needs. Later no file is opened, so it can run where none may be."""
+    Image.init()
     # One thread: workers use the cores already, and thread stacks count towards RLIMIT_AS.
     pillow_heif.register_heif_opener(
         decode_threads=1, thumbnails=False, depth_images=False, aux_images=False

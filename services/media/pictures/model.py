@@ -5,6 +5,7 @@ from typing import Literal
 
 MAX_BYTES = 16 * 1024 * 1024  # Mastodon's limit for pictures
 MAX_PIXELS = 50_000_000  # a phone camera has 48 megapixels
+MAX_SIDE = 2048  # pixels of a rendition
 
 Kind = Literal["photo", "avatar", "header"]
 Code = Literal[

@@ -14,9 +14,8 @@ import blurhash
 from PIL import Image, ImageCms, ImageOps
 
 from services.media.pictures.decoding import OpenedPicture, open_picture
-from services.media.pictures.model import Kind, Processed, Rendition
+from services.media.pictures.model import MAX_SIDE, Kind, Processed, Rendition
 
-PHOTO_SIDE = 2048
 SMALL_SIDE = 640
 MEDIUM_WIDTH = 1080  # phones show 350 px of width with up to 3 device pixels each, desks 534 with 2
 AVATAR = (400, 400)
@@ -45,7 +44,7 @@ def process(data: bytes) -> Processed:
     with any code but `timed_out` and `busy`.
     """
     picture = open_picture(data)
-    pixels = _resize(picture, _bounded(picture.image.size, PHOTO_SIDE))
+    pixels = _resize(picture, _bounded(picture.image.size, MAX_SIDE))
     medium = _medium(pixels) if pixels.width > SMALL_SIDE else None
     return _render(pixels, _encode(pixels), medium)
 

@@ -1,4 +1,8 @@
-"""An image worker whose pictures behave like the worst pictures."""
+"""An image worker whose pictures behave like the worst pictures.
+
+What they do needs system calls, so there is no seccomp and no Landlock here; `hostile_worker` has
+them.
+"""
 
 import os
 import signal
@@ -7,6 +11,7 @@ from collections.abc import Callable
 
 from services.media.pictures.__main__ import serve
 from services.media.pictures.model import Processed, Rendition
+from services.media.pictures.sandbox import RULES
 
 
 def spin() -> None:
@@ -37,12 +42,16 @@ DEEDS: dict[str, Callable[[], object]] = {
 }
 
 
+BLURHASH = "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
+
+
 def sabotage(data: bytes) -> Processed:
     deed, _, log = data[3:].decode().partition(" > ")
     note(log, f"start {os.getpid()}")
     DEEDS[deed]()
     note(log, f"end {os.getpid()}")
-    return Processed(rendition(data), rendition(b"medium"), rendition(b"small"), "hash", "#000000")
+    medium, small = rendition(b"\xff\xd8\xffmedium"), rendition(b"\xff\xd8\xffsmall")
+    return Processed(rendition(data), medium, small, BLURHASH, "#000000")
 
 
 def rendition(body: bytes) -> Rendition:
@@ -55,4 +64,7 @@ def note(log: str, line: str) -> None:
 
 
 if __name__ == "__main__":
-    serve({"photo": sabotage, "avatar": sabotage, "header": sabotage})
+    serve(
+        {"photo": sabotage, "avatar": sabotage, "header": sabotage},
+        RULES - {"landlock", "seccomp"},
+    )

@@ -14,6 +14,7 @@ from PIL import Image
 from services.media.adapters.image_workers import ImageWorkerPool
 from services.media.pictures import Kind, PictureError
 from services.media.pictures.processing import process
+from tests.services.media.faulty_worker import BLURHASH
 
 ROOT = Path(__file__).resolve().parents[3]
 FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py")))
@@ -90,7 +91,7 @@ async def test_a_bad_picture_ends_only_its_own_child(what: str, code: str) -> No
         error = await refusal(pool.process(job(what)))
         assert error.code == code
         assert error.message.endswith(".")
-        assert (await pool.process(job("fine"))).blurhash == "hash"
+        assert (await pool.process(job("fine"))).blurhash == BLURHASH
 
 
 async def test_a_child_that_ignores_its_limits_is_ended_with_its_worker(
