@@ -112,8 +112,8 @@ def test_routes_for_the_gateway_are_for_no_other_service(
 def test_no_service_acts_for_somebody_without_their_token(
     system: System, rows: dict[str, ProcessRow], plain: requests.Session, anna: LoggedInUser
 ) -> None:
-    sidecar = f"http://127.0.0.1:{rows['feed'].sidecar_port}/v1.0/invoke"
-    headers = {"dapr-api-token": system.tokens("feed").sidecar}
+    sidecar = f"http://127.0.0.1:{rows['gateway'].sidecar_port}/v1.0/invoke"
+    headers = {"dapr-api-token": system.tokens("gateway").sidecar}
     for method, path in [
         ("POST", "/posts/method/posts"),
         ("GET", "/feed/method/timelines/home"),

@@ -49,6 +49,7 @@ class ProcessRow:
     address: str
     app_port: int
     sidecar_port: int
+    sidecar_grpc_port: int
     pid: int | None
     sidecar_pid: int | None
     state: str
@@ -64,6 +65,7 @@ class ProcessRow:
             address=row["address"],
             app_port=row.get("app_port", 0),
             sidecar_port=row.get("sidecar_port", 0),
+            sidecar_grpc_port=row.get("sidecar_grpc_port", 0),
             pid=row["pid"],
             sidecar_pid=row.get("sidecar_pid"),
             state=row["state"],

@@ -13,7 +13,7 @@ from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.start_plan import StartPlan
-from tools.runner.config.topology import CONTROL_PLANE, read_topology
+from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
 from tools.runner.infra import control_plane, servers
 from tools.runner.infra.control_plane import STANDARD_PORTS, ControlPlane
 from tools.runner.infra.identities import Identities
@@ -32,7 +32,7 @@ def test_only_workflows_need_them() -> None:
     topology = read_topology()
     assert topology.control_plane(["gateway", "posts"]) == ()
     assert topology.control_plane([]) == ()
-    assert topology.control_plane(["gateway", "orders"]) == CONTROL_PLANE
+    assert topology.control_plane(["gateway", "orders"]) == (ETCD, *CONTROL_PLANE)
 
 
 def test_only_sidecars_with_workflows_get_their_addresses(run: RunDir) -> None:
@@ -66,12 +66,17 @@ def test_they_listen_on_loopback_on_distinct_ports_and_write_into_the_run_direct
     servers = (dapr.placement(5100), dapr.scheduler(5101), dapr.sentry(5102, identities))
     seen = [word for server in servers for word in server.argv if "=" in word]
     listening = [word for word in seen if "listen-address" in word]
-    assert len(listening) == 7
+    assert len(listening) == 6
     assert all(word.endswith("=127.0.0.1") for word in listening)
     numbers = [word.rpartition(":")[2] for word in seen if "cluster=" in word]
     numbers += [word.partition("=")[2] for word in seen if "port=" in word and ":" not in word]
-    assert len(set(numbers)) == len(numbers) == 9
-    assert f"--etcd-data-dir={run.path / 'scheduler'}" in seen
+    assert len(set(numbers)) == len(numbers) == 7
+    etcd = dapr.etcd()
+    urls = [word.rpartition("=")[2] for word in etcd.argv if "url" in word]
+    assert len(urls) == 4
+    assert all(url.startswith("unix://etcd-") for url in urls), "it listens on no port"
+    assert etcd.cwd == run.path
+    assert any(word.startswith(f"--data-dir={run.path / 'scheduler'}") for word in etcd.argv)
 
 
 def test_with_identities_they_admit_only_who_has_a_certificate_of_this_run(run: RunDir) -> None:
@@ -98,7 +103,7 @@ def context(run: RunDir, standard_ports: bool) -> ServerContext:
 def test_a_plain_dapr_run_gets_them_on_the_ports_of_the_cli(run: RunDir) -> None:
     everything = read_manifest(REPO / "dapr.yaml")
     served = StartPlan(run, infra_only=True).served_apps(everything)
-    assert read_topology().control_plane(app.app_id for app in served) == CONTROL_PLANE
+    assert read_topology().control_plane(app.app_id for app in served) == (ETCD, *CONTROL_PLANE)
     assert STANDARD_PORTS == {"placement": 50005, "scheduler": 50006}
 
 

@@ -71,7 +71,7 @@ async def test_only_sidecars_that_run_workflows_wait_for_placement_and_scheduler
         waiting = {"posts.daprd", "orders.daprd", *CONTROL_PLANE}
         machine.ready.add("nats")
         assert not waiting & machine.launched, "sentry signs their certificates"
-        machine.ready |= {"sentry", "posts", "orders", "placement", "posts.daprd"}
+        machine.ready |= {"sentry", "etcd", "posts", "orders", "placement", "posts.daprd"}
         await until(lambda: {"posts.daprd", *CONTROL_PLANE} <= machine.launched)
         assert "orders.daprd" not in machine.launched
         machine.ready.add("scheduler")
@@ -90,7 +90,7 @@ async def test_a_start_of_servers_only_waits_for_them(
     tools: list[str] = []
     monkeypatch.setattr(toolchain, "require_tool", tools.append)
     alone = Supervisor(StartPlan(run, components="rabbitmq-redis", infra_only=True))
-    machine.ready |= {"rabbitmq", "redis", *CONTROL_PLANE}
+    machine.ready |= {"rabbitmq", "redis", "etcd", *CONTROL_PLANE}
     try:
         await asyncio.wait_for(alone.start(), 60)
         assert machine.launched == machine.ready

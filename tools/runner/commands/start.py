@@ -126,6 +126,7 @@ async def _until(stop: asyncio.Event, system: Supervisor, watch: bool) -> None:
 def up_detached(plan: StartPlan, arguments: list[str]) -> int:
     """Start the system in the background, and return when it is ready or has failed."""
     prepare(plan)
+    os.umask(0o077)
     plan.run.create()
     plan.run.state.unlink(missing_ok=True)
     log = plan.run.logs / "runner.out"

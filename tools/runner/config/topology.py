@@ -14,6 +14,9 @@ PRODUCTION = "rabbitmq-redis"
 CONTROL_PLANE = ("placement", "scheduler")
 """Dapr servers that workflows need."""
 
+ETCD = "etcd"
+"""The database of the scheduler."""
+
 _FILE = Path(__file__).with_name("topology.yaml")
 
 
@@ -41,8 +44,8 @@ class Topology:
         return self.sets[name]
 
     def control_plane(self, chosen: Iterable[str]) -> tuple[str, ...]:
-        """Return the Dapr servers that the chosen services need."""
-        return CONTROL_PLANE if self.workflows & set(chosen) else ()
+        """Return the Dapr servers that the chosen services need, with the scheduler's database."""
+        return (ETCD, *CONTROL_PLANE) if self.workflows & set(chosen) else ()
 
     def missed_by(self, chosen: Iterable[str]) -> dict[str, list[str]]:
         """Return, for each chosen service, the services it calls that are not chosen."""

@@ -20,6 +20,10 @@ STANDARD_PORTS = {"placement": 50005, "scheduler": 50006}
 """The defaults of the dapr CLI on all systems except Windows."""
 
 _LOCAL = "127.0.0.1"
+_SCHEDULER = "dapr-scheduler-server-0"
+_ETCD_CLIENT = "unix://etcd-client:1"
+_ETCD_PEER = "unix://etcd-peer:1"
+"""Sockets in the working directory; etcd requires the form of a host with a port."""
 _QUIET = (
     "--enable-metrics=false",
     f"--listen-address={_LOCAL}",
@@ -69,21 +73,52 @@ class ControlPlane:
         return self._spec("placement", own, health, "dapr-placement")
 
     def scheduler(self, port: int) -> ProcessSpec:
-        """Return how to run the scheduler with its etcd."""
-        health, client, peer = next(self._ports), next(self._ports), next(self._ports)
+        """Return how to run the scheduler."""
+        health = next(self._ports)
         own: tuple[str, ...] = (
             f"--port={port}",
             f"--healthz-port={health}",
             f"--override-broadcast-host-port={_LOCAL}:{port}",
-            "--id=dapr-scheduler-server-0",
-            f"--etcd-data-dir={self._run.path / 'scheduler'}",
-            f"--etcd-client-listen-address={_LOCAL}",
-            f"--etcd-client-port={client}",
-            f"--etcd-initial-cluster=dapr-scheduler-server-0=http://{_LOCAL}:{peer}",
+            f"--id={_SCHEDULER}",
+            "--etcd-embed=false",
+            f"--etcd-client-endpoints={_ETCD_CLIENT}",
         )
         if self._identities:
             own += (f"--identity-directory-write={self._identities.folder / 'scheduler'}",)
         return self._spec("scheduler", own, health, "dapr-scheduler")
+
+    def etcd(self) -> ProcessSpec:
+        """Return how to run the database of the scheduler.
+
+        The scheduler's embedded one answers everybody on a port, also with mTLS. This one listens
+        on sockets in the run directory, which is its owner's. Limits are those of the embedded one.
+        """
+        socket = self._run.path / _ETCD_CLIENT.removeprefix("unix://")
+        socket.unlink(missing_ok=True)
+        argv = (
+            str(self._tool("etcd")),
+            f"--name={_SCHEDULER}",
+            f"--data-dir={self._run.path / 'scheduler' / f'default-{_SCHEDULER}' / 'dapr-0.1'}",
+            f"--listen-client-urls={_ETCD_CLIENT}",
+            f"--advertise-client-urls={_ETCD_CLIENT}",
+            f"--listen-peer-urls={_ETCD_PEER}",
+            f"--initial-advertise-peer-urls={_ETCD_PEER}",
+            f"--initial-cluster={_SCHEDULER}={_ETCD_PEER}",
+            "--quota-backend-bytes=9200000000000000000",
+            "--max-request-bytes=2147483647",
+            "--max-txn-ops=10000",
+            "--snapshot-count=100000",
+            "--auto-compaction-mode=revision",
+            "--auto-compaction-retention=1000000",
+            "--backend-batch-limit=10000",
+            "--backend-batch-interval=100ms",
+            "--log-level=warn",
+        )
+
+        async def probe() -> bool:
+            return socket.is_socket()
+
+        return ProcessSpec("etcd", argv, self._run.path, base_env(self._run), probe)
 
     def _spec(
         self, name: str, own: tuple[str, ...], health: int, identity: str = ""

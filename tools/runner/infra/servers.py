@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
+from tools.runner.config.topology import ETCD
 from tools.runner.errors import RunnerError
 from tools.runner.infra import control_plane, debian
 from tools.runner.infra.identities import Identities
@@ -63,6 +64,8 @@ def set_up_server(name: str, context: ServerContext) -> ManagedServer:
     """Set up a server by its name in topology.yaml."""
     if name == SENTRY:
         return _sentry(context)
+    if name == ETCD:
+        return ManagedServer(ETCD, "", _dapr(context).etcd(), data=context.run.path / "scheduler")
     server = (
         _control_plane(name, context)
         if name in control_plane.STANDARD_PORTS

@@ -20,6 +20,7 @@ _PACKAGES = {
     "placement": "github.com/dapr/dapr/cmd/placement",
     "scheduler": "github.com/dapr/dapr/cmd/scheduler",
     "sentry": "github.com/dapr/dapr/cmd/sentry",
+    "etcd": "go.etcd.io/etcd/server/v3",
     "nats-server": "github.com/nats-io/nats-server/v2",
 }
 _OFFICIAL_TAGS = "allcomponents"
@@ -62,7 +63,7 @@ def require_tool(name: str) -> Path:
 @cache
 def _installed(name: str) -> Path | None:
     """Return an official program of the pinned minor version, in ~/.dapr/bin or on PATH."""
-    if name == "nats-server":
+    if name in ("nats-server", "etcd"):
         return None
     candidates = [str(Path.home() / ".dapr" / "bin" / name), shutil.which(name) or ""]
     minor = version().rpartition(".")[0]

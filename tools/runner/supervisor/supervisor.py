@@ -10,7 +10,7 @@ from tools.runner.config.components import render_configs, render_set
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
-from tools.runner.config.topology import CONTROL_PLANE, read_topology
+from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
@@ -80,13 +80,15 @@ class Supervisor:
         self.replicas = [replica for app in apps for replica in self._create_replicas(app)]
         working = [replica for replica in self.replicas if replica.app.app_id in settings.workflows]
         control_plane = [server for server in self.servers if server.name in CONTROL_PLANE]
-        others = [server for server in self.servers if server not in control_plane]
-        self._launch(server.spec for server in others if server.spec)
+        etcd = [server for server in self.servers if server.name == ETCD]
+        others = [server for server in self.servers if server not in (*control_plane, *etcd)]
+        self._launch(server.spec for server in (*others, *etcd) if server.spec)
         self._launch(app_spec(replica, settings) for replica in self.replicas)
         await self._servers_ready(others)
         self._launch(
             sidecar_spec(replica, settings) for replica in self.replicas if replica not in working
         )
+        await self._servers_ready(etcd)
         await self._start_servers(control_plane)
         self._launch(sidecar_spec(replica, settings) for replica in working)
 
