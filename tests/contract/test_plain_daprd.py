@@ -21,6 +21,7 @@ from tests.contract.systems import REPO, await_value
 from tests.fakes import FakeCluster
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
+from tools.runner.config.topology import ETCD
 from tools.runner.http_client import http_probe, request, tcp_probe
 from tools.runner.infra import control_plane, servers, toolchain
 from tools.runner.infra.ports import free_ports
@@ -124,6 +125,10 @@ class LonelyDaprd:
         return status, json.loads(said)
 
     async def provide(self, name: str) -> None:
+        if name == "scheduler":
+            etcd = servers.set_up_server(ETCD, self.context)
+            assert etcd.spec is not None
+            await self._supervise(etcd.spec)
         server = servers.set_up_server(name, self.context)
         assert server.spec is not None
         assert server.address == f"127.0.0.1:{control_plane.STANDARD_PORTS[name]}"
