@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from services.auth import consumers
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET, SigningKeySet
-from services.auth.api import accounts, apps, data_export, keys, registrations, tokens
+from services.auth.api import accounts, apps, data_export, keys, recovery, registrations, tokens
 from services.auth.api import sessions as sessions_routes
 from services.auth.application.account_deletion import AccountDeletion
+from services.auth.application.account_mails import AccountMailer
 from services.auth.application.accounts import AccountService
 from services.auth.application.apps import AppService
+from services.auth.application.emails import EmailService
 from services.auth.application.login import Authenticator
 from services.auth.application.oauth import OAuthService
 from services.auth.application.passwords import PasswordService
@@ -24,6 +26,7 @@ from services.auth.application.tokens import TokenIssuer
 from services.auth.repository import Repository
 from services.chassis.ids import Clock, SnowflakeGenerator, utc_now
 from services.chassis.service import Service
+from services.clients.notifications import NotificationsClient
 
 
 def create_app(
@@ -38,15 +41,26 @@ def create_app(
     signing_keys = SigningKeySet(lambda: service.sidecar.secret(SIGNING_KEYS_SECRET))
     issuer = TokenIssuer(repository, signing_keys, _new_secret, clock)
     authenticator = Authenticator(repository, passwords, clock)
+    mailer = AccountMailer(
+        repository,
+        NotificationsClient(service.sidecar),
+        new_id,
+        _new_secret,
+        clock,
+        enabled=service.settings.microgram_mail,
+    )
     registry = SessionRegistry(repository, issuer)
     oauth = OAuthService(repository, authenticator, issuer, registry, _new_secret)
     account_service = AccountService(repository, clock)
     deletion = AccountDeletion(repository, authenticator, account_service, registry)
-    registration = RegistrationService(repository, passwords, new_id, clock)
+    registration = RegistrationService(
+        repository, passwords, new_id, clock, confirms=mailer.enabled
+    )
+    emails = EmailService(repository, authenticator, account_service, mailer, clock)
     app_service = AppService(repository, new_id, _new_secret, clock)
     sessions = SessionService(authenticator, issuer, registry, app_service, account_service)
-    password_service = PasswordService(authenticator, passwords, account_service, sessions)
-    consumers.subscribe(service, account_service, deletion)
+    password_service = PasswordService(authenticator, passwords, account_service, sessions, mailer)
+    consumers.subscribe(service, account_service, deletion, emails, mailer)
     service.on_shutdown(repository.revocations.close)
     return service.create_app(
         apps.create_router(app_service),
@@ -54,6 +68,7 @@ def create_app(
         tokens.create_router(oauth),
         sessions_routes.create_router(sessions, password_service),
         *accounts.create_routers(account_service),
+        *recovery.create_routers(password_service, emails, mailer, service.settings.public_url),
         keys.create_router(signing_keys, repository.revocations),
         data_export.create_router(repository, registry),
     )

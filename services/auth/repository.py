@@ -7,6 +7,8 @@
     app:CLIENT_ID         an app
     code:SHA256           an authorization code, for ten minutes
     sessions:USER_ID      records of the valid tokens of a user, for the lifetime of the last
+    mail:ID               a mail about an account, to be sent within an hour
+    mailed:SHA256         when strangers last caused a mail of one kind to one address
     revocations:N         a chunk of the log of revoked tokens
     revocation-ends:all   the numbers of its first and last chunk
 
@@ -22,6 +24,12 @@ from services.auth.adapters.revocations import (
     RevocationLog,
     RevocationLogBounds,
 )
+from services.auth.domain.account_mails import (
+    MIN_INTERVAL,
+    REQUEST_TTL,
+    LastMail,
+    MailRequest,
+)
 from services.auth.domain.authorization_codes import CODE_TTL, AuthorizationGrant
 from services.auth.domain.clients import OAuthClient, is_client_id, sha256_hex
 from services.auth.domain.errors import InvalidClient
@@ -31,8 +39,11 @@ from services.auth.domain.sessions import SessionRecords
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User
 from services.chassis.service import Service
-from services.contracts.events import LOGIN_REGISTERED
+from services.contracts.events import LOGIN_REGISTERED, EventType
 from services.shared.usernames import is_username
+
+MAIL_REQUESTED = EventType("mail.requested", "auth-errands", "auth", MailRequest, private=True)
+"""Auth tells itself that a mail is to be sent. It does not go to the broker."""
 
 
 class Repository:
@@ -53,6 +64,10 @@ class Repository:
         self.clients = service.collection("app", OAuthClient)
         self.authorization_grants = service.collection("code", AuthorizationGrant, ttl=CODE_TTL)
         self.sessions = service.collection("sessions", SessionRecords, ttl=TOKEN_TTL)
+        self.mails = service.collection(
+            "mail", MailRequest, publishes=MAIL_REQUESTED, to_event=_mail_event, ttl=REQUEST_TTL
+        )
+        self.last_mails = service.collection("mailed", LastMail, ttl=MIN_INTERVAL)
         self.revocations = RevocationLog(
             service.sidecar,
             service.collection("revocations", RevocationChunk),
@@ -102,3 +117,8 @@ def _login_event(_: str, user: dict[str, Any]) -> dict[str, Any]:
         "suspended": user.get("suspended", False),
         "locale": user.get("locale", ""),
     }
+
+
+def _mail_event(_: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Return what the event of a mail says: no address, and no hash of one."""
+    return {"kind": request["kind"], "at": request["at"]}

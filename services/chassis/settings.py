@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     microgram_public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     microgram_log_level: str = "INFO"
 
+    microgram_mail: bool = False
+    """Whether mail about accounts can be sent, through the binding `mail` of notifications."""
+
     @property
     def public_url(self) -> str:
         """The public URL of the gateway, without a trailing slash."""

@@ -9,6 +9,7 @@ from services.chassis.security.caller import Caller
 from services.clients.base import ExportingClient
 from services.clients.paths import numeric_id, path_segment
 from services.contracts.logins import (
+    AccountLink,
     ActiveSessions,
     App,
     Authorization,
@@ -16,12 +17,16 @@ from services.contracts.logins import (
     DeletionRequest,
     DeletionResponse,
     EmailAddress,
+    ForgottenPassword,
     GrantableScope,
     KnownLogin,
     LoginDetails,
     NewApp,
+    NewEmail,
     NewPassword,
     NewSession,
+    OwnEmail,
+    PasswordReset,
     RegistrationRequest,
     RegistrationResponse,
     Session,
@@ -91,6 +96,34 @@ class AuthClient(ExportingClient):
         `RateLimited`.
         """
         return await self._post(Session, "passwords", caller, json=new)
+
+    # ── recovery ────────────────────────────────────────────────────────────────────────────
+
+    async def request_password_reset(self, forgotten: ForgottenPassword) -> None:
+        """Have a link to a new password sent, if the address is somebody's."""
+        await self._post(dict[str, Any], "password_resets", json=forgotten)
+
+    async def reset_password(self, new: PasswordReset) -> None:
+        """Set a new password for the token of a link, and end all sessions.
+
+        Raises `Invalid`, with errors by field or the code `invalid_link`, and `RateLimited`.
+        """
+        await self._post(dict[str, Any], "password_resets/redeem", json=new)
+
+    async def email(self, caller: Caller) -> OwnEmail:
+        """The e-mail address of the user. For users of the web app only."""
+        return await self._get(OwnEmail, "emails", caller)
+
+    async def change_email(self, new: NewEmail, caller: Caller) -> OwnEmail:
+        """Have a link sent to another address, or once more to the same one.
+
+        Raises `Invalid` with errors by field, and `RateLimited`.
+        """
+        return await self._post(OwnEmail, "emails", caller, json=new)
+
+    async def confirm_email(self, link: AccountLink) -> None:
+        """Confirm an address. Raises `Invalid`, with the code `invalid_link` or errors by field."""
+        await self._post(dict[str, Any], "emails/confirm", json=link)
 
     # ── people ──────────────────────────────────────────────────────────────────────────────
 

@@ -16,7 +16,10 @@ from services.clients.json_types.notifications import (
     UnreadCountJson,
 )
 from services.clients.paths import numeric_id, path_segment
+from services.contracts.mails import AccountMail
 from services.contracts.notifications import DigestStop, NewDigestSetting, NewMarkers
+
+_MAIL_TIMEOUT = 45.0
 
 
 class NotificationFilter(TypedDict, total=False):
@@ -113,6 +116,17 @@ class NotificationsClient(ExportingClient):
     async def stop_digest(self, link: DigestStop) -> None:
         """Switch digests off by the link in one."""
         await self._post(dict[str, Any], "digest/stop", json=link)
+
+    # ── mail ────────────────────────────────────────────────────────────────────────────────
+
+    async def send_account_mail(self, mail: AccountMail) -> None:
+        """Send a mail about an account. Raises `Unavailable` if it was certainly not sent.
+
+        It waits for the mail server, for up to 45 s.
+        """
+        await self._send(
+            dict[str, Any], "POST", "account_mails", None, json=mail, deadline=_MAIL_TIMEOUT
+        )
 
 
 def _params(chosen: NotificationFilter) -> dict[str, str]:

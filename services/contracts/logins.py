@@ -347,6 +347,82 @@ class NewPassword(Model):
     password: str = Field(max_length=1000)  # auth rejects more than 256
 
 
+class ForgottenPassword(Model):
+    """The address of somebody who has forgotten their password."""
+
+    model_config = examples({"email": "ada@example.org"})
+
+    email: str = Field(max_length=320)
+
+
+class AccountLink(Model):
+    """What a link in a mail carries: a user, and a one-time token."""
+
+    model_config = examples({"user_id": _LOGIN["user_id"], "token": _CODE})
+
+    user_id: Id
+    token: str = Field(min_length=1, max_length=100)
+
+
+class PasswordReset(AccountLink):
+    """A new password, for the token of a link."""
+
+    model_config = examples(
+        {"user_id": _LOGIN["user_id"], "token": _CODE, "password": "difference engine"}
+    )
+
+    password: str = Field(max_length=1000)  # auth rejects more than 256
+
+
+class PasswordLinkRequest(Model):
+    """The username or the address of a user who has forgotten their password."""
+
+    model_config = examples({"username": "ada"})
+
+    username: str = Field(max_length=320)
+
+
+class PasswordLink(AccountLink):
+    """A link to a new password, and its address. It works once, for an hour."""
+
+    model_config = examples(
+        {
+            "user_id": _LOGIN["user_id"],
+            "token": _CODE,
+            "url": f"https://example.org/auth/password/edit?of={_LOGIN['user_id']}&token={_CODE}",
+        }
+    )
+
+    url: str
+
+
+class NewEmail(Model):
+    """Another e-mail address of a user, and their password. Auth validates each field."""
+
+    model_config = examples({"email": "ada@example.com", "current_password": "analytical engine"})
+
+    email: str = Field(max_length=320)
+    current_password: str = Field(max_length=256)
+
+
+class OwnEmail(Model):
+    """The e-mail address of a user. `can_change`: whether mail can be sent to confirm another."""
+
+    model_config = examples(
+        {
+            "email": "ada@example.org",
+            "is_confirmed": True,
+            "unconfirmed_email": "ada@example.com",
+            "can_change": True,
+        }
+    )
+
+    email: str
+    is_confirmed: bool
+    unconfirmed_email: str = ""
+    can_change: bool
+
+
 class RegistrationRequest(Model):
     """A user to register. Auth validates each field."""
 

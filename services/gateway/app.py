@@ -57,7 +57,8 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     hub = _stream(service, settings, gateway)
     _invalidate(service, gateway.ready_pages)
     hosts = OwnHosts(settings.public_url, settings.app_port)
-    pages = PageRenderer(settings.microgram_title, settings.public_url, hosts)
+    title, has_mail = settings.microgram_title, settings.microgram_mail
+    pages = PageRenderer(title, settings.public_url, hosts, has_mail=has_mail)
     render = pages.html_errors(error_response)
     app = service.create_app(
         *rest_routers(gateway, hub),

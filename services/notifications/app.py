@@ -34,5 +34,6 @@ def create_app(service: Service) -> FastAPI:
         api.groups.create_router(notifier, queries),
         api.markers.create_router(repository),
         api.digests.create_router(DigestSettings(repository, settings)),
+        api.account_mails.create_router(service.sidecar, settings),
         api.data_export.create_router(repository),
     )

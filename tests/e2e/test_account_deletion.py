@@ -60,7 +60,7 @@ def test_who_deletes_their_account_leaves_nothing_behind(
     assert ben.client.account_relationships(anna.id) == []
     with WebBrowser(system.base) as browser:
         page = browser.try_log_in(anna.app.authorize_url(), anna.name, PASSWORD)
-    assert "This account was deleted" in page.text
+    assert "do not match" in page.text
 
 
 def _is_missing(reader: LoggedInUser, path: str) -> bool:

@@ -154,6 +154,12 @@ def _admin(options: Namespace, run: RunDir) -> int:
     return set_admin(run, options.name, options.remove)
 
 
+def _password(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands.password import print_password_link
+
+    return print_password_link(run, options.name)
+
+
 def _rebuild(_: Namespace, run: RunDir) -> int:
     from tools.runner.commands.rebuild import rebuild_read_models
 
@@ -200,6 +206,7 @@ _VERBS = {
     "deadletters": _deadletters,
     "ledger": _ledger,
     "admin": _admin,
+    "password": _password,
     "rebuild": _rebuild,
     "demo": _demo,
     "doctor": _doctor,

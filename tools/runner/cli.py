@@ -15,6 +15,7 @@ VERBS = {
     "deadletters": "list the events that a service could not handle, or replay them",
     "ledger": "add up all ledger entries, and report disagreements",
     "admin": "make an account an admin, who can remove posts and suspend accounts",
+    "password": "print a link to a new password, for a user who forgot theirs",
     "rebuild": "rebuild the lists of orders from their event logs",
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
@@ -138,6 +139,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     made["admin"].add_argument("name", help="a username")
     made["admin"].add_argument("--remove", action="store_true", help="remove the role")
+    made["password"].add_argument("name", help="a username or an e-mail address")
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )

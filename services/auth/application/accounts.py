@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from services.auth.domain.errors import PasswordChanged
+from services.auth.domain.errors import InvalidLink, PasswordChanged
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User, normalize_login
 from services.auth.repository import Repository
@@ -49,13 +49,17 @@ class AccountService:
             if user.username.lower() in names and not user.deleted
         ]
 
+    async def find_by_login(self, login: str) -> User:
+        """Return the user with a username or address. Raises `NotFound`. Two state calls."""
+        return _existing(await self._repository.find_user(normalize_login(login)))
+
     async def set_role(self, username: str, role: str) -> User:
         """Set or remove the role of a user. Raises `NotFound`."""
-        user = _existing(await self._repository.find_user(normalize_login(username)))
+        user = await self.find_by_login(username)
         return await self._change(
             "role_changed",
             user.user_id,
-            lambda kept: kept.with_role(role, self._now()),
+            lambda kept: kept.with_role(role, self.now()),
             reason=role or "none",
         )
 
@@ -65,7 +69,7 @@ class AccountService:
         `actor` is the id of the admin, here and in `unsuspend`.
         """
         return await self._change(
-            "account_suspended", user_id, lambda kept: kept.suspend(self._now()), actor
+            "account_suspended", user_id, lambda kept: kept.suspend(self.now()), actor
         )
 
     async def unsuspend(self, user_id: str, actor: str) -> User:
@@ -75,7 +79,7 @@ class AccountService:
     async def end_sessions(self, user_id: str) -> User:
         """Revoke all tokens of a user, as they wish. Raises `NotFound` or `RateLimited`."""
         return await self._change(
-            "sessions_ended", user_id, lambda kept: kept.end_sessions(self._now()), user_id
+            "sessions_ended", user_id, lambda kept: kept.end_sessions(self.now()), user_id
         )
 
     async def change_password(self, user: User, password_hash: str) -> User:
@@ -88,9 +92,40 @@ class AccountService:
         def change(kept: User) -> User:
             if kept.password_hash != user.password_hash or kept.suspended:
                 raise PasswordChanged
-            return kept.change_password(password_hash, self._now())
+            return kept.change_password(password_hash, self.now())
 
         return await self._change("password_changed", user.user_id, change, user.user_id)
+
+    async def reset_password(self, user_id: str, token: str, password_hash: str) -> User:
+        """Set the hash of another password for the token of a link, and revoke all tokens.
+
+        One commit uses the token up, so of two requests at once one wins. Raises `InvalidLink`, or
+        `RateLimited`.
+        """
+        return await self._change(
+            "password_reset",
+            user_id,
+            lambda kept: kept.reset_password(token, password_hash, self.now()),
+        )
+
+    async def change_email(self, user_id: str, email: str) -> User:
+        """Set an address to confirm. Raises `NotFound`."""
+        return await self._change(
+            "email_change_requested",
+            user_id,
+            lambda kept: kept.change_email(email, self.now()),
+            user_id,
+        )
+
+    async def confirm_email(self, user_id: str, email: str, token: str) -> User:
+        """Confirm the address to which a link was sent. Raises `InvalidLink`."""
+
+        def confirm(kept: User) -> User:
+            if kept.email_to_confirm != email:
+                raise InvalidLink
+            return kept.confirm_email(token, self.now())
+
+        return await self._change("email_confirmed", user_id, confirm)
 
     async def delete(self, user_id: str) -> None:
         """Delete a user, and revoke their tokens."""
@@ -99,7 +134,7 @@ class AccountService:
         def delete(kept: User | None) -> User | None:
             nonlocal is_new
             is_new = kept is not None and not kept.deleted
-            return kept.delete(self._now()) if kept else None
+            return kept.delete(self.now()) if kept else None
 
         deleted = await self._repository.users.update(user_id, delete)
         if is_new:
@@ -141,9 +176,10 @@ class AccountService:
         if user.tokens_from:
             entry = user_revocation(user.user_id, user.tokens_from)
             expires_at = user.tokens_from + TOKEN_TTL
-            await self._repository.revocations.append(entry, expires_at, self._now())
+            await self._repository.revocations.append(entry, expires_at, self.now())
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """Return the time in seconds since 1970."""
         return int(self._clock().timestamp())
 
 

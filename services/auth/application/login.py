@@ -7,7 +7,6 @@ from dataclasses import replace
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.domain.clients import sha256_hex
 from services.auth.domain.errors import (
-    AccountDeleted,
     AccountSuspended,
     InvalidCredentials,
     LoginThrottled,
@@ -32,7 +31,7 @@ class Authenticator:
         """Return the user with this username or e-mail address and this password.
 
         `client_id` is the app that the user logs in to, for the security log.
-        Raises `InvalidCredentials`, `AccountDeleted`, `AccountSuspended`, `LoginThrottled`, or
+        Raises `InvalidCredentials`, `AccountSuspended`, `LoginThrottled`, or
         `RateLimited` when the password queue is full.
         """
         self._passwords.ensure_capacity()
@@ -73,7 +72,7 @@ def _refusal(user: User | None, *, matches: bool) -> tuple[str, ServiceError | N
     if user is None:
         return "unknown_login", InvalidCredentials()
     if user.deleted:
-        return "deleted", AccountDeleted()
+        return "deleted", InvalidCredentials()  # a stranger must not learn that the name was used
     if not matches:
         return "wrong_password", InvalidCredentials()
     return ("suspended", AccountSuspended()) if user.suspended else ("", None)

@@ -18,7 +18,11 @@ from services.chassis.ids import Clock, timestamp
 
 
 class RegistrationService:
-    """Registers users with unique usernames and e-mail addresses."""
+    """Registers users with unique usernames and e-mail addresses.
+
+    If it `confirms` addresses, no address is reserved before somebody who reads its mail confirms
+    it. So nobody learns from a registration whether an address is in use.
+    """
 
     def __init__(
         self,
@@ -26,11 +30,14 @@ class RegistrationService:
         passwords: PasswordHasherPool,
         new_id: Callable[[], str],
         clock: Clock,
+        *,
+        confirms: bool = False,
     ) -> None:
         self._repository = repository
         self._passwords = passwords
         self._new_id = new_id
         self._clock = clock
+        self._confirms = confirms
 
     async def register(self, new_user: NewUser) -> User:
         """Create a user.
@@ -49,11 +56,13 @@ class RegistrationService:
         user = User(
             reservation.user_id,
             new_user.username,
-            new_user.email,
+            "" if self._confirms else new_user.email,
             hashed,
             timestamp(now),
             new_user.locale,
         )
+        if self._confirms:
+            user = user.change_email(new_user.email, int(now.timestamp()))
         await self._repository.users.update(
             user.user_id, lambda kept: _only_first(kept, user), expect_absent=True
         )
@@ -61,10 +70,10 @@ class RegistrationService:
 
     async def _reject_taken(self, new_user: NewUser) -> set[str]:
         """Reject names in use before the costly hash. Returns reserved user ids without a user."""
-        held = {
-            "email": await self._repository.email_reservations.get(email_key(new_user.email)),
-            "username": await self._repository.username_reservations.get(new_user.username_key),
-        }
+        held = {"username": await self._repository.username_reservations.get(new_user.username_key)}
+        if not self._confirms:
+            key = email_key(new_user.email)
+            held["email"] = await self._repository.email_reservations.get(key)
         owners = {field: one.user_id for field, one in held.items() if one and one.user_id}
         users = await self._repository.users.get_many(set(owners.values()))
         taken = [field for field, owner in owners.items() if owner in users]
@@ -76,17 +85,19 @@ class RegistrationService:
         """Reserve the address, then the username. Returns the reservation with the user id."""
         new = NameReservation(self._new_id(), new_user.username_key, int(self._clock().timestamp()))
         email = email_key(new_user.email)
-        adopted = await self._repository.email_reservations.update(
-            email, lambda held: name_reservations.reserve_email(held, new, absent)
-        )
-        reservation = adopted or new
+        reservation = new
+        if not self._confirms:
+            adopted = await self._repository.email_reservations.update(
+                email, lambda held: name_reservations.reserve_email(held, new, absent)
+            )
+            reservation = adopted or new
         try:
             await self._repository.username_reservations.update(
                 new_user.username_key,
                 lambda held: name_reservations.reserve_username(held, reservation, absent),
             )
         except InvalidFields:
-            if reservation.user_id == new.user_id:
+            if reservation.user_id == new.user_id and not self._confirms:
                 await self._repository.email_reservations.update(
                     email, lambda held: name_reservations.release(held, new)
                 )

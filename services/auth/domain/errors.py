@@ -76,13 +76,13 @@ class AccountSuspended(Forbidden):
         super().__init__("This account is suspended.")
 
 
-class AccountDeleted(Unauthenticated):
-    """The account was deleted. Its username stays reserved."""
+class InvalidLink(Invalid):
+    """The token of a link is wrong, used or expired. The error does not say which."""
 
-    code = "wrong_login"
+    code = "invalid_link"
 
     def __init__(self) -> None:
-        super().__init__("This account was deleted.")
+        super().__init__("This link was used before, or has expired. Request a new one.")
 
 
 class LoginOutdated(Unauthenticated):

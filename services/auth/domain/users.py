@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from services.auth.domain.account_mails import GIVE_UP_AFTER, Notice
 from services.auth.domain.errors import InvalidFields
+from services.auth.domain.one_time_tokens import OneTimeToken, check_one_time_token
 from services.chassis.errors import Forbidden, RateLimited
+from services.contracts.mails import MailKind
 from services.shared.languages import language_code
 from services.shared.usernames import MAX_USERNAME_CHARACTERS, is_username
 
 ADMIN = "admin"
+_MAX_NOTICES = 4
 
 _RESERVED = """
     about abuse account accounts admin administrator all anonymous api app apps auth billing bot
@@ -31,7 +35,11 @@ _EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A registered user. Other services learn neither e-mail address nor password hash."""
+    """A registered user. Other services learn neither e-mail address nor password hash.
+
+    `email` is reserved for the user. `unconfirmed_email` is not: several users may have the same
+    one, until somebody who reads its mail confirms it.
+    """
 
     user_id: str
     username: str
@@ -44,6 +52,12 @@ class User:
     suspended: bool = False
     tokens_from: int = 0
     """In seconds since 1970. Tokens issued before are revoked."""
+    email_confirmed: bool = False
+    unconfirmed_email: str = ""
+    reset: OneTimeToken | None = None
+    confirmation: OneTimeToken | None = None
+    notices: list[Notice] = field(default_factory=list)
+    """The last mails that changes of the user caused, oldest first."""
 
     @property
     def is_admin(self) -> bool:
@@ -92,19 +106,91 @@ class User:
         return self.with_tokens_revoked(now)
 
     def change_password(self, password_hash: str, now: int) -> User:
-        """Return the user with another password and all tokens revoked. Raises `RateLimited`."""
-        return replace(self.end_sessions(now), password_hash=password_hash)
+        """Return the user with another password and all tokens revoked. Raises `RateLimited`.
+
+        A link to a new password that was sent before stops working.
+        """
+        changed = replace(self.end_sessions(now), password_hash=password_hash, reset=None)
+        return changed.notify("password_changed", now)
+
+    def with_reset(self, token: OneTimeToken) -> User:
+        """Return the user with a link to a new password, in place of an earlier one."""
+        return replace(self, reset=token) if self.is_active else self
+
+    def with_confirmation(self, email: str, token: OneTimeToken) -> User:
+        """Return the user with a link that confirms an address, if it still is to be confirmed."""
+        is_due = self.is_active and self.email_to_confirm == email
+        return replace(self, confirmation=token) if is_due else self
+
+    def reset_password(self, token: str, password_hash: str, now: int) -> User:
+        """Return the user with another password, for the token of a link.
+
+        Raises `InvalidLink`, or `RateLimited`.
+        """
+        self.check_reset(token, now)
+        return self.change_password(password_hash, now)
+
+    def check_reset(self, token: str, now: int) -> None:
+        """Raise `InvalidLink` unless the token resets the password of this user."""
+        check_one_time_token(self.reset if self.is_active else None, token, now)
+
+    @property
+    def email_to_confirm(self) -> str:
+        """The address to which a link for its confirmation is sent; empty if there is none."""
+        return self.unconfirmed_email or ("" if self.email_confirmed else self.email)
+
+    def confirm_email(self, token: str, now: int) -> User:
+        """Return the user with a confirmed address. The former one gets a notice.
+
+        A link to a new password that was sent to the former address stops working. Raises
+        `InvalidLink`.
+        """
+        check_one_time_token(self.confirmation if self.is_active else None, token, now)
+        email, former = self.email_to_confirm, self.email
+        changed = replace(
+            self,
+            email=email,
+            email_confirmed=True,
+            unconfirmed_email="",
+            confirmation=None,
+            reset=None,
+        )
+        is_new = former not in ("", email)
+        return changed.notify("email_changed", now, former) if is_new else changed
+
+    def change_email(self, email: str, now: int) -> User:
+        """Return the user with an address to confirm. The present one stays until then."""
+        pending = "" if email == self.email else email
+        changed = replace(self, unconfirmed_email=pending, confirmation=None)
+        return changed.notify("email_confirmation", now) if changed.email_to_confirm else changed
+
+    def notify(self, kind: MailKind, now: int, address: str = "") -> User:
+        """Return the user with a mail to be sent.
+
+        Its time is later than that of all others, so that it identifies the mail.
+        """
+        recent = [one for one in self.notices if now - one.at < GIVE_UP_AFTER]
+        at = max([now, *(one.at + 1 for one in recent)])
+        return replace(self, notices=[*recent[1 - _MAX_NOTICES :], Notice(kind, at, address)])
 
     def matches_login(self, login: str) -> bool:
         """Return whether a normalized username or e-mail address is this user's."""
-        return login in (self.username.lower(), self.email)
+        return bool(login) and login in (self.username.lower(), self.email)
 
     def delete(self, now: int) -> User:
         """Return the tombstone. The address stays until its reservation is released."""
         if self.deleted:
             return self
         return replace(
-            self.with_tokens_revoked(now), password_hash="", locale="", role="", deleted=True
+            self.with_tokens_revoked(now),
+            password_hash="",
+            locale="",
+            role="",
+            deleted=True,
+            unconfirmed_email="",
+            reset=None,
+            confirmation=None,
+            notices=[],
         )
 
 
@@ -130,7 +216,7 @@ def validate_registration(
     mail = normalize_email(email)
     errors = {
         "username": _username_errors(username),
-        "email": [] if _is_email(mail) else ["is not an e-mail address"],
+        "email": email_errors(mail),
         "password": password_errors(password, username, mail),
         "agreement": [] if agreement else ["must be accepted"],
     }
@@ -162,6 +248,11 @@ def _username_errors(username: str) -> list[str]:
     if not is_username(username):
         return ["must contain only letters, numbers and underscores"]
     return ["is reserved"] if username.lower() in RESERVED_USERNAMES else []
+
+
+def email_errors(mail: str) -> list[str]:
+    """Return what is wrong with a normalized address."""
+    return [] if _is_email(mail) else ["is not an e-mail address"]
 
 
 def _is_email(mail: str) -> bool:

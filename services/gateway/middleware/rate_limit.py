@@ -16,7 +16,16 @@ from services.chassis.http.responses import ErrorRenderer, OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.http.errors import TOO_MANY_REQUESTS, error_response
-from services.gateway.http.paths import ACCOUNT_SETTINGS, GRAPHQL, NEW_POST, REPORT
+from services.gateway.http.paths import (
+    ACCOUNT_SETTINGS,
+    EMAIL_CONFIRMATION,
+    EMAIL_SETTINGS,
+    GRAPHQL,
+    NEW_POST,
+    RECOVERY,
+    RECOVERY_LINK,
+    REPORT,
+)
 from services.gateway.middleware.callers import is_own_sidecar
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger
@@ -40,6 +49,10 @@ _LIMITER_BY_PATH = {
     REPORT: "reports",
     "/api/v1/accounts": "registrations",
     "/auth/sign_up": "registrations",
+    RECOVERY: "registrations",
+    RECOVERY_LINK: "logins",
+    EMAIL_SETTINGS: "logins",
+    EMAIL_CONFIRMATION: "logins",
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
     "/login": "logins",

@@ -64,7 +64,9 @@ class SentForm(NamedTuple):
 class PageRenderer:
     """Renders the templates."""
 
-    def __init__(self, site: str, public_url: str, hosts: OwnHosts) -> None:
+    def __init__(
+        self, site: str, public_url: str, hosts: OwnHosts, *, has_mail: bool = False
+    ) -> None:
         self.texts = Texts()
         self.files = StaticFiles(self.texts)
         self._hosts = hosts
@@ -78,6 +80,7 @@ class PageRenderer:
         self._templates.globals |= {
             "site": site,
             "public_url": public_url,
+            "has_mail": has_mail,
             "t": self.texts,
             "limits": limits,
             "file": self.files.address,

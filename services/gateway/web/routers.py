@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from services.gateway.container import Gateway
 from services.gateway.web import (
     account_deletion,
+    account_recovery,
     archive,
     assets,
     atom,
@@ -58,6 +59,7 @@ def create_routers(gateway: Gateway, pages: PageRenderer) -> list[APIRouter]:
         sessions,
         oauth,
         account_deletion,
+        account_recovery,
         archive,
         digest_unsubscribe,
         shop,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
@@ -22,14 +23,29 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     """The login page and its forms."""
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
-    def form(target: str, *, login: str = "", error: str = "", status: int = 200) -> Response:
-        return pages.render("login", status=status, next=target, login=login, error=error)
+    def form(
+        target: str,
+        *,
+        login: str = "",
+        error: str = "",
+        status: int = 200,
+        is_reset: bool = False,
+    ) -> Response:
+        return pages.render(
+            "login", status=status, next=target, login=login, error=error, is_reset=is_reset
+        )
 
     @router.get(LOGIN)
-    async def ask(viewer: Viewer, next: str = "/") -> Response:  # noqa: A002 (the name in the URL)
+    async def ask(
+        viewer: Viewer,
+        next: str = "/",  # noqa: A002 (the name in the URL)
+        new_password: Literal["", "1"] = "",
+    ) -> Response:
         """The form; users who are logged in are led on."""
         target = local_address(next)
-        return RedirectResponse(target, 303) if viewer else form(target)
+        if viewer:
+            return RedirectResponse(target, 303)
+        return form(target, is_reset=bool(new_password))
 
     @router.post(LOGIN)
     async def log_in(request: Request) -> Response:

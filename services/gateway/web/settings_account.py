@@ -1,4 +1,4 @@
-"""The settings of the account: its password, and what holds a token of it."""
+"""The settings of the account: its address and password, and what holds a token of it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
-from services.contracts.logins import ActiveSession, NewPassword
+from services.contracts.logins import ActiveSession, NewEmail, NewPassword
 from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors
 from services.gateway.container import Gateway
 from services.gateway.http.errors import public_message, public_status
-from services.gateway.http.paths import ACCOUNT_SETTINGS
+from services.gateway.http.paths import ACCOUNT_SETTINGS, EMAIL_SETTINGS
 from services.gateway.http.reading import read_params
 from services.gateway.http.session_cookie import delete_session_cookie
 from services.gateway.web.renderer import PageRenderer
@@ -24,6 +24,7 @@ from services.gateway.web.settings_forms import Saved, saved
 from services.gateway.web.viewer import SignedIn
 
 _SESSIONS = "/settings/sessions"
+_Faults = Mapping[str, Sequence[str]]
 
 _PROGRAMS = (
     ("Firefox", r"Firefox/"),
@@ -53,11 +54,13 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 def _password_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
-    def show(
+    async def show(
         viewer: Caller,
         *,
         status: int = 200,
-        faults: Mapping[str, Sequence[str]] | None = None,
+        faults: _Faults | None = None,
+        email_faults: _Faults | None = None,
+        typed_email: str = "",
         error: str = "",
         saved: Saved = "",
     ) -> Response:
@@ -65,15 +68,37 @@ def _password_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             "settings_account",
             viewer=viewer,
             status=status,
+            own=await gateway.services.auth.email(viewer),
             faults=faults or {},
+            email_faults=email_faults or {},
+            typed_email=typed_email,
             error=error,
             saved=saved,
         )
 
     @router.get(ACCOUNT_SETTINGS)
     async def ask(viewer: SignedIn, saved: Saved = "") -> Response:
-        """The form of a new password."""
-        return show(viewer, saved=saved)
+        """The forms of the address and of a new password."""
+        return await show(viewer, saved=saved)
+
+    @router.post(EMAIL_SETTINGS)
+    async def change_email(request: Request, viewer: SignedIn) -> Response:
+        """Have a link sent to another address."""
+        body = await read_params(request)
+        email = body.string("email").strip()[:320]
+        new = NewEmail(email=email, current_password=body.string("email_password")[:256])
+        try:
+            await gateway.services.auth.change_email(new, viewer)
+        except Unauthenticated:
+            raise
+        except ServiceError as failure:
+            log_failure(failure)
+            by_field, status = field_errors(failure), public_status(failure.status)
+            error = "" if by_field else public_message(failure)
+            return await show(
+                viewer, status=status, email_faults=by_field, typed_email=email, error=error
+            )
+        return saved(ACCOUNT_SETTINGS, "email")
 
     @router.post(ACCOUNT_SETTINGS)
     async def change(request: Request, viewer: SignedIn) -> Response:
@@ -96,7 +121,7 @@ def _password_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             error = "" if by_field else public_message(failure)
             if failure.status >= 500:
                 error = pages.texts("settings.password.unknown")
-            return show(viewer, status=status, faults=by_field, error=error)
+            return await show(viewer, status=status, faults=by_field, error=error)
         return begin_session(gateway, session.token, f"{ACCOUNT_SETTINGS}?saved=password")
 
     return router

@@ -9,7 +9,7 @@ import orjson
 from fastapi import Response
 from starlette.responses import RedirectResponse
 
-Saved = Literal["", "changes", "password", "one", "others"]
+Saved = Literal["", "changes", "password", "email", "one", "others"]
 """What was saved just now; empty for nothing."""
 
 

@@ -21,6 +21,8 @@ from services.auth.app import create_app
 from services.auth.domain.authorization_codes import s256_challenge
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.notifications.app import create_app as create_notifications
+from services.notifications.settings import NotificationsSettings
 from tests.fakes import FakeCluster, Response, RunningReplica
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
@@ -59,8 +61,9 @@ class Auth:
     async def ask(self, target: str, token: str = "", **form: Any) -> Response:
         return await self.running.call("POST", target, json=form, token=token)
 
-    async def replica(self, hasher: PasswordHasher | None = None) -> Auth:
-        return Auth(self.cluster, self.clock, await start(self.cluster, self.clock, hasher))
+    async def replica(self, hasher: PasswordHasher | None = None, *, mail: bool = False) -> Auth:
+        started = await start(self.cluster, self.clock, hasher, mail=mail)
+        return Auth(self.cluster, self.clock, started)
 
     async def register(self, username: str = "ada", token: str = "", **changed: Any) -> Response:
         form = {"username": username, "email": f"{username}@example.org", "password": PASSWORD}
@@ -124,18 +127,30 @@ def proof(app: dict[str, Any]) -> dict[str, str]:
 
 
 async def start(
-    cluster: FakeCluster, clock: SettableClock, hasher: PasswordHasher | None = None
+    cluster: FakeCluster,
+    clock: SettableClock,
+    hasher: PasswordHasher | None = None,
+    *,
+    mail: bool = False,
 ) -> RunningReplica:
     def create(settings: Settings) -> FastAPI:
         passwords = PasswordHasherPool(hasher or cheap(), waiting=100)
         return create_app(Service(settings), passwords=passwords, clock=clock)
 
-    return await cluster.start(create, "auth")
+    return await cluster.start(create, "auth", microgram_mail=mail)
 
 
 @asynccontextmanager
-async def auth_harness() -> AsyncIterator[Auth]:
+async def auth_harness(*, mail: bool = False) -> AsyncIterator[Auth]:
+    """Auth; with `mail` also notifications, which sends mails to `cluster.mails`."""
     async with FakeCluster() as cluster:
         cluster.secrets[SIGNING_KEYS_SECRET] = signing_keys("first")
         clock = SettableClock()
-        yield Auth(cluster, clock, await start(cluster, clock))
+        auth = Auth(cluster, clock, await start(cluster, clock, mail=mail))
+        if mail:
+            await cluster.start(_notifications, "notifications")
+        yield auth
+
+
+def _notifications(settings: NotificationsSettings) -> FastAPI:
+    return create_notifications(Service(settings))

@@ -243,10 +243,11 @@ def hidden(html: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
-    """All services, with settings of the gateway."""
+    """All services, with settings of the gateway. Mails go to `cluster.mails`."""
     async with FakeCluster() as cluster:
         cluster.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
-        await auth.start(cluster, auth.SettableClock())
+        mail = settings.get("microgram_mail", False)
+        await auth.start(cluster, auth.SettableClock(), mail=mail)
         timelines = (posts_app, comments_app, feed_app, notifications_app)
         for create in (users_app, *timelines, media_app, catalog_app):
             await cluster.start(create, create.__name__.removesuffix("_app"))

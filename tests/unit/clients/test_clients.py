@@ -65,6 +65,7 @@ WITHOUT_A_METHOD = {
     ("auth", "get", "/jwks"): "the token verifier of the chassis",
     ("auth", "get", "/revocations"): "the token verifier of the chassis",
     ("auth", "post", "/roles"): "operators make admins with it",
+    ("auth", "post", "/password_links"): "operators help users with it",
     ("catalog", "get", "/reservations/{order}"): "operators and tests",
     ("orders", "post", "/rebuilds"): "operators rebuild the read models with it",
     ("payments", "get", "/ledger"): "operators and tests audit with it",
