@@ -50,7 +50,7 @@ def create_app(
         enabled=service.settings.microgram_mail,
     )
     registry = SessionRegistry(repository, issuer)
-    oauth = OAuthService(repository, authenticator, issuer, registry, _new_secret)
+    oauth = OAuthService(repository, authenticator, issuer, registry, mailer, _new_secret)
     account_service = AccountService(repository, clock)
     deletion = AccountDeletion(repository, authenticator, account_service, registry)
     registration = RegistrationService(
@@ -58,7 +58,7 @@ def create_app(
     )
     emails = EmailService(repository, authenticator, account_service, mailer, clock)
     app_service = AppService(repository, new_id, _new_secret, clock)
-    sessions = SessionService(authenticator, issuer, registry, app_service, account_service)
+    sessions = SessionService(authenticator, issuer, registry, app_service, account_service, mailer)
     password_service = PasswordService(authenticator, passwords, account_service, sessions, mailer)
     consumers.subscribe(service, account_service, deletion, emails, mailer)
     service.on_shutdown(repository.revocations.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from services.auth.application.account_mails import AccountMailer
 from services.auth.application.login import Authenticator
 from services.auth.application.session_registry import SessionRegistry
 from services.auth.application.tokens import SignedToken, TokenIssuer
@@ -37,12 +38,14 @@ class OAuthService:
         authenticator: Authenticator,
         tokens: TokenIssuer,
         sessions: SessionRegistry,
+        mailer: AccountMailer,
         new_secret: Callable[[], str],
     ) -> None:
         self._repository = repository
         self._authenticator = authenticator
         self._tokens = tokens
         self._sessions = sessions
+        self._mailer = mailer
         self._new_secret = new_secret
 
     async def authorize(self, request: Authorization) -> str:
@@ -95,9 +98,11 @@ class OAuthService:
             raise InvalidGrant("All sessions of the user were ended. The user must log in again.")
         scope = restrict_scopes(grant.scope, to_admin=user.is_admin)
         try:
-            return await self._sessions.issue(token.for_user(user, scope), user, grant.user_agent)
+            signed = await self._sessions.issue(token.for_user(user, scope), user, grant.user_agent)
         except LoginOutdated as error:
             raise InvalidGrant(error.message) from error
+        await self._mailer.announce_login(user, client.name, grant.user_agent)
+        return signed
 
     async def client_credentials(self, request: TokenRequest) -> SignedToken:
         """Issue a token with which an app acts for itself."""

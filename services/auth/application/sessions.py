@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from services.auth.application.account_mails import AccountMailer
 from services.auth.application.accounts import AccountService
 from services.auth.application.apps import AppService
 from services.auth.application.login import Authenticator
 from services.auth.application.session_registry import ListedSession, SessionRegistry
 from services.auth.application.tokens import SignedToken, TokenIssuer
+from services.auth.domain.clients import WEB_APP_NAME
 from services.auth.domain.scopes import SESSION_SCOPE, restrict_scopes
 from services.auth.domain.sessions import SessionRecord
 from services.auth.domain.tokens import SESSION_TTL, AccessToken
@@ -17,6 +19,7 @@ from services.chassis.security.caller import Caller
 from services.contracts.logins import WEB_CLIENT_ID, NewSession
 
 _SESSION_CLIENTS = ("", WEB_CLIENT_ID)
+_APP_NAMES = {"web": WEB_APP_NAME, "archive": "The page of data archives"}
 
 
 class SessionService:
@@ -33,12 +36,14 @@ class SessionService:
         registry: SessionRegistry,
         apps: AppService,
         accounts: AccountService,
+        mailer: AccountMailer,
     ) -> None:
         self._authenticator = authenticator
         self._tokens = tokens
         self._registry = registry
         self._apps = apps
         self._accounts = accounts
+        self._mailer = mailer
 
     async def begin(self, new: NewSession) -> SignedToken:
         """Issue the token of a session. Raises what `Authenticator.authenticate` raises."""
@@ -47,6 +52,7 @@ class SessionService:
         user = await self._authenticator.authenticate(new.login, new.password, client_id)
         token = await self._web_token(user) if new.kind == "web" else self._archive_token(user)
         signed = await self._registry.issue(token, user, new.user_agent)
+        await self._mailer.announce_login(user, _APP_NAMES[new.kind], new.user_agent)
         security_event("login_succeeded", subject=user.user_id, client_id=client_id)
         return signed
 

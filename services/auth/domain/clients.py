@@ -17,6 +17,7 @@ from services.contracts.logins import WEB_CLIENT_ID
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 """The redirect URI of clients that have the user copy the code."""
 
+WEB_APP_NAME = "Microgram for the web"
 _MAX_REDIRECT_URIS, _MAX_URI_CHARACTERS = 10, 2000
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _URI_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash
@@ -71,7 +72,7 @@ def web_app(id: str, created_at: str) -> OAuthClient:
         id=id,
         client_id=WEB_CLIENT_ID,
         secret_sha256="",
-        name="Microgram for the web",
+        name=WEB_APP_NAME,
         website="",
         redirect_uris=[],
         scopes=scopes.WEB_APP_SCOPES,

@@ -68,8 +68,7 @@ _CONTENTS: dict[MailKind, _Content] = {
     ),
     "new_login": _Content(
         "A new login to {title}",
-        "Somebody, probably you, logged in to your account @{name} on {time}, in an app or a"
-        " browser that you did not use lately.",
+        "Somebody, probably you, logged in to your account @{name} on {time}:",
         "Set a new password",
         _FORGOTTEN,
         _SECURE,

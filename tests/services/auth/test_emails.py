@@ -218,3 +218,38 @@ async def test_without_mail_an_address_is_taken_at_once_and_cannot_change() -> N
         web = await session(auth, kind="web")
         assert (await own(auth, web))["can_change"] is False
         assert (await change(auth, web)).status == 422
+
+
+async def test_each_new_login_is_announced_with_its_app(auth: Auth) -> None:
+    await confirmed(auth)
+    await session(auth, kind="web", user_agent="Firefox <b>")
+    await auth.token(await auth.app())
+    first, second = await mails(auth)
+    assert {first.to, second.to} == {EMAIL}
+    assert first.subject == "A new login to Microgram"
+    assert "<li>Microgram for the web</li>\n<li>Firefox &lt;b&gt;</li>" in first.html
+    assert "<li>toot</li>" in second.html
+
+
+async def test_a_refused_login_and_an_unconfirmed_address_get_no_notice(auth: Auth) -> None:
+    await confirmed(auth)
+    await auth.ask("/sessions", login="ada", password="wrong", kind="web")
+    await auth.register("eve")
+    before = len(await mails(auth))
+    await auth.ask("/sessions", login="eve", password=PASSWORD, kind="web")
+    assert len(await mails(auth)) == before
+
+
+async def test_a_login_whose_process_dies_before_its_notice_gets_no_token(auth: Auth) -> None:
+    await confirmed(auth)
+    faults = auth.running.sidecar.state.faults
+    faults.crash("compare_and_set", about="mail:", after=True)
+    pending = asyncio.create_task(session(auth, kind="web"))
+    await faults.dead.wait()
+    assert not pending.done()
+    await auth.running.kill()
+    pending.cancel()
+    auth.running.service.outboxes.clear()
+    other = await auth.replica(mail=True)
+    (notice,) = await mails(other)
+    assert notice.subject == "A new login to Microgram"
