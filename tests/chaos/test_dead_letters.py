@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 import requests
 
+from services.chassis.security.access_rules import read_access
 from tests.chaos.conftest import ChaosSystem
 from tests.e2e.page_assertions import await_page
 from tests.system import DEADLINE, System, wait_until
 
 
 def publish(system: System, topic: str, event: Any) -> None:
-    """Publish arbitrary data through a sidecar."""
-    row, token = system.ps()["gateway"], system.tokens("gateway").sidecar
+    """Publish arbitrary data through the sidecar of the service that produces the topic."""
+    producer = next(app for app, own in read_access().items() if topic in own.publishes)
+    row, token = system.ps()[producer], system.tokens(producer).sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/publish/pubsub/{topic}"
     answer = requests.post(url, json=event, headers={"dapr-api-token": token}, timeout=DEADLINE)
     assert answer.ok, answer.text
