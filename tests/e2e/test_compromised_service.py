@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -111,6 +113,26 @@ def test_dapr_apis_by_grpc(attacker: Attacker, method: str) -> None:
         with pytest.raises(grpc.RpcError) as refused:
             call(b"", metadata=[("dapr-api-token", attacker.token)], timeout=TIMEOUT)
         assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_the_login_at_the_broker(system: System, attacker: Attacker) -> None:
+    """Somebody who stole the login of a sidecar still publishes no topic of others."""
+    if system.components != "embedded":
+        pytest.skip("tests/unit/runner/test_broker_logins.py holds the permissions of RabbitMQ")
+    secrets = json.loads((system.run_dir / "secrets.json").read_text())
+    url = urlsplit(secrets[f"nats-url-{attacker.app}"])
+    own = ACCESS[attacker.app]
+    for topic in sorted({topic for each in ACCESS.values() for topic in each.publishes}):
+        if topic in own.publishes:
+            continue
+        login = json.dumps({"user": url.username, "pass": url.password, "verbose": False})
+        sent = f"CONNECT {login}\r\nPUB {topic} 2\r\n{{}}\r\nPING\r\n"
+        with socket.create_connection(("127.0.0.1", url.port or 0), TIMEOUT) as peer:
+            peer.sendall(sent.encode())
+            said = b""
+            while b"PONG" not in said:
+                said += peer.recv(65_536)
+        assert b"Permissions Violation" in said, f"{topic}: {said!r}"
 
 
 def denied_routes(caller: str) -> Iterator[tuple[str, str]]:

@@ -45,8 +45,8 @@ def test_every_set_gives_the_fixed_names_and_no_others(name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_every_rendered_path_is_inside_the_run_directory(name: str, run: RunDir) -> None:
     folder = render_set(name, run, {}, ACCESS)
-    texts = [path.read_text() for path in folder.iterdir()]
-    assert len(texts) == len(FIXED_NAMES) + 1  # and the policy of workflows
+    texts = [path.read_text() for path in folder.glob("*/*")]
+    assert {path.name for path in folder.iterdir()} == ACCESS.keys()
     assert any(f"{run.path}/secrets.json" in text for text in texts)
     assert not any(" .run/" in text for text in texts)
 
@@ -71,13 +71,13 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
 def test_an_address_from_the_start_replaces_that_of_the_file(run: RunDir) -> None:
     overrides = {("statestore", "redisHost"): "127.0.0.1:12345"}
     folder = render_set("rabbitmq-redis", run, overrides, ACCESS)
-    assert "127.0.0.1:12345" in (folder / "component-statestore.yaml").read_text()
+    assert "127.0.0.1:12345" in (folder / "users" / "component-statestore.yaml").read_text()
 
 
 def test_rendering_again_leaves_nothing_of_the_set_before(run: RunDir) -> None:
     render_set("rabbitmq-redis", run, {}, ACCESS)
     folder = render_set("embedded", run, {}, ACCESS)
-    assert "rabbitmq" not in "".join(path.read_text() for path in folder.iterdir())
+    assert "rabbitmq" not in "".join(path.read_text() for path in folder.glob("*/*"))
 
 
 def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
@@ -103,6 +103,25 @@ def test_a_file_that_is_no_component_is_named(tmp_path: Path, text: str, said: s
     with pytest.raises(RunnerError, match=said) as caught:
         load_set("rabbitmq-redis", tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}/x.yaml")
+
+
+def test_a_sidecar_gets_the_components_that_its_service_may_use(run: RunDir) -> None:
+    folder = render_set("embedded", run, {}, ACCESS)
+    for app, own in ACCESS.items():
+        names = {path.stem.removeprefix("component-") for path in (folder / app).glob("comp*")}
+        assert names == own.components
+        assert (folder / app / "resiliency-resiliency.yaml").exists()
+        assert (folder / app / "workflowaccesspolicy-own-workflows.yaml").exists() == (
+            app == "orders"
+        )
+
+
+def test_a_sidecar_logs_in_to_the_broker_as_its_service(run: RunDir) -> None:
+    folder = render_set("rabbitmq-redis", run, {}, ACCESS, logins={"rabbitmq-connection"})
+    for app, name in (("posts", "pubsub"), ("gateway", "broadcast")):
+        text = (folder / app / f"component-{name}.yaml").read_text()
+        assert f"key: rabbitmq-connection-{app}\n" in text
+        assert "key: redis-password\n" in (folder / app / "component-statestore.yaml").read_text()
 
 
 def test_only_values_that_are_paths_are_moved(run: RunDir) -> None:

@@ -48,12 +48,12 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
 def prepare(plan: StartPlan) -> None:
     """Build missing tools and refuse invalid plans before anything is started."""
     _require_not_running(plan)
-    topology, everything = read_topology(), read_manifest(plan.manifest)
+    topology, everything = read_topology(plan.rules()), read_manifest(plan.manifest)
     chosen_set = plan.components or topology.default_set
     # nats-server first: it needs few modules, so its build begins while others are downloaded
     tools = ["nats-server"] if "nats" in topology.servers(chosen_set) else []
     if apps := plan.select_apps(everything):
-        plan.access_of(apps)
+        plan.require_rules(apps)
         if toolchain.uses_lean_daprd():
             component_types.require_known(chosen_set, load_set(chosen_set, apps[0].resources))
         tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]

@@ -105,20 +105,35 @@ def scope_component(document: Document, access: Access) -> Document:
     return scoped
 
 
-def _topic_scopes(component: str, access: Access) -> list[Document]:
-    """Name every service: daprd lets a service that a scope does not name use all topics.
+def published_topics(own: ServiceAccess, component: str = "pubsub") -> frozenset[str]:
+    """Return the topics that a service may publish through a component.
 
-    The dead letters of a service are its own topic.
+    The dead letters of a service are a topic of its own.
     """
-    published, subscribed = {}, {}
-    for app, own in access.items():
-        heard = own.subscribes if own.pubsub == component else frozenset()
-        dead = {f"{app}-dead"} if heard and component == "pubsub" else frozenset()
-        published[app] = own.publishes | dead if component == "pubsub" else frozenset()
-        subscribed[app] = heard | dead
+    if component != "pubsub":
+        return frozenset()
+    return own.publishes | _dead_letters(own)
+
+
+def delivered_topics(own: ServiceAccess, component: str = "pubsub") -> frozenset[str]:
+    """Return the topics that a component may deliver to a service."""
+    if own.pubsub != component:
+        return frozenset()
+    return own.subscribes | _dead_letters(own)
+
+
+def _dead_letters(own: ServiceAccess) -> frozenset[str]:
+    has_some = own.subscribes and own.pubsub == "pubsub"
+    return frozenset({f"{own.name}-dead"} if has_some else ())
+
+
+def _topic_scopes(component: str, access: Access) -> list[Document]:
+    """Name every service: daprd lets a service that a scope does not name use all topics."""
+    published = {app: published_topics(own, component) for app, own in access.items()}
+    delivered = {app: delivered_topics(own, component) for app, own in access.items()}
     return [
         {"name": "publishingScopes", "value": _scope(published)},
-        {"name": "subscriptionScopes", "value": _scope(subscribed)},
+        {"name": "subscriptionScopes", "value": _scope(delivered)},
     ]
 
 

@@ -1,7 +1,7 @@
 """Renders a component set for the sidecars of one run directory."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from tools.runner.config.topology import PRODUCTION
 from tools.runner.errors import RunnerError
 
 Document = dict[str, Any]
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""The fast one if there is one: a start writes about a hundred files."""
 Overrides = Mapping[tuple[str, str], str]
 """Metadata values that replace those of the files, by (component, metadata name)."""
 
@@ -75,16 +77,45 @@ def render_set(
     overrides: Overrides,
     access: Access,
     folder: Path | None = None,
+    logins: Collection[str] = (),
 ) -> Path:
-    """Write a set into the run directory with its paths and scopes, and return the folder."""
+    """Write a set into the run directory, a folder for each service with what it may use.
+
+    `logins` are names of secrets of which each service has one of its own (`own_login`). Returns
+    the folder of these folders.
+    """
     shutil.rmtree(run.components, ignore_errors=True)
-    run.components.mkdir(parents=True, mode=0o700)
-    for document in [*load_set(name, folder), workflow_policy(access)]:
-        kind, own_name = _identity(document)
-        _override(document, own_name, overrides)
-        rendered = relocated(scope_component(document, access), run)
-        _write(run.components / f"{kind.lower()}-{own_name}.yaml", rendered)
+    documents = [*load_set(name, folder), workflow_policy(access)]
+    for document in documents:
+        _override(document, _identity(document)[1], overrides)
+    scoped = [relocated(scope_component(document, access), run) for document in documents]
+    for app in access:
+        (run.components / app).mkdir(parents=True, mode=0o700)
+        for document in scoped:
+            if app in document.get("scopes", (app,)):
+                kind, own_name = _identity(document)
+                file = run.components / app / f"{kind.lower()}-{own_name}.yaml"
+                _write(file, _with_own_login(document, app, logins))
     return run.components
+
+
+def own_login(secret: str, app: str) -> str:
+    """Return the name of the secret with the login of one service at a server."""
+    return f"{secret}-{app}"
+
+
+def _with_own_login(document: Document, app: str, logins: Collection[str]) -> Document:
+    def with_own(item: Document) -> Document:
+        secret = item.get("secretKeyRef", {}).get("name")
+        if secret not in logins:
+            return item
+        own = own_login(secret, app)
+        return {**item, "secretKeyRef": {"name": own, "key": own}}
+
+    if document["kind"] != "Component":
+        return document
+    metadata = [with_own(item) for item in document["spec"].get("metadata") or []]
+    return {**document, "spec": {**document["spec"], "metadata": metadata}}
 
 
 def render_configs(
@@ -109,7 +140,7 @@ def render_configs(
 
 
 def _write(path: Path, document: Document) -> None:
-    write_private(path, yaml.safe_dump(document, sort_keys=False))
+    write_private(path, yaml.dump(document, Dumper=_DUMPER, sort_keys=False))
 
 
 def relocated(value: Any, run: RunDir) -> Any:

@@ -3,7 +3,7 @@
 import base64
 import json
 import secrets as random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +46,11 @@ class SecretsFile:
         if self._values.get(key) != value:
             self._values[key] = value
             write_private(self._path, json.dumps(self._values, indent=2) + "\n")
+
+    def update(self, values: Mapping[str, str]) -> None:
+        """Store several secrets; they replace earlier ones."""
+        self._values |= values
+        write_private(self._path, json.dumps(self._values, indent=2) + "\n")
 
     def create_missing(self) -> None:
         """Create all missing secrets."""

@@ -59,22 +59,21 @@ class StartPlan:
         """Return the apps that servers are started for: all of them with `infra_only`."""
         return list(apps) if self.infra_only else self.select_apps(apps)
 
-    def access_of(self, apps: Sequence[ManifestApp]) -> Access:
-        """Return the rules of all services.
-
-        Raises RunnerError for an invalid file, and for an app that it does not name.
-        """
+    def rules(self) -> Access:
+        """Return the rules of all services. Raises RunnerError for an invalid file."""
         try:
-            access = read_access(self.access)
+            return read_access(self.access)
         except (OSError, AccessFileError) as error:
             raise RunnerError(str(error)) from None
+
+    def require_rules(self, apps: Sequence[ManifestApp]) -> None:
+        """Raise RunnerError for an app that the rules do not name."""
         for app in apps:
-            if app.app_id not in access:
+            if app.app_id not in self.rules():
                 raise RunnerError(
                     f'{self.access}: "{app.app_id}" is missing in "services". Name there what it '
                     "may use, and who may call its routes: whatever is not named is refused"
                 )
-        return access
 
     def _is_selected(self, name: str) -> bool:
         if self.infra_only or name in self.excluded:

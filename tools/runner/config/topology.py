@@ -1,4 +1,4 @@
-"""Reads topology.yaml: facts about the system that only the runner needs."""
+"""The structure of the system: topology.yaml, and what follows from services/access.yaml."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from services.chassis.security.access_rules import Access, read_access
+from tools.runner.config.access_policies import published_topics
 from tools.runner.errors import RunnerError
 
 PRODUCTION = "rabbitmq-redis"
@@ -27,8 +29,11 @@ class Topology:
     default_set: str
     sets: Mapping[str, tuple[str, ...]]
     topics: tuple[str, ...]
+    """All topics, those of dead letters included: JetStream needs a stream for each beforehand."""
     gateway: str
-    needs: Mapping[str, tuple[str, ...]]
+    """The public service, which listens on --port; empty if there is none."""
+    needs: Mapping[str, frozenset[str]]
+    """The services that each service calls."""
     replicas: Mapping[str, int]
     workflows: frozenset[str]
     shared_modules: tuple[str, ...]
@@ -50,22 +55,31 @@ class Topology:
     def missed_by(self, chosen: Iterable[str]) -> dict[str, list[str]]:
         """Return, for each chosen service, the services it calls that are not chosen."""
         names = set(chosen)
-        missed = {
-            n: [context for context in self.needs.get(n, ()) if context not in names] for n in names
-        }
-        return {name: needs for name, needs in sorted(missed.items()) if needs}
+        missed = {name: sorted(self.needs.get(name, frozenset()) - names) for name in sorted(names)}
+        return {name: needs for name, needs in missed.items() if needs}
 
 
-def read_topology(path: Path = _FILE) -> Topology:
-    """Return the content of topology.yaml."""
+def read_topology(access: Access | None = None, path: Path = _FILE) -> Topology:
+    """Return the structure of the system, by default that of services/access.yaml."""
+    access = read_access() if access is None else access
     raw = yaml.safe_load(path.read_text())
+    topics = {topic for own in access.values() for topic in published_topics(own)}
+    public = [name for name, own in access.items() if own.is_public]
     return Topology(
         default_set=raw["default"],
         sets={name: tuple(each["servers"]) for name, each in raw["sets"].items()},
-        topics=tuple(raw["topics"]),
-        gateway=raw["gateway"],
-        needs={name: tuple(needs) for name, needs in raw["needs"].items()},
+        topics=tuple(sorted(topics)),
+        gateway=public[0] if public else "",
+        needs={caller: _called_by(caller, access) for caller in access},
         replicas=raw["replicas"] or {},
-        workflows=frozenset(raw["workflows"]),
+        workflows=frozenset(name for name, own in access.items() if "workflows" in own.apis),
         shared_modules=tuple(raw["shared_modules"]),
+    )
+
+
+def _called_by(caller: str, access: Access) -> frozenset[str]:
+    return frozenset(
+        callee
+        for callee, own in access.items()
+        if any(caller in callers for callers in own.calls.values())
     )

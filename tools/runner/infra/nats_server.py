@@ -1,5 +1,6 @@
 """The NATS server with JetStream behind the pub/sub of the embedded set."""
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -7,7 +8,8 @@ from tools.runner.config.components import load_set
 from tools.runner.config.paths import write_private
 from tools.runner.config.secrets import NATS, credentials
 from tools.runner.http_client import tcp_probe
-from tools.runner.infra.jetstream import JetStreamManager
+from tools.runner.infra.broker_logins import BrokerLogin, create_logins
+from tools.runner.infra.jetstream import JetStreamManager, stream_name
 from tools.runner.infra.ports import is_free
 from tools.runner.infra.servers import ManagedServer, ServerContext
 from tools.runner.supervisor.process import ProcessSpec
@@ -18,7 +20,7 @@ host: 127.0.0.1
 port: {port}
 server_name: microgram
 max_payload: 4MB
-authorization {{ user: "{user}", password: "{password}" }}
+authorization {{ users: {users} }}
 jetstream {{
   store_dir: "{data}"
   max_file_store: 100GB
@@ -36,7 +38,9 @@ def set_up(context: ServerContext) -> ManagedServer:
         port = next(context.ports)
     context.secrets.set(NATS, f"nats://{user}:{secret}@127.0.0.1:{port}")
     data, conf = context.run.path / "nats", context.run.path / "nats.conf"
-    write_private(conf, _CONF.format(port=port, user=user, password=secret, data=data))
+    logins = create_logins(context, NATS, f"nats://{{user}}:{{password}}@127.0.0.1:{port}")
+    users = [{"user": user, "password": secret}, *map(_user, logins)]
+    write_private(conf, _CONF.format(port=port, users=json.dumps(users), data=data))
     spec = ProcessSpec(
         name="nats",
         argv=(str(context.tool("nats-server")), "-c", str(conf)),
@@ -54,7 +58,22 @@ def set_up(context: ServerContext) -> ManagedServer:
         data=data,
         jetstream=manager,
         restart_sidecars_after=100.0,  # the client gives up after 60 attempts, 2 s apart
+        logins=frozenset({NATS}),
     )
+
+
+def _user(login: BrokerLogin) -> dict[str, object]:
+    """Return a user who can publish and consume what the login names, and nothing else.
+
+    All receive on subjects below `_INBOX`, whose random names the client library chooses.
+    """
+    publish = [*sorted(login.published), "$JS.API.INFO", "$JS.API.STREAM.NAMES"]
+    for stream in map(stream_name, sorted(login.delivered | login.broadcasts)):
+        publish += [f"$JS.API.STREAM.INFO.{stream}", f"$JS.ACK.{stream}.>"]
+        publish += [f"$JS.API.CONSUMER.*.{stream}", f"$JS.API.CONSUMER.*.{stream}.>"]
+        publish.append(f"$JS.API.CONSUMER.DURABLE.*.{stream}.>")
+    permissions = {"publish": {"allow": publish}, "subscribe": {"allow": ["_INBOX.>"]}}
+    return {"user": login.app, "password": login.password, "permissions": permissions}
 
 
 def consumer_settings(components: Path | None = None) -> dict[str, int]:

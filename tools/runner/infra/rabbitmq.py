@@ -8,12 +8,13 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import RABBITMQ, credentials, is_generated, password
+from tools.runner.infra.broker_logins import BrokerLogin, create_logins, topics
 from tools.runner.infra.servers import ManagedServer, ServerContext, choose_port, require_program
 from tools.runner.supervisor.process import Probe, ProcessSpec
 from tools.runner.supervisor.replicas import base_env
@@ -46,11 +47,14 @@ def set_up(context: ServerContext) -> ManagedServer:
     url = f"amqp://{user}:{secret}@localhost:{port}/"
     context.secrets.set(RABBITMQ, url)
     data = context.run.path / "rabbitmq"
+    template = f"amqp://{{user}}:{{password}}@localhost:{port}/"
+    logins = create_logins(context, RABBITMQ, template)
+    conf = _write(data, port, _definitions(user, secret, logins))
     spec = ProcessSpec(
         name="rabbitmq",
         argv=(require_program("rabbitmq-server"),),
         cwd=context.run.path,
-        env=base_env(context.run) | _environment(context, data, _write(data, port, user, secret)),
+        env=base_env(context.run) | _environment(context, data, conf),
         probe=_probe(url),
         stop_timeout=2.5,
     )
@@ -62,33 +66,32 @@ def set_up(context: ServerContext) -> ManagedServer:
         # After a reconnect, the subscriptions of Dapr's component share one channel, which is not
         # safe: some consumers are known to the broker only, and swallow messages.
         restart_sidecars_after=0.0,
+        logins=frozenset({RABBITMQ}),
     )
 
 
-def _write(data: Path, port: int, user: str, secret: str) -> Path:
-    """Write configuration and users, and return the configuration's path."""
+def _write(data: Path, port: int, content: Mapping[str, object]) -> Path:
+    """Write configuration and definitions, and return the configuration's path."""
     data.mkdir(exist_ok=True, mode=0o700)
     definitions = data / "definitions.json"
-    write_private(definitions, json.dumps(_definitions(user, secret)))
+    write_private(definitions, json.dumps(content))
     write_private(data / "rabbitmq.conf", _CONF.format(port=port, definitions=definitions))
     write_private(data / "enabled_plugins", "[].\n")
     return data / "rabbitmq.conf"
 
 
-def _definitions(user: str, secret: str) -> dict[str, object]:
-    """Return the only user (with definitions to load, RabbitMQ creates no guest)."""
+def _definitions(user: str, secret: str, logins: Iterable[BrokerLogin]) -> dict[str, object]:
+    """Return all users (with definitions to load, RabbitMQ creates no guest) and the policy."""
     every = {"configure": ".*", "write": ".*", "read": ".*"}
+    permissions = [{"user": user, "vhost": "/", **every}]
+    permissions += [{"user": each.app, "vhost": "/", **_permissions(each)} for each in logins]
     return {
         "users": [
-            {
-                "name": user,
-                "password_hash": password_hash(secret, os.urandom(4)),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"],
-            }
+            _user(user, secret, "administrator"),
+            *(_user(each.app, each.password) for each in logins),
         ],
         "vhosts": [{"name": "/"}],
-        "permissions": [{"user": user, "vhost": "/", **every}],
+        "permissions": permissions,
         "policies": [
             {  # removes the queues of components/broadcast.yaml of dead replicas
                 "vhost": "/",
@@ -99,6 +102,33 @@ def _definitions(user: str, secret: str) -> dict[str, object]:
             }
         ],
     }
+
+
+def _user(name: str, secret: str, *tags: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "password_hash": password_hash(secret, os.urandom(4)),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": list(tags),
+    }
+
+
+def _permissions(login: BrokerLogin) -> dict[str, str]:
+    """Return the permissions of a login, by names of exchanges (topics) and of its own queues.
+
+    Publisher and subscriber both declare the exchange of a topic, and a binding writes to a queue.
+    """
+    queues = [f"{login.app}-{topic}" for topic in sorted(login.delivered)]
+    queues += [f"broadcast-.*-{topic}" for topic in sorted(login.broadcasts)]
+    return {
+        "configure": _any_of(*topics(login), *queues),
+        "write": _any_of(*sorted(login.published), *queues),
+        "read": _any_of(*sorted(login.delivered | login.broadcasts), *queues),
+    }
+
+
+def _any_of(*patterns: str) -> str:
+    return f"^({'|'.join(patterns)})$"
 
 
 def password_hash(secret: str, salt: bytes) -> str:

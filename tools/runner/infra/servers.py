@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.chassis.security.access_rules import Access
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.topology import ETCD
@@ -34,6 +35,8 @@ class ManagedServer:
     jetstream: JetStreamManager | None = None
     restart_sidecars_after: float | None = None
     """Seconds of absence after which sidecars must be restarted."""
+    logins: frozenset[str] = frozenset()
+    """The secrets with a login here, of which each service has one of its own."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class ServerContext:
     """The folder of the component sets, where it is not components/."""
     identities: Identities | None = None
     """None for a system without mTLS."""
+    access: Access = field(default_factory=dict)
 
     @property
     def can_share(self) -> bool:

@@ -48,6 +48,7 @@ class RunSettings:
     run: RunDir
     daprd: Path
     resources: Path
+    """The folder with a folder of components for each app-id."""
     configs: Mapping[str, Path]
     """The rendered configuration of the sidecar of each app-id."""
     public_url: str
@@ -138,7 +139,7 @@ def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
         "dapr-internal-grpc-port": replica.internal_port,
         "dapr-internal-grpc-listen-address": LOOPBACK,
         "dapr-listen-addresses": LOOPBACK,
-        "resources-path": settings.resources,
+        "resources-path": settings.resources / replica.app.app_id,
         "config": settings.configs[replica.app.app_id],
         "enable-metrics": "false",
         "dapr-graceful-shutdown-seconds": 1,

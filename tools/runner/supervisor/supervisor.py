@@ -39,7 +39,8 @@ class Supervisor:
 
     def __init__(self, plan: StartPlan, echo: Echo | None = None) -> None:
         self.plan = plan
-        self.topology = read_topology()
+        self.access = plan.rules()
+        self.topology = read_topology(self.access)
         self.set_name = plan.components or self.topology.default_set
         self.gateway_port: int | None = None
         self.replicas: list[ServiceReplica] = []
@@ -107,30 +108,33 @@ class Supervisor:
     def _server_context(self, apps: Sequence[ManifestApp]) -> servers.ServerContext:
         secrets = SecretsFile(self.plan.run.secrets)
         secrets.create_missing()
-        dead = tuple(f"{app.app_id}-dead" for app in apps)
         return servers.ServerContext(
             run=self.plan.run,
             secrets=secrets,
             ports=self._ports,
             tool=toolchain.require_tool,
-            topics=self.topology.topics + dead,
+            topics=self.topology.topics,
             standard_ports=self.plan.infra_only,
             components=apps[0].resources,
             identities=self._identities,
+            access=self.access,
         )
 
     def _run_settings(self, apps: Sequence[ManifestApp]) -> RunSettings:
         overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
-        access, port = self.plan.access_of(apps), self._gateway_port(apps)
+        logins = {secret for server in self.servers for secret in server.logins}
+        port = self._gateway_port(apps)
         if any(app.app_id == self.topology.gateway for app in apps):
             self.gateway_port = port
         return RunSettings(
             run=self.plan.run,
             daprd=toolchain.require_tool("daprd"),
             resources=render_set(
-                self.set_name, self.plan.run, overrides, access, apps[0].resources
+                self.set_name, self.plan.run, overrides, self.access, apps[0].resources, logins
             ),
-            configs=render_configs(apps, self.plan.run, access, has_mtls=bool(self._identities)),
+            configs=render_configs(
+                apps, self.plan.run, self.access, has_mtls=bool(self._identities)
+            ),
             public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
             control_plane={
                 each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
