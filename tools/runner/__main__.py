@@ -188,6 +188,12 @@ def _test(options: Namespace, _: RunDir) -> int:
     return checks.test(options.fast, options.rest)
 
 
+def _audit(_: Namespace, __: RunDir) -> int:
+    from tools.runner.commands.audit import audit
+
+    return audit()
+
+
 def _bench(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import checks
 
@@ -211,6 +217,7 @@ _VERBS = {
     "demo": _demo,
     "doctor": _doctor,
     "test": _test,
+    "audit": _audit,
     "bench": _bench,
 }
 

@@ -20,6 +20,7 @@ VERBS = {
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
+    "audit": "look up known vulnerabilities of all that is pinned",
     "bench": "measure the system",
 }
 

@@ -79,7 +79,7 @@ def test_its_key_changes_with_its_sources(
     (module / "daprd").mkdir(parents=True)
     (module / "go.mod").write_text((REPO / "tools" / "dapr" / "go.mod").read_text())
     (module / "daprd" / "main.go").write_text("package main // another one")
-    monkeypatch.setattr(toolchain, "_MODULE", module)
+    monkeypatch.setattr(toolchain, "MODULE", module)
     toolchain._lean_key.cache_clear()
     assert toolchain.require_tool("daprd") != first
     assert built == ["./daprd", "./daprd"]

@@ -64,7 +64,11 @@ def _manifest(_: RunDir) -> Iterator[Finding]:
 
 def _tools(_: RunDir) -> Iterator[Finding]:
     for name in ("daprd", "nats-server", *CONTROL_PLANE):
-        path = toolchain.find_tool(name)
+        try:
+            path = toolchain.find_tool(name)
+        except RunnerError as error:
+            yield Finding(name, "problem", str(error))
+            continue
         if path:
             yield Finding(name, "ok", str(path))
         else:

