@@ -7,6 +7,7 @@ import secrets
 from fastapi import FastAPI
 
 from services.auth import consumers
+from services.auth.adapters.own_keys import OwnKeySource
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET, SigningKeySet
 from services.auth.api import accounts, apps, data_export, keys, recovery, registrations, tokens
@@ -60,6 +61,7 @@ def create_app(
     app_service = AppService(repository, new_id, _new_secret, clock)
     sessions = SessionService(authenticator, issuer, registry, app_service, account_service, mailer)
     password_service = PasswordService(authenticator, passwords, account_service, sessions, mailer)
+    service.token_verifier.source = OwnKeySource(signing_keys, repository.revocations)
     consumers.subscribe(service, account_service, deletion, emails, mailer)
     service.on_shutdown(repository.revocations.close)
     return service.create_app(

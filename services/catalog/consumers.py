@@ -8,6 +8,7 @@ from services.catalog.repository import Repository
 from services.chassis.consuming.events import Event
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts.accounts import Profile
 from services.contracts.catalog import Product, Shop
 from services.contracts.events import ACCOUNT_CHANGED, PRODUCT_CHANGED, SHOP_CHANGED
@@ -35,4 +36,4 @@ def subscribe(service: Service, repository: Repository) -> None:
 
     service.on(SHOP_CHANGED, on_shop_changed)
     service.on(PRODUCT_CHANGED, on_product_changed)
-    service.on(ACCOUNT_CHANGED, on_account_changed)
+    service.on(ACCOUNT_CHANGED, confirm_deletions(service.sidecar, on_account_changed))

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -42,7 +42,9 @@ from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
 from services.chassis.publishing.invalidations import InvalidationPublisher
 from services.chassis.publishing.journal import SETTLED_AFTER
 from services.chassis.publishing.outbox import EventMapper, Outbox
-from services.chassis.security.guards import require_any_service
+from services.chassis.security.access_rules import ServiceAccess, read_access
+from services.chassis.security.operator import OperatorVerifier
+from services.chassis.security.route_guards import AccessMismatch, check_topics, guard_routes
 from services.chassis.security.token_verifier import REVOCATION_INTERVAL, TokenVerifier
 from services.chassis.settings import Settings
 from services.chassis.storage.collection import Collection
@@ -221,12 +223,15 @@ class Service:
         *routers: APIRouter,
         render: ErrorRenderer = render_error,
         title: str = "",
-        public: bool = False,
+        access: ServiceAccess | None = None,
     ) -> FastAPI:
         """The service's HTTP app: its routes, health, events, and the changes of its outboxes.
 
-        All callers but the sidecar are refused, unless the service is `public`.
+        The access file says who may call each route; tests may give other rules. Raises
+        `AccessMismatch` if the service has routes or topics that the rules do not name, or lacks
+        some that they do.
         """
+        access = access or self._access()
         app = FastAPI(
             title=title or f"Microgram {self.name}",
             version="1",
@@ -235,6 +240,7 @@ class Service:
             # These pages run scripts of other hosts, at the gateway on the origin of the login.
             docs_url=None,
             redoc_url=None,
+            openapi_url="/openapi.json" if access.is_public else None,
         )
         for producer in sorted(self.inbox.producers):
             self.background(partial(self.inbox.watch, producer), name=f"inbox of {producer}")
@@ -243,44 +249,55 @@ class Service:
         app.state.token_verifier = self.token_verifier
         app.state.service = self
         # Not `include_router`: that would build each route a second time.
-        for router in (*routers, *self._own_routers(public=public)):
+        for router in (*routers, *self._own_routers(access)):
             for route in router.routes:
                 accelerate(route)
             app.router.routes.extend(router.routes)
+        topics = self._topics_from_broker()
         consuming_routes.subscribe(
-            app,
-            self.name,
-            self.inbox,
-            self._topics_from_broker(),
-            self.dead_letters,
-            self._broadcasts,
+            app, self.name, self.inbox, topics, self.dead_letters, self._broadcasts
         )
+        check_topics(self._published_topics(), {*topics, *self._broadcasts}, access)
+        guard_routes(app.routes, access, OperatorVerifier(self.sidecar.secret))
         handle = exception_handler(render)
         for kind in (ServiceError, HTTPException, RequestValidationError):
             app.add_exception_handler(kind, handle)
         app.add_middleware(
             SidecarMiddleware,
-            name=self.name,
             token=self.settings.app_api_token.get_secret_value(),
-            public=public,
+            public=access.is_public,
+            insecure=self.settings.microgram_insecure,
             handle=handle,
         )
         return app
 
     def run(self, app: FastAPI) -> None:
-        """Serve until a signal says stop."""
+        """Serve until a signal says stop. Without tokens it exits at once."""
+        self.settings.require_tokens()
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
         server.serve(app, self.settings.app_port, self._shutdown_callbacks)
 
-    def _own_routers(self, *, public: bool) -> list[APIRouter]:
+    def _access(self) -> ServiceAccess:
+        access = read_access().get(self.name)
+        if access is None:
+            raise AccessMismatch(f'services/access.yaml has no service "{self.name}": add it.')
+        return access
+
+    def _own_routers(self, access: ServiceAccess) -> list[APIRouter]:
         routers = [
             create_health_router(self.name, self.sidecar, self.failing_work),
-            create_changes_router(self.name, self.outboxes),
             consuming_routes.create_dead_letter_router(self.dead_letters, self.inbox),
         ]
-        if not public:
-            routers.append(batch.create_router(Depends(require_any_service)))
+        if access.publishes:
+            routers.append(create_changes_router(self.outboxes, access.subscribers))
+        if not access.is_public:
+            routers.append(batch.create_router())
         return routers
+
+    def _published_topics(self) -> set[str]:
+        """The topics that this service sends to the broker."""
+        topics = {outbox.topic for outbox in self.outboxes.values() if not outbox.is_private}
+        return topics | ({self.invalidations.topic} if self.invalidations else set())
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:

@@ -7,10 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read once at start. `dapr run` and the runner set the first group; the second has defaults.
-
-    An empty token disables the check of `dapr-api-token`, because plain `dapr run` sets none.
-    """
+    """Read once at start. The first group is set by `dapr run` and the runner."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
@@ -20,6 +17,9 @@ class Settings(BaseSettings):
     dapr_grpc_port: int = 50001
     dapr_api_token: SecretStr = SecretStr("")
     app_api_token: SecretStr = SecretStr("")
+
+    microgram_insecure: bool = False
+    """Whether the service starts without tokens. Then every local process counts as the sidecar."""
 
     microgram_public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     microgram_log_level: str = "INFO"
@@ -36,3 +36,14 @@ class Settings(BaseSettings):
     def public_host(self) -> str:
         """The host of the public URL, with its port: the part after the name in a full handle."""
         return self.public_url.partition("://")[2].partition("/")[0]
+
+    def require_tokens(self) -> None:
+        """Exit if a token is missing, unless that was asked for."""
+        tokens = {"DAPR_API_TOKEN": self.dapr_api_token, "APP_API_TOKEN": self.app_api_token}
+        missing = [name for name, token in tokens.items() if not token.get_secret_value()]
+        if missing and not self.microgram_insecure:
+            raise SystemExit(
+                f"{self.app_id}: {' and '.join(missing)} must be set, or every process of this "
+                "machine may call the service and its sidecar. ./tye-like-run.sh sets them. For "
+                "`dapr run -f .` export them before (README.md). MICROGRAM_INSECURE=1 does without."
+            )

@@ -14,6 +14,7 @@ from services.contracts.logins import (
     App,
     Authorization,
     AuthorizationCode,
+    DeletedUsers,
     DeletionRequest,
     DeletionResponse,
     EmailAddress,
@@ -138,6 +139,10 @@ class AuthClient(ExportingClient):
     ) -> DeletionResponse:
         """Delete the account of somebody who proves who they are."""
         return await self._post(DeletionResponse, "deletions", caller, json=who)
+
+    async def deleted_users(self, ids: Iterable[str]) -> DeletedUsers:
+        """Those of some users who deleted their account."""
+        return await self._get(DeletedUsers, "deletions", params={"ids": ",".join(ids)})
 
     async def address(self, user: str) -> EmailAddress:
         """Where somebody is reached by mail. Raises `NotFound` for suspended and deleted users."""

@@ -449,6 +449,14 @@ class DeletionRequest(Credentials):
     """A user deletes their account, and proves their identity."""
 
 
+class DeletedUsers(Model):
+    """Those of some users who deleted their account."""
+
+    model_config = examples({"user_ids": [_LOGIN["user_id"]]})
+
+    user_ids: list[Id]
+
+
 class DeletionResponse(Model):
     """The id of the deleted user."""
 

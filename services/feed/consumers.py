@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.chassis.consuming.events import Event
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts import events
 from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.comments import ReplyCount
@@ -47,7 +48,8 @@ class FeedConsumers:
         service.on(events.REPLIES_COUNTED, self.on_replies_counted)
         service.on(events.MARK_CHANGED, self.on_mark_changed)
         service.on(events.POSTS_COUNTED, self.on_posts_counted)
-        service.on(events.ACCOUNT_CHANGED, self.on_account_changed)
+        on_account = confirm_deletions(service.sidecar, self.on_account_changed)
+        service.on(events.ACCOUNT_CHANGED, on_account)
         service.on(events.FOLLOWERS_COUNTED, self.on_followers_counted)
         service.on(events.FOLLOWING_COUNTED, self.on_following_counted)
         service.on(events.EDGE_CHANGED, self.on_edge_changed)

@@ -66,7 +66,6 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         *page_routers(gateway, pages),
         render=render,
         title=f"{settings.microgram_title} gateway",
-        public=True,
     )
     app.version = VERSION
     _add_middleware(app, service, settings, limiters, render, hosts)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from services.chassis.consuming.events import Event
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts.accounts import Profile
 from services.contracts.events import ACCOUNT_CHANGED, POST_CHANGED
 from services.contracts.posts import Post
@@ -39,4 +40,4 @@ def subscribe(
             await jobs.enqueue(ERASURE_JOB, user)
 
     service.on(POST_CHANGED, on_post_changed)
-    service.on(ACCOUNT_CHANGED, on_account_changed)
+    service.on(ACCOUNT_CHANGED, confirm_deletions(service.sidecar, on_account_changed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.chassis.consuming.events import Event
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts import events
 from services.contracts.accounts import Edge, Profile
 from services.contracts.comments import Comment
@@ -35,7 +36,8 @@ class NotificationsConsumers:
         service.on(events.MARK_CHANGED, self.on_mark_changed)
         service.on(events.POST_CHANGED, self.on_post_changed)
         service.on(events.COMMENT_CHANGED, self.on_comment_changed)
-        service.on(events.ACCOUNT_CHANGED, self.on_account_changed)
+        on_account = confirm_deletions(service.sidecar, self.on_account_changed)
+        service.on(events.ACCOUNT_CHANGED, on_account)
         service.on(events.ORDER_CHANGED, self.on_order_changed)
         service.on(events.PAYMENT_CHANGED, self.on_payment_changed)
         service.on(events.NOTIFICATION_CHANGED, self.on_notification_changed)

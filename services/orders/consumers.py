@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from services.chassis.consuming.events import Event
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts.accounts import Profile
 from services.contracts.events import ACCOUNT_CHANGED, ORDER_CHANGED
 from services.contracts.orders import Order
@@ -34,4 +35,4 @@ def subscribe(service: Service, repository: Repository, checkout: CheckoutServic
 
     service.on(CART_CLAIMED, on_cart_claimed)
     service.on(ORDER_CHANGED, on_order_changed)
-    service.on(ACCOUNT_CHANGED, on_account_changed)
+    service.on(ACCOUNT_CHANGED, confirm_deletions(service.sidecar, on_account_changed))

@@ -9,6 +9,7 @@ from functools import partial
 
 from services.chassis.consuming.events import Event, PoisonMessage
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts.accounts import Profile
 from services.contracts.comments import Comment, ReplyCount
 from services.contracts.events import (
@@ -50,7 +51,8 @@ class PostsConsumers:
         service.on(POST_CHANGED, self.on_post_changed)
         service.on(COMMENT_CHANGED, self.on_comment_changed)
         service.on(REPLIES_COUNTED, self.on_replies_counted)
-        service.on(ACCOUNT_CHANGED, self.on_account_changed)
+        on_account = confirm_deletions(service.sidecar, self.on_account_changed)
+        service.on(ACCOUNT_CHANGED, on_account)
 
     async def on_mark_changed(self, event: Event[Mark]) -> None:
         """Update the lists of a changed interaction."""

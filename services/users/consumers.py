@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.chassis.consuming.events import Event, require_id
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
+from services.clients.deletions import confirm_deletions
 from services.contracts import events
 from services.contracts.accounts import Edge, Profile
 from services.contracts.logins import Login
@@ -45,7 +46,8 @@ class UsersConsumers:
 
     def subscribe(self, service: Service) -> None:
         """Subscribe to registrations, post counts, and the service's own changes."""
-        service.on(events.LOGIN_REGISTERED, self.on_login_registered)
+        on_login = confirm_deletions(service.sidecar, self.on_login_registered)
+        service.on(events.LOGIN_REGISTERED, on_login)
         service.on(events.ACCOUNT_CHANGED, self.on_account_changed)
         service.on(events.EDGE_CHANGED, self.on_edge_changed)
         service.on(events.POSTS_COUNTED, self.on_posts_counted)

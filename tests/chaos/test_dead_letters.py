@@ -11,6 +11,7 @@ from services.chassis.security.access_rules import read_access
 from tests.chaos.conftest import ChaosSystem
 from tests.e2e.page_assertions import await_page
 from tests.system import DEADLINE, System, wait_until
+from tools.runner.config.secrets import operator_headers
 
 
 def publish(system: System, topic: str, event: Any) -> None:
@@ -26,7 +27,8 @@ def list_dead_letters(system: System, service: str) -> list[dict[str, Any]]:
     """Return all dead letters of a service."""
     row, token = system.ps()[service], system.tokens(service).sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/invoke/{service}/method/deadletters"
-    answer = requests.get(url, headers={"dapr-api-token": token}, timeout=DEADLINE)
+    headers = operator_headers(system.run_dir / "operator-token", token)
+    answer = requests.get(url, headers=headers, timeout=DEADLINE)
     assert answer.ok, answer.text
     found: list[dict[str, Any]] = answer.json()
     return found

@@ -9,21 +9,24 @@ import asyncio
 import hashlib
 import os
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
 from services.chassis import telemetry
 from services.chassis.consuming.events import Event, PoisonMessage
 from services.chassis.errors import RateLimited, ServiceError, Unavailable
 from services.chassis.http.responses import OrjsonResponse
-from services.chassis.security.guards import require_service as from_service
+from services.chassis.security.access_rules import read_access
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
 from tests.contract.workflows import workflow_routes
 
+ACCESS = Path(__file__).with_name("access.yaml")
 TOPIC = "contract"
 CHANGED: EventType[dict[str, Any]] = EventType("contract.changed", TOPIC, "alpha", dict)
 WORKER = "orders"
@@ -49,9 +52,12 @@ def create_echo_app(settings: Settings) -> FastAPI:
         received.append({**event.envelope.model_dump(), "traced": trace, "tries": tries[id]})
 
     service.on(CHANGED, on_changed, spread=True)
+    routers = [_routes(received)]
     if service.name == WORKER:
-        return service.create_app(_routes(received), workflow_routes(service))
-    return service.create_app(_routes(received))
+        routers.append(workflow_routes(service))
+    access = read_access(ACCESS)[service.name]
+    access = replace(access, publishes=access.publishes & {TOPIC})  # the others are for the runner
+    return service.create_app(*routers, access=access)
 
 
 def _routes(received: list[dict[str, Any]]) -> APIRouter:
@@ -74,7 +80,7 @@ def _routes(received: list[dict[str, Any]]) -> APIRouter:
     async def some(count: int) -> Response:
         return Response(bytes(count), media_type="application/octet-stream")
 
-    @router.get("/for-alpha", dependencies=[Depends(from_service("alpha"))])
+    @router.get("/for-alpha")
     async def for_alpha() -> dict[str, str]:
         return {"welcome": "alpha"}
 

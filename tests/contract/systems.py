@@ -24,14 +24,15 @@ import aiohttp
 import yaml
 
 from services.chassis.dapr.client import DaprClient
-from tests.contract.echo_app import WORKER, create_echo_app
-from tests.fakes import FakeCluster, RunningReplica
+from services.chassis.security.operator import OPERATOR_HEADER
+from tests.contract.echo_app import ACCESS, WORKER, create_echo_app
+from tests.fakes import OPERATOR_TOKEN, FakeCluster, RunningReplica
 from tests.system.waiting import DEADLINE
+from tools.runner.config.secrets import operator_headers
 
 T = TypeVar("T")
 
 REPO = Path(__file__).parents[2]
-ACCESS_FILE = Path(__file__).with_name("access.yaml")
 KILLABLE = "posts"
 """An app that may be killed, with a name that has rules in resiliency.yaml."""
 
@@ -64,6 +65,9 @@ class SystemUnderTest(Protocol):
     def replicas(self, app: str) -> list[ReplicaUnderTest]:
         """Return the processes of an app."""
 
+    def operator_headers(self) -> dict[str, str]:
+        """Return the headers by which the operator proves who they are."""
+
     async def kill(self, process: str) -> None:
         """Kill an app, its sidecar (`orders.daprd`) or a server with SIGKILL; it restarts."""
 
@@ -76,8 +80,11 @@ class FakeReplica:
         self._running = running
 
     async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse:
-        ask = self._running.call if vouched else self._running.public
-        response = await ask(method, path)
+        caller = "alpha" if self._running.name != "alpha" else "beta"
+        if vouched:
+            response = await self._running.call(method, path, caller=caller)
+        else:
+            response = await self._running.public(method, path)
         return AppResponse(response.status, response.body)
 
 
@@ -98,6 +105,9 @@ class FakeSystem:
 
     def replicas(self, app: str) -> list[ReplicaUnderTest]:
         return [FakeReplica(running) for running in self._cluster.running if running.name == app]
+
+    def operator_headers(self) -> dict[str, str]:
+        return {OPERATOR_HEADER: OPERATOR_TOKEN}
 
     async def kill(self, process: str) -> None:
         app = process.removesuffix(".daprd")
@@ -120,7 +130,7 @@ class RealReplica:
     sidecar_token: str
 
     async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse:
-        headers = {"dapr-caller-app-id": "test"}
+        headers = {"dapr-caller-app-id": "alpha" if self.app != "alpha" else "beta"}
         if vouched:
             headers["dapr-api-token"] = self.app_token
         url = f"http://127.0.0.1:{self.app_port}{path}"
@@ -147,7 +157,7 @@ class RealSystem:
         manifest.write_text(yaml.safe_dump(_manifest()))
         self._runner(
             *("up", "--detach", "--port", "0", "--components", self._components),
-            *("--manifest", str(manifest), "--replicas", "beta=2", "--access", str(ACCESS_FILE)),
+            *("--manifest", str(manifest), "--access", str(ACCESS), "--replicas", "beta=2"),
         )
         state = json.loads((self._run_dir / "state.json").read_text())
         self.processes = [_process(row, state["tokens"]) for row in state["services"]]
@@ -161,6 +171,9 @@ class RealSystem:
 
     def replicas(self, app: str) -> list[ReplicaUnderTest]:
         return [process for process in self.processes if process.app == app]
+
+    def operator_headers(self) -> dict[str, str]:
+        return operator_headers(self._run_dir / "operator-token", "")
 
     async def entry(self, app: str) -> str:
         """Return the registration id of an app; it changes with each start of its sidecar."""

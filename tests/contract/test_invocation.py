@@ -20,6 +20,7 @@ from services.chassis.errors import (
     TooLarge,
     Unavailable,
 )
+from services.chassis.security.operator import OPERATOR_HEADER
 from tests.contract.systems import KILLABLE, RealSystem, SystemUnderTest, await_value
 from tools.runner.supervisor.replicas import REGISTRATION_FAILURE
 
@@ -211,5 +212,33 @@ async def test_nobody_can_call_under_another_name(system: SystemUnderTest) -> No
                 )
 
 
-async def test_an_app_can_call_itself(sidecar: DaprClient) -> None:
-    assert (await sidecar.invoke("alpha", "for-alpha")).json() == {"welcome": "alpha"}
+@pytest.mark.parametrize(
+    "name", ["dapr-caller-app-id", "Dapr-Caller-App-Id", "DAPR-CALLER-APP-ID", "dapr_caller_app_id"]
+)
+async def test_a_made_up_name_in_any_case_is_refused_or_ignored(
+    system: SystemUnderTest, name: str
+) -> None:
+    async with system.sidecar("beta") as beta:
+        path = "/invoke/posts/method/for-alpha"
+        with pytest.raises(Forbidden):
+            await beta._call("GET", path, deadline=5, headers={name: "alpha"})
+
+
+async def test_an_app_that_calls_itself_is_nobody(system: SystemUnderTest) -> None:
+    async with system.sidecar("alpha") as alpha:
+        for path in ("echo/x", "for-alpha", "deadletters"):
+            with pytest.raises(Forbidden):
+                await alpha.invoke("alpha", path)
+
+
+async def test_the_operator_calls_a_service_through_its_own_sidecar_with_the_token(
+    system: SystemUnderTest,
+) -> None:
+    proof = system.operator_headers()
+    async with system.sidecar("alpha") as alpha, system.sidecar("beta") as beta:
+        answer = await alpha.invoke("alpha", "deadletters", headers=proof)
+        assert isinstance(answer.json(), list)
+        with pytest.raises(Forbidden):
+            await beta.invoke("alpha", "deadletters", headers=proof)
+        with pytest.raises(Forbidden):
+            await alpha.invoke("alpha", "deadletters", headers={OPERATOR_HEADER: "wrong"})

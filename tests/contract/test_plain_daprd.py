@@ -58,7 +58,7 @@ class LonelyFake:
     async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
         content: dict[str, Any] = {"json": body} if body else {}
         (running,) = self._cluster.running
-        answer = await running.call(method, path, deadline=PATIENCE, **content)
+        answer = await running.call(method, path, caller="alpha", deadline=PATIENCE, **content)
         return answer.status, answer.json()
 
     async def provide(self, name: str) -> None:
@@ -86,6 +86,7 @@ class LonelyDaprd:
         http_port, grpc_port = next(self._ports), next(self._ports)
         env = {"APP_ID": WORKER, "APP_PORT": str(self._app_port)}
         env |= {"DAPR_HTTP_PORT": str(http_port), "DAPR_GRPC_PORT": str(grpc_port)}
+        env |= {"MICROGRAM_INSECURE": "1"}  # as in `dapr run` without tokens
         app = (sys.executable, "-m", "tests.contract.echo_app")
         await self._begin("app", app, http_probe(self._app_port, "/healthz"), env)
         options = {
@@ -117,7 +118,7 @@ class LonelyDaprd:
 
     async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
         sent = json.dumps(body).encode() if body else b""
-        headers = {"Content-Type": "application/json", "dapr-caller-app-id": "test"}
+        headers = {"Content-Type": "application/json", "dapr-caller-app-id": "alpha"}
         try:
             status, said = await request(self._app_port, path, method, headers, PATIENCE, sent)
         except OSError as error:

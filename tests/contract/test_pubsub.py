@@ -128,7 +128,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
         async with system.sidecar(app) as own:
 
             async def letters(own: DaprClient = own, app: str = app) -> list[dict[str, Any]]:
-                found: list[dict[str, Any]] = (await own.invoke(app, "deadletters")).json()
+                found = await _dead_letters(system, own, app)
                 return [letter for letter in found if letter["event"]["id"] == poison["id"]]
 
             (letter,) = await await_value(letters, bool)
@@ -145,11 +145,17 @@ async def test_an_invalid_event_is_a_dead_letter(
     await sidecar.publish(TOPIC, [strange])
 
     async def letters() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await sidecar.invoke("alpha", "deadletters")).json()
+        found = await _dead_letters(system, sidecar, "alpha")
         return [letter for letter in found if letter["event"].get("hello") == strange["hello"]]
 
     (letter,) = await await_value(letters, bool)
     assert letter["why"].startswith("The event is invalid: ")
+
+
+async def _dead_letters(system: SystemUnderTest, own: DaprClient, app: str) -> list[dict[str, Any]]:
+    answer = await own.invoke(app, "deadletters", headers=system.operator_headers())
+    found: list[dict[str, Any]] = answer.json()
+    return found
 
 
 async def test_a_large_event_arrives_whole(stream: Stream) -> None:

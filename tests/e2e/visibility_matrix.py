@@ -82,8 +82,6 @@ NOT_FOR_PEOPLE = {
     "GET /.well-known/webfinger",
     "GET /healthz",
     "GET /readyz",
-    "GET /changes",
-    "GET /changes/{topic}/{stream}",
     "GET /deadletters",
     "POST /deadletters/replay",
     "POST /webhooks/payments",

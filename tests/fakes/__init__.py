@@ -14,9 +14,10 @@
             await cluster.settle()                      # all events published, handled, caught up
 
 `running.call(...)` asks as another service does (`caller="gateway"` unless said otherwise);
-`running.public(...)` asks as the public does. Both return a `Response` with `status`, `headers`,
-`body`, `text` and `json()`, also for errors, and take `json=`, `data=`, `form=`, `params=`,
-`headers=`, `token=`. `cluster.start(create, **settings)` twice gives two replicas on one database.
+`running.public(...)` asks as the public does, `running.operate(...)` as the operator. All return a
+`Response` with `status`, `headers`, `body`, `text` and `json()`, also for errors, and take `json=`,
+`data=`, `form=`, `params=`, `headers=`, `token=`. `cluster.start(create, **settings)` twice gives
+two replicas on one database.
 
 What can go wrong:
     cluster.broker.down = True                           publishing fails
@@ -41,10 +42,11 @@ The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `Fa
 `tests/contract` run on them and on the real sidecar alike.
 """
 
+from tests.fakes.access import open_access
 from tests.fakes.asgi import Response, call
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
-from tests.fakes.cluster import FakeCluster, RunningReplica
+from tests.fakes.cluster import OPERATOR_TOKEN, FakeCluster, RunningReplica
 from tests.fakes.faults import Call, Faults
 from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar
 from tests.fakes.state import FakeState
@@ -52,6 +54,7 @@ from tests.fakes.waiting import until
 
 __all__ = [
     "APP_TOKEN",
+    "OPERATOR_TOKEN",
     "Call",
     "FakeAuth",
     "FakeBroker",
@@ -63,5 +66,6 @@ __all__ = [
     "Response",
     "RunningReplica",
     "call",
+    "open_access",
     "until",
 ]

@@ -27,6 +27,8 @@ class FakeAuth:
         self._news = asyncio.Event()
         self.logins: dict[str, dict[str, Any]] = {}
         """The logins of the route `/logins`, by user id."""
+        self.not_deleted: set[str] = set()
+        """The users of whose deletion the route `/deletions` does not know."""
         self.rotate()
 
     def rotate(self) -> str:
@@ -99,6 +101,9 @@ class FakeAuth:
         elif scope["path"].startswith("/addresses/"):
             id = scope["path"].rpartition("/")[2]
             response = OrjsonResponse({"username": f"user{id}", "email": f"user{id}@example.org"})
+        elif scope["path"] == "/deletions":
+            ids = set(parse_qs(query)["ids"][0].split(",")) - self.not_deleted
+            response = OrjsonResponse({"user_ids": sorted(ids)})
         elif scope["path"] == "/logins":
             response = OrjsonResponse(self._known(parse_qs(query)))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -14,9 +15,12 @@ from fastapi import FastAPI
 
 from services.chassis.dapr.pubsub import event_message
 from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
+from services.chassis.security.access_rules import OPERATOR_SECRET
+from services.chassis.security.operator import OPERATOR_HEADER
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import asgi
+from tests.fakes.access import open_access
 from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import Deliver, FakeBroker
@@ -26,6 +30,7 @@ from tests.fakes.state import FakeState
 from tests.fakes.workflows import FakeEngine, WorkflowHistory
 
 T = TypeVar("T")
+OPERATOR_TOKEN = "the-token-of-the-operator"
 Create = Callable[[Any], Any]
 """A service's `create_app(settings)`, or `create_service(settings)` if it needs no routers."""
 
@@ -57,12 +62,22 @@ class RunningReplica:
     ) -> Response:
         """Call a route as another service through its sidecar: `json`, `data`, `form`, `params`.
 
-        Returns what was answered, also where that is an error.
+        Without a caller it is the service's own sidecar that calls. Returns what was answered, also
+        where that is an error.
         """
-        sent = {"dapr-caller-app-id": caller, "dapr-api-token": APP_TOKEN, **(headers or {})}
+        sent = {"dapr-api-token": APP_TOKEN, **(headers or {})}
+        if caller:
+            sent["dapr-caller-app-id"] = caller
         if token:
             sent["authorization"] = f"Bearer {token}"
         return await asgi.call(self.app, method, target, headers=sent, **content)
+
+    async def operate(
+        self, method: str, target: str, *, token: str = OPERATOR_TOKEN, **content: Any
+    ) -> Response:
+        """Call a route as the operator, with the operator's token, through its own sidecar."""
+        headers = {OPERATOR_HEADER: token} if token else {}
+        return await self.call(method, target, caller="", headers=headers, **content)
 
     async def public(self, method: str, target: str, *, token: str = "", **rest: Any) -> Response:
         """Call a route from outside, without a sidecar."""
@@ -192,7 +207,7 @@ class FakeCluster:
         self.network = FakeNetwork()
         self.broker = FakeBroker()
         self.auth = FakeAuth()
-        self.secrets: dict[str, str] = {}
+        self.secrets = {OPERATOR_SECRET: hashlib.sha256(OPERATOR_TOKEN.encode()).hexdigest()}
         self.blobs: dict[str, bytes] = {}
         self.mails: list[SentMail] = []
         self.states: dict[str, FakeState] = {}
@@ -252,7 +267,9 @@ class FakeCluster:
             mock.patch("services.chassis.workflows.workflows.make_engine", self._engines(sidecar)),
         ):
             made = create(_settings(create, app_id, settings))
-        app: FastAPI = made.create_app() if isinstance(made, Service) else made
+        app: FastAPI = (
+            made.create_app(access=open_access(made)) if isinstance(made, Service) else made
+        )
         IN_BACKGROUND.reset(before)
         running = RunningReplica(self, app, app.state.service, sidecar)
         if app_id == "auth" and self.auth in self.network:

@@ -1,4 +1,7 @@
-"""A fake sidecar: state, broker, secrets and blobs are fakes, calls go to ASGI apps."""
+"""A fake sidecar: state, broker, secrets and blobs are fakes, calls go to ASGI apps.
+
+It refuses topics and secrets that the access file does not name for its app.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from services.chassis import telemetry
 from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.state import StateEntry, StateUpsert
 from services.chassis.dapr.transport import InvocationResponse, service_error
-from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
+from services.chassis.errors import Forbidden, NotFound, OutcomeUnknown, Unavailable
+from services.chassis.security.access_rules import read_access
 from tests.fakes import asgi
 from tests.fakes.broker import BrokerConnection, FakeBroker
 from tests.fakes.faults import Call, Faults
@@ -75,6 +79,7 @@ class FakeSidecar(DaprClient):
     ) -> None:
         super().__init__(0)
         self.app_id = app_id
+        self._access = read_access().get(app_id)
         self.state = state or FakeState()
         self.broker: FakeBroker | BrokerConnection = broker or FakeBroker()
         self.network = network or FakeNetwork()
@@ -128,6 +133,8 @@ class FakeSidecar(DaprClient):
         await self.state.delete(key)
 
     async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+        if self._access and topic not in self._access.publishes:
+            raise Forbidden(f"topic {topic} is not allowed for app id {self.app_id}")
         await self.broker.publish(topic, events)
 
     # ── mail ────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +147,8 @@ class FakeSidecar(DaprClient):
 
     async def secret(self, name: str) -> str:
         def find() -> str:
+            if self._access and name not in self._access.secrets:
+                raise Forbidden(f"access denied by policy to get {name} from secretstore")
             if name not in self.secrets:
                 raise NotFound(f'The secret store has no secret "{name}".')
             return self.secrets[name]
@@ -179,7 +188,8 @@ class FakeSidecar(DaprClient):
         app = await self.faults.around(call, lambda: self.network.pick(app_id))
         sent = CIMultiDict({**telemetry.outgoing_headers(), **(headers or {})})
         sent["dapr-api-token"] = APP_TOKEN
-        sent.add("dapr-caller-app-id", self.app_id)  # beside a forged one, as daprd does
+        if app_id != self.app_id:  # as daprd: beside a forged one, and none for a call of itself
+            sent.add("dapr-caller-app-id", self.app_id)
         try:
             response = await asgi.call(
                 app, method, target, headers=sent, params=params, data=data, deadline=deadline

@@ -305,8 +305,6 @@ ROUTES: dict[str, Check | str] = {
     "POST /events-broadcast/notifications-invalidations": OURS,
     "POST /events-broadcast/posts": OURS,
     "GET /readyz": OURS,
-    "GET /changes": OURS,
-    "GET /changes/{topic}/{stream}": OURS,
     "GET /deadletters": OURS,
     "POST /deadletters/replay": OURS,
     "GET /dapr/subscribe": OURS,

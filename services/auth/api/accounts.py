@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.auth.api.parameters import MAX_IDS, Ids, UserId, router_for, split_ids
+from services.auth.api.parameters import MAX_IDS, Ids, UserId, new_router, split_ids
 from services.auth.application.accounts import AccountService
 from services.auth.domain.users import User
 from services.chassis.errors import NotFound
 from services.chassis.http.openapi import error_responses
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.contracts.logins import EmailAddress, KnownLogin, LoginDetails, NewRole
+from services.contracts.logins import DeletedUsers, EmailAddress, KnownLogin, LoginDetails, NewRole
 
 AdminReader = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
 AdminWriter = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
@@ -21,17 +21,18 @@ Names = Annotated[str, Query(max_length=4_000, pattern=r"^[A-Za-z0-9_,]*$", exam
 
 
 def create_routers(accounts: AccountService) -> list[APIRouter]:
-    """Return the routes of logins, each group for one calling service."""
+    """Return the routes of logins, each group with callers of its own."""
     return [
         _for_admins(accounts),
         _for_users(accounts),
+        _for_erasure(accounts),
         _for_notifications(accounts),
         _for_operators(accounts),
     ]
 
 
 def _for_admins(accounts: AccountService) -> APIRouter:
-    router = router_for("gateway", "accounts")
+    router = new_router("accounts")
 
     @router.get("/people", responses=error_responses(401))
     async def list_logins(ids: Ids, _: AdminReader) -> dict[str, LoginDetails]:
@@ -52,7 +53,7 @@ def _for_admins(accounts: AccountService) -> APIRouter:
 
 
 def _for_users(accounts: AccountService) -> APIRouter:
-    router = router_for("users", "logins")
+    router = new_router("logins")
 
     @router.get("/logins")
     async def list_known_logins(ids: Ids = "", names: Names = "") -> dict[str, KnownLogin]:
@@ -67,8 +68,23 @@ def _for_users(accounts: AccountService) -> APIRouter:
     return router
 
 
+def _for_erasure(accounts: AccountService) -> APIRouter:
+    router = new_router("deletions")
+
+    @router.get("/deletions")
+    async def list_deleted_users(ids: Ids) -> DeletedUsers:
+        """Return which users deleted their account. One state call.
+
+        Services confirm each deletion before they erase anything.
+        """
+        found = await accounts.find_versioned(split_ids(ids))
+        return DeletedUsers(user_ids=[user.user_id for user, _ in found if user.deleted])
+
+    return router
+
+
 def _for_notifications(accounts: AccountService) -> APIRouter:
-    router = router_for("notifications", "addresses")
+    router = new_router("addresses")
 
     @router.get("/addresses/{user_id}", responses=error_responses(404))
     async def get_address(user_id: UserId) -> EmailAddress:
@@ -82,11 +98,11 @@ def _for_notifications(accounts: AccountService) -> APIRouter:
 
 
 def _for_operators(accounts: AccountService) -> APIRouter:
-    router = router_for("auth", "roles")
+    router = new_router("roles")
 
     @router.post("/roles", responses=error_responses(404, 422))
     async def set_role(new: NewRole) -> LoginDetails:
-        """Set or remove the role of a user. For the operator, through auth's own sidecar."""
+        """Set or remove the role of a user. For the operator."""
         return _details(await accounts.set_role(new.username, new.role))
 
     return router

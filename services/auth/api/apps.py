@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from services.auth.api.parameters import router_for
+from services.auth.api.parameters import new_router
 from services.auth.application.apps import AppService
 from services.auth.domain.clients import OAuthClient
 from services.chassis.errors import NotFound
@@ -20,7 +20,7 @@ ClientId = Annotated[
 
 def create_router(apps: AppService) -> APIRouter:
     """Return the routes of apps."""
-    router = router_for("gateway", "apps")
+    router = new_router("apps")
 
     @router.post("/apps", responses=error_responses(422))
     async def register_app(new: NewApp) -> App:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from services.auth.adapters.revocations import RevocationLog
 from services.auth.adapters.signing_keys import SigningKeySet
 from services.chassis.http.openapi import error_responses
 from services.chassis.http.responses import OrjsonResponse
-from services.chassis.security.guards import require_any_service
 from services.contracts.logins import JwkSet, RevokedTokens
 
 
 def create_router(signing_keys: SigningKeySet, revocations: RevocationLog) -> APIRouter:
     """Return the routes of keys and revocations."""
-    router = APIRouter(
-        tags=["keys"], dependencies=[Depends(require_any_service)], responses=error_responses(403)
-    )
+    router = APIRouter(tags=["keys"], responses=error_responses(403))
 
     @router.get("/jwks", response_model=JwkSet)
     async def get_keys() -> OrjsonResponse:

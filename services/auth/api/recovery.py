@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 
-from services.auth.api.parameters import NO_CONTENT, require_web_user, router_for
+from services.auth.api.parameters import NO_CONTENT, new_router, require_web_user
 from services.auth.application.account_mails import AccountMailer
 from services.auth.application.emails import EmailService
 from services.auth.application.passwords import PasswordService
@@ -40,7 +40,7 @@ def create_routers(
 
 
 def _password_routes(passwords: PasswordService, mailer: AccountMailer) -> APIRouter:
-    router = router_for("gateway", "passwords")
+    router = new_router("passwords")
 
     @router.post("/password_resets", responses=NO_CONTENT | error_responses(422))
     async def request_reset(form: ForgottenPassword) -> dict[str, str]:
@@ -64,7 +64,7 @@ def _password_routes(passwords: PasswordService, mailer: AccountMailer) -> APIRo
 
 
 def _email_routes(emails: EmailService, mailer: AccountMailer) -> APIRouter:
-    router = router_for("gateway", "emails")
+    router = new_router("emails")
 
     def view(user: User) -> OwnEmail:
         return OwnEmail(
@@ -98,11 +98,11 @@ def _email_routes(emails: EmailService, mailer: AccountMailer) -> APIRouter:
 
 
 def _for_operators(passwords: PasswordService, public_url: str) -> APIRouter:
-    router = router_for("auth", "password links")
+    router = new_router("password links")
 
     @router.post("/password_links", responses=error_responses(404, 422))
     async def issue_link(form: PasswordLinkRequest) -> PasswordLink:
-        """Issue a link to a new password. For the operator, through auth's own sidecar."""
+        """Issue a link to a new password. For the operator."""
         user_id, token = await passwords.issue_link(form.username)
         query = urlencode({"of": user_id, "token": token})
         url = f"{public_url}/auth/password/edit?{query}"

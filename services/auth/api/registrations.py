@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from services.auth.api.parameters import router_for
+from services.auth.api.parameters import new_router
 from services.auth.api.tokens import token_body
 from services.auth.application.account_deletion import AccountDeletion
 from services.auth.application.oauth import OAuthService
@@ -30,7 +30,7 @@ def create_router(
     registration: RegistrationService, oauth: OAuthService, deletion: AccountDeletion
 ) -> APIRouter:
     """Return the routes of registration and account deletion."""
-    router = router_for("gateway", "registrations")
+    router = new_router("registrations")
 
     @router.post("/registrations", responses=error_responses(401, 403, 422, 429))
     async def register(form: RegistrationRequest, app: AppToken) -> RegistrationResponse:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from services.auth.api.parameters import NO_CONTENT, require_web_user, router_for
+from services.auth.api.parameters import NO_CONTENT, new_router, require_web_user
 from services.auth.application.passwords import PasswordService
 from services.auth.application.session_registry import ListedSession
 from services.auth.application.sessions import SessionService
@@ -36,7 +36,7 @@ SessionId = Annotated[
 
 def create_router(sessions: SessionService, passwords: PasswordService) -> APIRouter:
     """Return the routes of sessions and passwords."""
-    router = router_for("gateway", "sessions")
+    router = new_router("sessions")
 
     @router.post("/sessions", responses=error_responses(401, 403, 422, 429))
     async def begin_session(form: NewSession) -> Session:

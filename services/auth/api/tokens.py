@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.auth.api.parameters import NO_CONTENT, router_for
+from services.auth.api.parameters import NO_CONTENT, new_router
 from services.auth.application.oauth import OAuthService
 from services.auth.application.tokens import SignedToken
 from services.auth.domain.errors import InvalidRequest, UnsupportedGrantType
@@ -20,7 +20,7 @@ from services.contracts.logins import (
 
 def create_router(oauth: OAuthService) -> APIRouter:
     """Return the routes of codes and tokens."""
-    router = router_for("gateway", "tokens")
+    router = new_router("tokens")
 
     @router.post("/authorizations", responses=error_responses(400, 401, 422, 429))
     async def authorize(form: Authorization) -> AuthorizationCode:

@@ -126,11 +126,14 @@ class Handlers:
     async def handle(self, event: CloudEvent) -> None:
         """Run every handler of the event's type. An unknown type, perhaps a newer one, is ignored.
 
-        Raises `PoisonMessage` if the data is invalid, or what the first failing handler raises.
+        Raises `PoisonMessage` if the data is invalid or another service than the topic's producer
+        is the source, or what the first failing handler raises.
         """
         event_type, handlers = self._by_type.get(event.type, (None, ()))
         if event_type is None:
             return
+        if event.source != event_type.producer:
+            raise PoisonMessage(f"{event.type} is from {event.source}, not {event_type.producer}.")
         typed = _typed(event, event_type)
         for handler in handlers:
             await handler(typed)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hmac import compare_digest
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import telemetry
-from services.chassis.errors import Forbidden, Unauthenticated
 from services.chassis.http.responses import ExceptionHandler
+from services.chassis.security.route_guards import (
+    CALLING_APP,
+    OUTSIDE,
+    OWN_SIDECAR,
+    CallingApp,
+    refuse,
+)
 
 _TRACE_HEADERS = ("traceparent", "tracestate", "x-request-id")
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
@@ -18,21 +25,21 @@ _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "we
 class SidecarMiddleware:
     """Lets in the sidecar alone, by its token, and puts the request's id into every response.
 
-    A public service also lets in requests without the token, but not to the routes that are for
-    sidecars, and without the headers by which a sidecar vouches for a caller. Exceptions that
-    nothing else caught end here, so that their response has the request's id too.
+    It notes which app calls: `route_guards` checks that at each route. A public service also lets
+    in requests without the token, but without the headers by which a sidecar vouches for a caller;
+    and to such a service an empty token vouches for nobody. Exceptions that nothing else caught end
+    here, so that their response has the request's id too.
     """
 
     OPEN = frozenset({"/healthz", "/readyz"})
-    INTERNAL = ("/dapr/", "/events", "/changes", "/deadletters")
 
     def __init__(
-        self, app: ASGIApp, name: str, token: str, *, public: bool, handle: ExceptionHandler
+        self, app: ASGIApp, token: str, *, public: bool, insecure: bool, handle: ExceptionHandler
     ) -> None:
         self._app = app
-        self._name = name.encode()
         self._token = token.encode()
         self._public = public
+        self._trusts_everybody = insecure and not token and not public
         self._handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +47,6 @@ class SidecarMiddleware:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        is_sidecar = self._authenticate(scope, headers)
         request_id = (b"x-request-id", self._start_trace(headers).encode())
         started = False
 
@@ -52,7 +58,7 @@ class SidecarMiddleware:
             await send(message)
 
         try:
-            self._authorize(scope, is_sidecar=is_sidecar)
+            scope[CALLING_APP] = self._authenticate(scope, headers)
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             if started:
@@ -60,25 +66,16 @@ class SidecarMiddleware:
             response = await self._handle(HTTPConnection(scope), error)
             await response(scope, receive, send_with_id)
 
-    def _authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        """Whether the sidecar sent a request; the caller's name is removed where it did not."""
+    def _authenticate(self, scope: Scope, headers: Mapping[bytes, bytes]) -> CallingApp:
+        """Who calls, by the sidecar's word. What others say of a caller is removed."""
         given = headers.get(b"dapr-api-token", b"")
-        is_sidecar = not self._token or compare_digest(given, self._token)
-        if not is_sidecar:
-            scope["headers"] = [(k, v) for k, v in scope["headers"] if not k.startswith(b"dapr-")]
-        elif b"dapr-caller-app-id" not in headers:  # a service that calls itself
-            scope["headers"] = [*scope["headers"], (b"dapr-caller-app-id", self._name)]
-        return is_sidecar
-
-    def _authorize(self, scope: Scope, *, is_sidecar: bool) -> None:
-        if not is_sidecar and not self._is_open(scope["path"]):
-            raise Unauthenticated("This route is for the sidecar. Call it through Dapr.")
-        # A sidecar passes on a name that its caller made up, beside the true one.
-        if sum(name == b"dapr-caller-app-id" for name, _ in scope["headers"]) > 1:
-            raise Forbidden("The caller has more than one name.")
-
-    def _is_open(self, path: str) -> bool:
-        return path in self.OPEN or (self._public and not path.startswith(self.INTERNAL))
+        is_sidecar = bool(self._token) and compare_digest(given, self._token)
+        if is_sidecar or self._trusts_everybody:
+            return _calling_app(scope)
+        scope["headers"] = [(k, v) for k, v in scope["headers"] if not k.startswith(b"dapr-")]
+        if not self._public and scope["path"] not in self.OPEN:
+            raise refuse(OUTSIDE, "", "no_token")
+        return OUTSIDE
 
     @staticmethod
     def _start_trace(headers: dict[bytes, bytes]) -> str:
@@ -86,3 +83,17 @@ class SidecarMiddleware:
             {name: headers.get(name.encode(), b"").decode("latin-1") for name in _TRACE_HEADERS}
         )
         return trace.request_id
+
+
+def _calling_app(scope: Scope) -> CallingApp:
+    """The app-id that the sidecar adds to a call of another app; none for its own calls.
+
+    The sidecar passes on a name that its caller made up, beside the true one.
+    """
+    names = [value for name, value in scope["headers"] if name == b"dapr-caller-app-id"]
+    if not names:
+        return OWN_SIDECAR
+    if len(names) > 1 or not names[0]:
+        raise refuse(OWN_SIDECAR, "", "several_names")
+    name: bytes = names[0]
+    return name.decode("latin-1")

@@ -90,6 +90,11 @@ class InvalidationPublisher:
                     await self._send_pending()
 
     @property
+    def topic(self) -> str:
+        """The topic of the messages."""
+        return self._event_type.topic
+
+    @property
     def is_pending(self) -> bool:
         """Whether something is still to be sent."""
         return self._due.is_set() or self._is_sending

@@ -112,8 +112,10 @@ class Outbox:
         self.local = LocalDelivery(handle)
 
     @property
-    def _is_private(self) -> bool:
-        return all(publication.is_private for publication in self._publications.values())
+    def is_private(self) -> bool:
+        """Whether its events are for the service itself, and do not go to the broker."""
+        publications = self._publications.values()
+        return bool(publications) and all(each.is_private for each in publications)
 
     # ── committing ──────────────────────────────────────────────────────────────────────────
 
@@ -140,7 +142,7 @@ class Outbox:
         sequence: int = plain["change"]["sequence"]
         self._uncommitted.discard(sequence)
         event = self._event(key, plain)
-        if event is None or self._is_private:
+        if event is None or self.is_private:
             self._unpublished.discard(sequence)
         else:
             self._relay.enqueue(event)
@@ -204,7 +206,7 @@ class Outbox:
         Looks only at tails that were not written for `SETTLED_AFTER`; a repeat is harmless.
         Returns how many entries were looked at.
         """
-        if self._is_private:
+        if self.is_private:
             return 0
         return sum([await self._recover(s) for s in await self.journal.other_streams()])
 

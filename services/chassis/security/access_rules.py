@@ -51,7 +51,8 @@ class ServiceAccess:
     """What one service offers to whom, and what it may use itself.
 
     Routes are written as `GET /apps/{client_id}`. `calls` has the callers of each route for other
-    services, also of `/changes`; `operator` has also the routes of the dead letters.
+    services, also of `/changes`; `operator` has also the routes of the dead letters. `subscribers`
+    has, by topic that it publishes, who may fetch events from it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ServiceAccess:
     calls: Mapping[str, frozenset[str]] = field(default_factory=dict)
     operator: frozenset[str] = DEAD_LETTER_ROUTES
     publishes: frozenset[str] = frozenset()
+    subscribers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     subscribes: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     components: frozenset[str] = frozenset()
@@ -139,7 +141,7 @@ class _Reader:
             key.value,
             is_public="public" in parts and self._bool(parts["public"]),
             calls=calls,
-            **{name: frozenset(values) for name, values in lists.items()},
+            **{name: frozenset(values) for name, values in lists.items()},  # type: ignore[arg-type]
         )
         return replace(own, operator=own.operator | DEAD_LETTER_ROUTES)
 
@@ -227,9 +229,11 @@ def _with_changes(own: ServiceAccess, services: Mapping[str, ServiceAccess]) -> 
     """The rules with `/changes`, by which subscribers fetch what the broker lost."""
     if not own.publishes:
         return own
-    subscribers = frozenset(
-        other.name
-        for other in services.values()
-        if other.name != own.name and other.pubsub == "pubsub" and other.subscribes & own.publishes
-    )
-    return replace(own, calls={**own.calls, **dict.fromkeys(CHANGES_ROUTES, subscribers)})
+    others = [each for each in services.values() if each is not own and each.pubsub == "pubsub"]
+    subscribers = {
+        topic: frozenset(other.name for other in others if topic in other.subscribes)
+        for topic in own.publishes
+    }
+    callers = frozenset().union(*subscribers.values())
+    calls = {**own.calls, **dict.fromkeys(CHANGES_ROUTES, callers)}
+    return replace(own, calls=calls, subscribers=subscribers)

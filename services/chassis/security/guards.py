@@ -1,14 +1,16 @@
-"""Guards of routes: FastAPI dependencies that admit callers or refuse them."""
+"""Guards of users: FastAPI dependencies that admit the holders of tokens or refuse them.
+
+Which services may call a route is in the access file (`route_guards.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import HTTPConnection
 
 from services.chassis import telemetry
 from services.chassis.errors import Forbidden, Unauthenticated
-from services.chassis.security.audit import security_event
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 
@@ -41,17 +43,12 @@ def require_token(*scopes: str) -> UserGuard:
     return guard
 
 
-def require_user(*scopes: str, also_for: Collection[str] = ()) -> UserGuard:
-    """Require a user whose token covers one of the scopes.
-
-    The services in `also_for` may call the route for a user with any token.
-    """
+def require_user(*scopes: str) -> UserGuard:
+    """Require a user whose token covers one of the scopes."""
     check = require_token(*scopes)
 
     async def guard(request: HTTPConnection) -> Caller:
-        is_exempt = request.headers.get("dapr-caller-app-id") in also_for
-        caller = await _identify(request) if is_exempt else None
-        return check_user(caller or await check(request))
+        return check_user(await check(request))
 
     return guard
 
@@ -95,38 +92,3 @@ def optional_user(scope: str) -> OptionalUserGuard:
         return await check(request) if bearer_token(request) else None
 
     return guard
-
-
-def require_service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
-    """Require one of these services as the caller; the sidecar proves its app id."""
-
-    async def guard(request: HTTPConnection) -> None:
-        caller = request.headers.get("dapr-caller-app-id", "")
-        if caller not in apps:
-            raise refuse_call(request, f'This route is for {", ".join(apps)}, not for "{caller}".')
-
-    return guard
-
-
-async def require_any_service(request: HTTPConnection) -> None:
-    """A guard: require any service as the caller; its sidecar proves its app id."""
-    if not request.headers.get("dapr-caller-app-id"):
-        raise refuse_call(request, "This route is for other services. Call it through a sidecar.")
-
-
-async def require_own_sidecar(request: HTTPConnection) -> None:
-    """A guard: require the operator, who calls through the service's own sidecar."""
-    service: str = request.app.state.service.name
-    if request.headers.get("dapr-caller-app-id") != service:
-        raise refuse_call(
-            request,
-            f"This route is for the operator. Call it through the sidecar of {service}.",
-        )
-
-
-def refuse_call(request: HTTPConnection, message: str) -> Forbidden:
-    """Log that a service may not call a route, and return the error to raise."""
-    route = getattr(request.scope.get("route"), "path", "")
-    caller = request.headers.get("dapr-caller-app-id", "")
-    security_event("service_call_refused", caller=caller, route=route)
-    return Forbidden(message)

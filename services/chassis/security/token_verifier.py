@@ -16,7 +16,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 from cachetools import FIFOCache
@@ -47,12 +47,46 @@ def user_revocation(user_id: str, tokens_from: int) -> str:
     return f"user:{user_id}:{tokens_from}"
 
 
-class TokenVerifier:
-    """Verifies tokens locally, and keeps the keys and revocations up to date."""
+class KeySource(Protocol):
+    """Where keys and revocations come from."""
 
-    def __init__(self, sidecar: DaprClient, auth_app: str = "auth") -> None:
+    async def keys(self) -> list[dict[str, Any]]:
+        """The public keys as JWKs."""
+
+    async def revocations(self, after: int, wait: float) -> tuple[list[str], int]:
+        """The entries that follow a cursor, and the next cursor. Waits for some seconds if none."""
+
+
+class AuthKeySource:
+    """The keys and revocations of auth, through the sidecar."""
+
+    def __init__(self, sidecar: DaprClient) -> None:
         self._sidecar = sidecar
-        self._auth = auth_app
+
+    async def keys(self) -> list[dict[str, Any]]:
+        reply = await self._sidecar.invoke("auth", "jwks", deadline=2.0)
+        keys: list[dict[str, Any]] = reply.json()["keys"]
+        return keys
+
+    async def revocations(self, after: int, wait: float) -> tuple[list[str], int]:
+        reply = await self._sidecar.invoke(
+            "auth",
+            "revocations",
+            params={"after": str(after), "wait": str(wait)},
+            deadline=wait + 2.0,
+        )
+        answer = reply.json()
+        return answer["revoked"], answer["next"]
+
+
+class TokenVerifier:
+    """Verifies tokens locally, and keeps the keys and revocations up to date.
+
+    Auth sets a `source` of its own: a service that calls itself is nobody.
+    """
+
+    def __init__(self, sidecar: DaprClient) -> None:
+        self.source: KeySource = AuthKeySource(sidecar)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._revoked: set[str] = set()
         self._tokens_from: dict[str, int] = {}
@@ -100,17 +134,11 @@ class TokenVerifier:
 
     async def _read_revocations(self, wait: float = 0.0) -> None:
         while True:
-            reply = await self._sidecar.invoke(
-                self._auth,
-                "revocations",
-                params={"after": str(self._revocation_cursor), "wait": str(wait)},
-                deadline=wait + 2.0,
-            )
-            answer = reply.json()
-            self._add_revocations(answer["revoked"])
-            self._revocation_cursor = answer["next"]
+            revoked, cursor = await self.source.revocations(self._revocation_cursor, wait)
+            self._add_revocations(revoked)
+            self._revocation_cursor = cursor
             self._revocations_read_at = time.monotonic()
-            if wait or not answer["revoked"]:
+            if wait or not revoked:
                 return
 
     def _add_revocations(self, revoked: Iterable[str]) -> None:
@@ -153,8 +181,7 @@ class TokenVerifier:
         return not self._keys or time.monotonic() - self._keys_read_at > REVOCATION_INTERVAL
 
     async def _fetch_keys(self) -> None:
-        reply = await self._sidecar.invoke(self._auth, "jwks", deadline=2.0)
-        keys = {key["kid"]: jwt.PyJWK(key) for key in reply.json()["keys"]}
+        keys = {key["kid"]: jwt.PyJWK(key) for key in await self.source.keys()}
         if self._keys.keys() - keys.keys():  # withdrawn keys make their tokens invalid
             self._verified.clear()
         self._keys = keys

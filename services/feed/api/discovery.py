@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Query
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import optional_user, require_service, require_user
+from services.chassis.security.guards import optional_user, require_user
 from services.contracts.discovery import TagUse, TagUseRequest
 from services.contracts.limits import MAX_HASHTAG_CHARACTERS
 from services.contracts.posts import Page
@@ -56,7 +56,7 @@ def _post_routes(posts: PostSearch) -> APIRouter:
 
 def _hashtag_routes(hashtags: HashtagQueries) -> APIRouter:
     """Return the routes whose responses are the same for everybody."""
-    router = APIRouter(tags=["discovery"], dependencies=[Depends(require_service("gateway"))])
+    router = APIRouter(tags=["discovery"])
     many = responses(list[TagUse], "Hashtags with their use.")
 
     @router.post("/hashtags", responses=many)

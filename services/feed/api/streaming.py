@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from services.chassis.security.guards import require_service
 from services.contracts.audiences import Audience, AudienceRequest
 from services.feed.application.audiences import AudienceQueries
 
 
 def create_router(audiences: AudienceQueries) -> APIRouter:
     """Return the route."""
-    router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
+    router = APIRouter(tags=["streaming"])
 
     @router.post("/audiences", response_model=Audience)
     async def audience_of(asked: AudienceRequest) -> Audience:

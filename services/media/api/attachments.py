@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import require_service, require_user
+from services.chassis.security.guards import require_user
 from services.chassis.storage.window import normalize_or_missing
 from services.contracts.posts import Attachment, AttachmentEdit, PictureClaims, PictureRelease
 from services.media.api.bodies import PICTURE_BODY, read_picture
@@ -63,7 +63,7 @@ def create_router(attachments: AttachmentService, removal: AttachmentRemoval) ->
         claimed = await attachments.claim(claims.post_id, claims.ids, caller)
         return OrjsonResponse([attachment_view(attachment) for attachment in claimed])
 
-    @router.post("/releases", dependencies=[Depends(require_service("posts"))], responses=_RELEASED)
+    @router.post("/releases", responses=_RELEASED)
     async def release_attachments(deleted: PictureRelease) -> OrjsonResponse:
         """Hide the pictures of a deleted post, and let other posts claim them.
 

@@ -11,7 +11,7 @@ from services.chassis.http.openapi import Responses, error_responses, responses
 from services.chassis.http.preconditions import EntityTags
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import require_service, require_user
+from services.chassis.security.guards import require_user
 from services.contracts.posts import ProfileImage
 from services.media.api.bodies import BYTES, PICTURE_BODY, read_picture
 from services.media.application.attachments import AttachmentService
@@ -51,7 +51,6 @@ def create_router(attachments: AttachmentService, profile_images: ProfileImageSe
 
     @router.get(
         "/files/{name}",
-        dependencies=[Depends(require_service("gateway"))],
         response_class=Response,
         responses=_FILE,
     )

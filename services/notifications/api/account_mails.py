@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.http.openapi import error_responses
-from services.chassis.security.guards import require_service
 from services.contracts.mails import AccountMail
 from services.notifications.adapters.account_email import render_account_mail
 from services.notifications.settings import NotificationsSettings
@@ -14,11 +13,7 @@ from services.notifications.settings import NotificationsSettings
 
 def create_router(sidecar: DaprClient, settings: NotificationsSettings) -> APIRouter:
     """Return the route."""
-    router = APIRouter(
-        tags=["mail"],
-        dependencies=[Depends(require_service("auth"))],
-        responses=error_responses(403),
-    )
+    router = APIRouter(tags=["mail"], responses=error_responses(403))
 
     @router.post("/account_mails", responses=error_responses(422, 503))
     async def send(mail: AccountMail) -> dict[str, str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends
 
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import require_service, require_user
+from services.chassis.security.guards import require_user
 from services.contracts.notifications import DigestSetting, DigestStop, NewDigestSetting
 from services.notifications.application.digest_settings import DigestSettings
 
@@ -32,7 +32,7 @@ def create_router(digests: DigestSettings) -> APIRouter:
         """Enable or disable digests. A repetition changes nothing."""
         return OrjsonResponse(await digests.set_enabled(caller.user_id, on=wanted.enabled))
 
-    @router.post("/stop", dependencies=[Depends(require_service("gateway"))])
+    @router.post("/stop")
     async def stop(
         link: Annotated[
             DigestStop, Body(examples=[{"owner": "115581273340018689", "key": "pZ1cQ0wJx8nq7b"}])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from services.chassis.security.guards import require_service
 from services.contracts.audiences import MarksRequest, PostMarks
 from services.posts.domain.interactions import Interaction
 from services.posts.repository import Repository
@@ -12,7 +11,7 @@ from services.posts.repository import Repository
 
 def create_router(repository: Repository) -> APIRouter:
     """Return the route."""
-    router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
+    router = APIRouter(tags=["streaming"])
 
     @router.post("/marks", response_model=dict[str, PostMarks])
     async def marks(asked: MarksRequest) -> dict[str, PostMarks]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from services.chassis.http.openapi import error_responses, responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import require_user
+from services.chassis.security.guards import require_user, require_user_of_any_scope
 from services.contracts.accounts import (
     AccountNote,
     FollowSettings,
@@ -18,14 +18,15 @@ from services.contracts.accounts import (
     Relationship,
     RelationshipsRequest,
 )
-from services.users.api.parameters import FollowWriter, PathId, QueryIds, Writer
+from services.users.api.parameters import FollowReader, FollowWriter, PathId, QueryIds, Writer
 from services.users.application.relationships import RelationshipService
 from services.users.domain.edges import FollowOptions
 from services.users.domain.relationship_view import RelationshipView
 
 Blocker = Annotated[Caller, Depends(require_user("write:blocks"))]
 Muter = Annotated[Caller, Depends(require_user("write:mutes"))]
-RelationshipReader = Annotated[Caller, Depends(require_user("read:follows", also_for=("posts",)))]
+AnyUser = Annotated[Caller, Depends(require_user_of_any_scope)]
+"""Of posts, which asks with any token whose posts its holder may see."""
 
 _ONE = responses(Relationship, "The relationship after the change.", 401, 403, 404)
 _VALIDATED = {**_ONE, **error_responses(422)}
@@ -116,15 +117,15 @@ def _read_routes(relationships: RelationshipService) -> APIRouter:
     router = APIRouter(prefix="/relationships", tags=["relationships"])
 
     @router.get("", responses=_MANY)
-    async def list_relationships(ids: QueryIds, caller: RelationshipReader) -> OrjsonResponse:
+    async def list_relationships(ids: QueryIds, caller: FollowReader) -> OrjsonResponse:
         """Return the caller's relationships to some accounts."""
         return OrjsonResponse(await relationships.relationships(caller.user_id, ids))
 
     @router.post("", responses=_MANY)
     async def list_many_relationships(
-        wanted: RelationshipsRequest, caller: RelationshipReader
+        wanted: RelationshipsRequest, caller: AnyUser
     ) -> OrjsonResponse:
-        """As `GET`, for more ids than fit into a URL. One state call."""
+        """As `GET`, for more ids than fit into a URL, and with any scope. One state call."""
         return OrjsonResponse(await relationships.relationships(caller.user_id, wanted.ids))
 
     return router

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
-from services.chassis.security.guards import require_service
 from services.contracts.accounts import Account
 from services.contracts.discovery import Statistics
 from services.users.api.parameters import MAX_IDS, OptionalReader, viewer_id
@@ -22,9 +21,7 @@ def create_router(statistics: StatisticsService) -> APIRouter:
     """Return the routes of statistics."""
     router = APIRouter(tags=["statistics"])
 
-    @router.get(
-        "/statistics", dependencies=[Depends(require_service("gateway"))], responses=_STATISTICS
-    )
+    @router.get("/statistics", responses=_STATISTICS)
     async def get_statistics() -> OrjsonResponse:
         """Return the statistics of the instance. One state call, at most once in a few seconds."""
         return OrjsonResponse(await statistics.statistics())

@@ -18,7 +18,7 @@ SCOPES = "read write admin:read admin:write"
 
 async def give_role(auth: Auth, name: str, role: str) -> Response:
     body = {"username": name, "role": role}
-    return await auth.running.call("POST", "/roles", json=body, caller="auth")
+    return await auth.running.operate("POST", "/roles", json=body)
 
 
 async def scopes(auth: Auth, app: dict[str, Any], login: str) -> set[str]:

@@ -262,15 +262,14 @@ async def test_the_operator_gets_a_link_without_mail() -> None:
     async with auth_harness() as auth:
         await auth.register("ada")
         assert await request_reset(auth) is None
-        issue = auth.running.call
         body = {"username": "ada"}
-        refused = await issue("POST", "/password_links", caller="gateway", json=body)
+        refused = await auth.running.call("POST", "/password_links", json=body)
         assert refused.status == 403
-        made = await issue("POST", "/password_links", caller="auth", json=body)
+        made = await auth.running.operate("POST", "/password_links", json=body)
         assert made.status == 200
         found = made.json()
         assert found["url"].endswith(f"/edit?of={found['user_id']}&token={found['token']}")
         assert await redeem(auth, found) == 200
         assert await log_in(auth, NEW) == 200
-        missing = await issue("POST", "/password_links", caller="auth", json={"username": "eve"})
+        missing = await auth.running.operate("POST", "/password_links", json={"username": "eve"})
         assert missing.status == 404

@@ -77,7 +77,7 @@ async def test_each_event_is_one_line_without_a_secret(auth: Auth, log: Security
     changed = await auth.ask("/passwords", web, current_password=PASSWORD, password=NEW)
     assert log.take() == [("password_changed", ada, "")]
 
-    await auth.running.call("POST", "/roles", caller="auth", json={"username": "ada", "role": ""})
+    await auth.running.operate("POST", "/roles", json={"username": "ada", "role": ""})
     assert log.take() == []  # she had none
     for _ in range(2):
         await auth.ask(f"/people/{ada}/suspend", admin)
@@ -86,13 +86,11 @@ async def test_each_event_is_one_line_without_a_secret(auth: Auth, log: Security
     assert log.take() == [("login_failed", ada, "suspended")]
     await auth.ask(f"/people/{ada}/unsuspend", admin)
     assert log.take() == [("account_unsuspended", ada, "")]
-    await auth.running.call(
-        "POST", "/roles", caller="auth", json={"username": "ada", "role": "admin"}
-    )
+    await auth.running.operate("POST", "/roles", json={"username": "ada", "role": "admin"})
     assert log.take() == [("role_changed", ada, "admin")]
 
     await auth.running.call("POST", "/apps", caller="posts", json={})
-    assert log.take() == [("service_call_refused", "", "")]
+    assert log.take() == [("service_call_refused", "", "not_named")]
     await auth.ask("/deletions", login="ada", password=NEW)
     assert log.take() == [("account_deleted", ada, "")]
 

@@ -173,7 +173,7 @@ class GatewayDeployment:
         person = await self.register(username)
         (auth_replica,) = [running for running in self.cluster.running if running.name == "auth"]
         body = {"username": username, "role": "admin"}
-        assert (await auth_replica.call("POST", "/roles", json=body, caller="auth")).status == 200
+        assert (await auth_replica.operate("POST", "/roles", json=body)).status == 200
         await self.cluster.settle()
         return SignedInUser(self, person.id, username, await self.log_in(username, scopes))
 

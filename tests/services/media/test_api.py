@@ -103,7 +103,9 @@ class MediaHarness:
 
     async def claim(self, post: str, ids: Sequence[str], token: str = "") -> Response:
         body = {"post_id": post, "ids": list(ids)}
-        return await self.media.call("POST", "/claims", token=token or self.ann, json=body)
+        return await self.media.call(
+            "POST", "/claims", token=token or self.ann, caller="posts", json=body
+        )
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -282,6 +284,7 @@ async def test_an_incomplete_claim_can_be_repeated(harness: MediaHarness) -> Non
             "POST",
             "/claims",
             token=harness.ann,
+            caller="posts",
             json={"post_id": POST, "ids": ids},
             deadline=0.2,
         )

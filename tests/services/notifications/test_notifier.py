@@ -332,7 +332,7 @@ def _event(type: str, subject: str, version: int, data: dict[str, object]) -> di
         "specversion": "1.0",
         "id": f"{subject}@{version}",
         "type": type,
-        "source": "tests",
+        "source": "users",
         "subject": subject,
         "stream": "tests",
         "sequence": version,

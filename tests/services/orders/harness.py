@@ -23,7 +23,7 @@ from services.orders.app import create_app
 from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain.orders import FINAL_STATES
 from services.orders.repository import Repository
-from tests.fakes import FakeCluster, Response, RunningReplica
+from tests.fakes import FakeCluster, Response, RunningReplica, open_access
 
 _ids = SnowflakeGenerator()
 
@@ -82,7 +82,7 @@ class FakeShopServices:
             effect = {"confirm": self._confirm, "release": self._release, "restock": self._restock}
             return await self.step(verb, lambda: effect[verb](order))
 
-        return service.create_app(router)
+        return service.create_app(router, access=open_access(service, router))
 
     def _quote(self, items: list[dict[str, Any]]) -> Any:
         missing = [i["variant"] for i in items if i["variant"] not in self.prices]
@@ -184,7 +184,7 @@ class FakeShopServices:
         async def get(order: str) -> OrjsonResponse:
             return OrjsonResponse(self.payments[order])
 
-        return service.create_app(router)
+        return service.create_app(router, access=open_access(service, router))
 
     def _authorize(self, order: str, body: dict[str, Any]) -> Any:
         kept = self.payments.get(order)
@@ -450,5 +450,5 @@ class OrdersHarness:
         rows = await SegmentedLists(state, "buyer").all(BUYER)
         assert sorted(row[0] for row in rows) == sorted(ids)
         assert await SegmentedLists(state, "open").all("all") == []
-        rebuilt = await self.orders.call("POST", "/rebuilds", caller="orders")
+        rebuilt = await self.orders.operate("POST", "/rebuilds")
         assert rebuilt.json() == {"orders": len(ids), "mended": 0}

@@ -307,7 +307,7 @@ async def test_projections_can_be_rebuilt(harness: OrdersHarness) -> None:
     for key in [*state.keys("page:"), *live]:
         await state.delete(key)
     assert (await harness.request_ok("GET", "/orders"))["orders"] == []
-    rebuilt = await harness.orders.call("POST", "/rebuilds", caller="orders")
+    rebuilt = await harness.orders.operate("POST", "/rebuilds")
     assert rebuilt.json() == {"orders": 3, "mended": 9}
     assert {key: state.peek(key)["data"] for key in live} == live
     await harness.check_consistency()

@@ -288,15 +288,15 @@ async def test_users_see_their_own_accounts_only(harness: PaymentsHarness) -> No
 async def test_only_operators_may_read_the_ledger(harness: PaymentsHarness) -> None:
     await harness.pay()
     await harness.settle()
-    found = await harness.payments.call("GET", "/ledger", caller="payments")
+    found = await harness.payments.operate("GET", "/ledger")
     assert found.json()["sums"] in ({"EUR": 0}, {})
     assert set(found.json()) == set(LedgerPage.model_fields)
     names = {"names": f"buyer:{BUYER}:EUR,seller:{SELLER}:EUR"}
-    held = await harness.payments.call("GET", "/ledger/balances", caller="payments", params=names)
+    held = await harness.payments.operate("GET", "/ledger/balances", params=names)
     assert held.json() == {BUYERS: -10_000, SELLERS: 9_700}
     for path in ("/ledger", "/ledger/balances?names=a"):
         assert (await harness.payments.call("GET", path, caller="orders")).status == 403
     for after in ("x", "16:", "-1:", "0:x"):
         params = {"after": after}
-        answer = await harness.payments.call("GET", "/ledger", caller="payments", params=params)
+        answer = await harness.payments.operate("GET", "/ledger", params=params)
         assert answer.status == 422, after

@@ -16,7 +16,7 @@ from services.chassis.storage.collection import Collection
 from services.contracts.accounts import Profile
 from services.contracts.events import ACCOUNT_CHANGED
 from services.posts.app import create_app
-from tests.fakes import FakeCluster, Response, RunningReplica
+from tests.fakes import FakeCluster, Response, RunningReplica, open_access
 
 _ids = SnowflakeGenerator()
 
@@ -54,7 +54,7 @@ class FakeNeighbours:
             me = (await service.token_verifier.verify(bearer_token(request))).user_id
             return OrjsonResponse([self._relation(me, id) for id in ids])
 
-        return service.create_app(router)
+        return service.create_app(router, access=open_access(service, router))
 
     def media_app(self, settings: Settings) -> FastAPI:
         service, router = Service(settings), APIRouter()
@@ -68,7 +68,7 @@ class FakeNeighbours:
                 raise Invalid("A picture of the post is part of another post.")
             return OrjsonResponse([_picture(id, me) for id in ids])
 
-        return service.create_app(router)
+        return service.create_app(router, access=open_access(service, router))
 
     def _relation(self, me: str, id: str) -> dict[str, Any]:
         return {

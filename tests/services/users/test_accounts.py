@@ -221,5 +221,5 @@ async def test_post_counts_follow_the_posts_service(users: UsersDeployment) -> N
 
 async def test_a_malformed_event_becomes_a_dead_letter(users: UsersDeployment) -> None:
     await users.publish("logins", "auth", "login.registered", "x", user_id="../..", username="x")
-    letters = await users.replica.call("GET", "/deadletters", caller="users")
+    letters = await users.replica.operate("GET", "/deadletters")
     assert len(letters.json()) == 1

@@ -13,7 +13,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tests.fakes import FakeCluster, RunningReplica
+from tests.fakes import FakeCluster, RunningReplica, open_access
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,7 +37,13 @@ def create_app(settings: Settings) -> FastAPI:
     ) -> dict[str, Any]:
         return {"given": given, "me": caller.user_id}
 
-    return Service(settings).create_app(router)
+    @router.get("/closed")
+    async def closed() -> str:
+        return "for nobody of this test"
+
+    service = Service(settings)
+    access = open_access(service, router, calls={"GET /closed": ["posts"]})
+    return service.create_app(router, access=access)
 
 
 @pytest.fixture
@@ -82,10 +88,14 @@ async def test_a_batch_gives_no_more_rights(things: tuple[FakeCluster, RunningRe
         {"path": "bundles", "method": "POST", "body": {"questions": []}},
         {"path": "//bundles/", "method": "POST", "body": {"questions": []}},
         {"path": "deadletters"},
+        {"path": "closed"},
+        {"path": "dapr/subscribe"},
         {"path": "own", "method": "POST", "body": {}},
         token=cluster.token("7", "write"),
     )
-    assert [part["status"] for part in said] == [404, 404, 403, 403]
+    assert [part["status"] for part in said] == [404, 404, 403, 403, 403, 403]
+    (said,) = await bundle(running, {"path": "closed"}, caller="posts")
+    assert said["status"] == 200
     assert (await running.public("POST", "/bundles", json={"questions": []})).status == 401
 
 

@@ -21,4 +21,5 @@ def test_no_service_imports_the_sdk_and_grpc_at_its_start() -> None:
     )
     imported = set(done.stdout.split())
     assert "services.orders.app" in imported
-    assert not imported & {"dapr", "grpc", "google.protobuf", "requests", "mastodon", "yaml"}
+    # PyYAML is imported for access.yaml: 0.7 MiB, which the forked services share.
+    assert not imported & {"dapr", "grpc", "google.protobuf", "requests", "mastodon"}

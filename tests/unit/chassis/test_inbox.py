@@ -20,7 +20,7 @@ from services.chassis.publishing import relay
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
-from tests.fakes import FakeCluster, RunningReplica
+from tests.fakes import FakeCluster, RunningReplica, open_access
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def producer_app(settings: Settings) -> FastAPI:
     router = APIRouter()
     for event_type in (THING_CHANGED, OTHER_CHANGED):
         _route(router, service, event_type)
-    return service.create_app(router)
+    return service.create_app(router, access=open_access(service, router))
 
 
 def _route(router: APIRouter, service: Service, event_type: EventType[Thing]) -> None:
@@ -85,7 +85,7 @@ class RecordingConsumer:
 
         for event_type in (THING_CHANGED, OTHER_CHANGED):
             service.on(event_type, keep)
-        return service.create_app()
+        return service.create_app(access=open_access(service))
 
 
 class Pair:
@@ -277,11 +277,11 @@ async def test_poison_messages_become_dead_letters_and_block_nothing(pair: Pair)
     await pair.cluster.settle()
     expected = {id: n for id, n in pair.truth().items() if id != "t3"}
     assert pair.known() == expected
-    letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
+    letters = (await pair.consumers[0].operate("GET", "/deadletters")).json()
     assert [letter["event"]["entityversion"] for letter in letters] == [1, 2]
     assert {letter["why"] for letter in letters} == {"cannot be"}
     pair.consumer.poison.clear()
-    replay = await pair.consumers[0].call("POST", "/deadletters/replay", caller="consumer")
+    replay = await pair.consumers[0].operate("POST", "/deadletters/replay")
     assert replay.json() == {"replayed": 2, "failed": {}}
     assert pair.known() == pair.truth()
 
@@ -294,7 +294,7 @@ async def test_an_event_that_breaks_its_handler_does_not_block_fetched_events(
     await pair.make(*ids(150))
     await pair.cluster.settle(rounds=3)
     assert set(pair.truth()) - set(pair.known()) == {"t3"}
-    letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
+    letters = (await pair.consumers[0].operate("GET", "/deadletters")).json()
     assert [letter["event"]["subject"] for letter in letters] == ["t3"]
 
 
@@ -396,7 +396,7 @@ async def test_poison_in_a_message_holds_up_nothing_else(
     await pair.make("a", "b", "c")
     await pair.cluster.settle(rounds=0)
     assert pair.known() == {"first": 1, "a": 1, "c": 1}
-    letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
+    letters = (await pair.consumers[0].operate("GET", "/deadletters")).json()
     assert [letter["event"]["subject"] for letter in letters] == ["b"]
 
 
@@ -417,7 +417,7 @@ async def test_messages_without_an_id_are_not_taken_for_each_other(pair: Pair) -
     consumer = pair.consumers[0]
 
     async def receive(subject: str) -> None:
-        event = {**GOOD, "type": THING_CHANGED.name, "subject": subject}
+        event = {**GOOD, "source": "producer", "type": THING_CHANGED.name, "subject": subject}
         message = {"type": "events", "data": {"events": [event]}}
         await consumer.service.inbox.receive("things", message)
 

@@ -17,7 +17,7 @@ from services.chassis.publishing.local_delivery import LocalDelivery
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
-from tests.fakes import FakeCluster, RunningReplica
+from tests.fakes import FakeCluster, RunningReplica, open_access
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Maker:
         for event_type in (THING_CHANGED, TASK_DUE, SPREAD):
             _route(router, service, event_type)
             service.on(event_type, handle, spread=event_type is SPREAD)
-        return service.create_app(router)
+        return service.create_app(router, access=open_access(service, router))
 
 
 def _route(router: APIRouter, service: Service, event_type: EventType[Thing]) -> None:
@@ -171,7 +171,7 @@ async def test_a_broadcast_event_that_breaks_its_handler_does_not_stop_those_aft
             handled.append(event.subject)
 
         service.on_broadcast(THING_CHANGED, handle)
-        return service.create_app()
+        return service.create_app(access=open_access(service))
 
     async with FakeCluster() as cluster:
         listener = await cluster.start(app, "listener")

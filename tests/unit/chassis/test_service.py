@@ -13,13 +13,22 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import (
     optional_user,
-    require_service,
     require_token,
     require_user,
 )
+from services.chassis.security.operator import OPERATOR_HEADER
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tests.fakes import APP_TOKEN, FakeCluster, RunningReplica, call, until
+from tests.fakes import (
+    APP_TOKEN,
+    OPERATOR_TOKEN,
+    FakeCluster,
+    FakeSidecar,
+    RunningReplica,
+    call,
+    open_access,
+    until,
+)
 
 
 class Body(BaseModel):
@@ -61,7 +70,7 @@ def _routes(router: APIRouter) -> None:
     ) -> str:
         return caller.user_id if caller else "nobody"
 
-    @router.get("/for-gateway", dependencies=[Depends(require_service("gateway"))])
+    @router.get("/for-gateway")
     async def for_gateway() -> str:
         return "welcome"
 
@@ -69,7 +78,9 @@ def _routes(router: APIRouter) -> None:
 def private(settings: Settings) -> FastAPI:
     router = APIRouter()
     _routes(router)
-    return Service(settings).create_app(router)
+    service = Service(settings)
+    access = open_access(service, router, calls={"GET /for-gateway": ["gateway"]})
+    return service.create_app(router, access=access)
 
 
 def public(settings: Settings) -> FastAPI:
@@ -79,7 +90,9 @@ def public(settings: Settings) -> FastAPI:
     def render(_: HTTPConnection, failure: ServiceError) -> Response:
         return OrjsonResponse({"error": failure.message}, failure.status)
 
-    return Service(settings).create_app(router, render=render, public=True)
+    service = Service(settings)
+    access = open_access(service, public=True, calls={"POST /count": ["posts"]})
+    return service.create_app(router, render=render, access=access)
 
 
 @pytest.fixture
@@ -122,9 +135,49 @@ async def test_health_is_open(inside: RunningReplica) -> None:
     assert (await inside.public("GET", "/readyz")).status == 503
 
 
-async def test_an_empty_token_disables_the_check(cluster: FakeCluster) -> None:
-    inside = await cluster.start(private, "things", app_api_token="")
-    assert (await call(inside.app, "GET", "/headers")).status == 200
+NAMED = {"dapr-caller-app-id": "gateway"}
+
+
+@pytest.mark.parametrize("token", ["", "x"])
+async def test_without_a_token_a_service_admits_nobody(cluster: FakeCluster, token: str) -> None:
+    service = Service(Settings(app_id="things", app_port=1, app_api_token=""))
+    router = APIRouter()
+    _routes(router)
+    app = service.create_app(router, access=open_access(service, router))
+    for path in ("/headers", "/for-gateway", "/dapr/subscribe", "/deadletters"):
+        answer = await call(app, "GET", path, headers={**NAMED, "dapr-api-token": token})
+        assert answer.status == 401
+
+
+async def test_with_the_development_setting_everybody_counts_as_the_sidecar() -> None:
+    settings = Settings(app_id="things", app_port=1, app_api_token="", microgram_insecure=True)
+    service = Service(settings)
+    router = APIRouter()
+    _routes(router)
+    app = service.create_app(router, access=open_access(service, router))
+    assert (await call(app, "GET", "/headers", headers=NAMED)).status == 200
+    assert (await call(app, "GET", "/headers")).status == 403
+    assert (await call(app, "GET", "/dapr/subscribe")).status == 200
+
+
+async def test_a_public_service_never_trusts_an_empty_token() -> None:
+    app = public(Settings(app_id="gateway", app_port=1, app_api_token="", microgram_insecure=True))
+    for path in ("/dapr/subscribe", "/deadletters"):
+        for headers in ({}, {"dapr-api-token": ""}, NAMED):
+            assert (await call(app, "GET", path, headers=headers)).status == 401
+    answer = await call(app, "GET", "/headers", headers=NAMED)
+    assert "dapr-caller-app-id" not in answer.json()
+
+
+@pytest.mark.parametrize("missing", ["dapr_api_token", "app_api_token"])
+def test_without_both_tokens_a_service_does_not_start(missing: str) -> None:
+    values: dict[str, Any] = {"app_id": "things", "app_port": 1}
+    values |= {"dapr_api_token": "a", "app_api_token": "b"}
+    Settings(**values).require_tokens()
+    with pytest.raises(SystemExit, match=f"{missing.upper()} must be set") as fault:
+        Settings(**values | {missing: ""}).require_tokens()
+    assert "MICROGRAM_INSECURE=1" in str(fault.value)
+    Settings(**values | {missing: "", "microgram_insecure": "1"}).require_tokens()
 
 
 async def test_a_public_service_ignores_an_app_id_that_a_client_sends(
@@ -135,33 +188,44 @@ async def test_a_public_service_ignores_an_app_id_that_a_client_sends(
     assert answer.status == 200
     assert not [name for name in answer.json() if name.startswith("dapr-")]
     assert answer.json()["x-own"] == "kept"
-    assert (await outside.public("GET", "/for-gateway", headers=forged)).status == 403
+
+
+async def test_services_reach_a_public_service_only_where_the_rules_say_so(
+    outside: RunningReplica,
+) -> None:
+    body = {"count": 1}
+    assert (await outside.call("POST", "/count", json=body, caller="posts")).status == 200
+    assert (await outside.call("POST", "/count", json=body, caller="feed")).status == 403
+    assert (await outside.public("POST", "/count", json=body)).status == 200
+    assert (await outside.call("GET", "/headers", caller="posts")).status == 403
+    assert (await outside.public("GET", "/headers")).status == 200
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *("/dapr/subscribe", "/events/posts", "/events-dead", "/changes?topics=x"),
-        *("/changes/x/y?after=0", "/deadletters", "/%64eadletters", "/deadletters/replay"),
+        *("/dapr/subscribe", "/deadletters", "/%64eadletters"),
+        *("/events/posts", "/events-dead", "/changes?topics=x", "/changes/x/y?after=0"),
     ],
 )
 async def test_a_public_service_hides_the_routes_for_sidecars(
     outside: RunningReplica, path: str
 ) -> None:
     answer = await outside.public("GET", path)
-    assert answer.status == 401
+    assert answer.status == (404 if path.startswith(("/events", "/changes")) else 401)
     assert set(answer.json()) == {"error"}
 
 
 async def test_a_caller_with_two_app_ids_is_refused(inside: RunningReplica) -> None:
-    reply = inside.sidecar._call(
-        "GET",
-        "/invoke/things/method/headers",
-        deadline=5,
-        headers={"dapr-caller-app-id": "gateway"},
-    )
-    with pytest.raises(ServiceError, match="more than one name"):
-        await reply
+    cluster_sidecar = FakeSidecar("posts", network=inside.sidecar.network)
+    for name in ("dapr-caller-app-id", "Dapr-Caller-App-Id"):
+        reply = cluster_sidecar._call(
+            "GET", "/invoke/things/method/headers", deadline=5, headers={name: "gateway"}
+        )
+        with pytest.raises(ServiceError, match="more than one name"):
+            await reply
+    answer = await inside.call("GET", "/headers", headers={"dapr-caller-app-id": ""}, caller="")
+    assert answer.status == 403
 
 
 # ── guards ──────────────────────────────────────────────────────────────────────────────────────
@@ -200,13 +264,25 @@ async def test_a_route_for_a_service_is_for_that_service(inside: RunningReplica)
     assert (await inside.call("GET", "/for-gateway", caller="posts")).status == 403
 
 
-async def test_dead_letters_are_for_the_operator_and_changes_for_services(
+async def test_dead_letters_are_for_the_operator_with_the_token(
     inside: RunningReplica,
 ) -> None:
-    assert (await inside.call("GET", "/deadletters", caller="gateway")).status == 403
-    assert (await inside.call("GET", "/deadletters", caller="things")).status == 200
-    answer = await inside.call("GET", "/changes", params={"topics": "nothing"})
-    assert answer.status == 404
+    for method, path in (("GET", "/deadletters"), ("POST", "/deadletters/replay")):
+        for caller in ("gateway", "things"):
+            refused = await inside.call(
+                method, path, caller=caller, headers={OPERATOR_HEADER: OPERATOR_TOKEN}
+            )
+            assert refused.status == 403
+        for token in ("", "wrong", OPERATOR_TOKEN + "x", "x" * 10_000):
+            assert (await inside.operate(method, path, token=token)).status == 403
+        assert (await inside.operate(method, path)).status == 200
+
+
+async def test_without_its_secret_there_is_no_operator(
+    cluster: FakeCluster, inside: RunningReplica
+) -> None:
+    cluster.secrets.clear()
+    assert (await inside.operate("GET", "/deadletters")).status == 403
 
 
 # ── failures ────────────────────────────────────────────────────────────────────────────────────
@@ -300,7 +376,7 @@ async def test_a_service_manages_its_resources_and_runs_its_work(cluster: FakeCl
         service = Service(settings)
         service.manage(Resource())
         service.background(task)
-        return service.create_app()
+        return service.create_app(access=open_access(service))
 
     running = await cluster.start(create, "things")
     await until(lambda: "ran" in life)

@@ -14,7 +14,7 @@ from services.chassis.security.guards import require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
-from tests.fakes import FakeCluster
+from tests.fakes import FakeCluster, open_access
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def producer(settings: Settings) -> Service:
 
 def producer_app(settings: Settings) -> object:
     service = producer(settings)
-    return service.create_app(*service.routers)  # type: ignore[attr-defined]
+    routers = service.routers  # type: ignore[attr-defined]
+    return service.create_app(*routers, access=open_access(service, *routers))
 
 
 def consumer(settings: Settings) -> Service:

@@ -17,7 +17,7 @@ SERVICES = Path(__file__).parents[3] / "services"
 HANDING_ON = {"gateway/graphql/dataloaders.py"}
 """Is the port of some clients, and hands on what they send."""
 
-WITHOUT_A_CALLER: dict[str, str] = {}
+WITHOUT_A_CALLER = {"deleted_users": "clients/deletions.py, which all consumers of accounts use"}
 
 
 @cache

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from services.chassis.security.access_rules import OPERATOR_SECRET
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import (
     JWT,
@@ -17,7 +18,9 @@ from tools.runner.config.secrets import (
     REDIS,
     WEBHOOKS,
     SecretsFile,
+    create_operator_token,
     credentials,
+    operator_headers,
 )
 from tools.runner.errors import RunnerError
 from tools.runner.infra import rabbitmq, redis
@@ -69,6 +72,35 @@ def test_a_broken_file_is_named_and_not_overwritten(path: Path) -> None:
     with pytest.raises(RunnerError, match=r"secrets\.json is not JSON"):
         SecretsFile(path)
     assert path.read_text() == "{"
+
+
+def test_the_token_of_the_operator_is_in_a_file_of_its_own_and_its_hash_in_the_secrets(
+    run: RunDir,
+) -> None:
+    secrets = SecretsFile(run.secrets)
+    create_operator_token(run.operator_token, secrets)
+    token = run.operator_token.read_text().strip()
+    assert len(token) >= 32
+    assert token not in run.secrets.read_text()
+    assert secrets[OPERATOR_SECRET] == hashlib.sha256(token.encode()).hexdigest()
+    assert stat.S_IMODE(run.operator_token.stat().st_mode) == 0o600
+    assert operator_headers(run.operator_token, "s") == {
+        "dapr-api-token": "s",
+        "microgram-operator-token": token,
+    }
+
+
+def test_the_hash_follows_the_file_of_the_operator(run: RunDir) -> None:
+    run.operator_token.write_text("mine\n")
+    run.operator_token.chmod(0o644)
+    create_operator_token(run.operator_token, SecretsFile(run.secrets))
+    assert SecretsFile(run.secrets)[OPERATOR_SECRET] == hashlib.sha256(b"mine").hexdigest()
+    assert stat.S_IMODE(run.operator_token.stat().st_mode) == 0o600
+
+
+def test_without_the_token_nobody_is_the_operator(run: RunDir) -> None:
+    with pytest.raises(RunnerError, match="operator-token is missing"):
+        operator_headers(run.operator_token, "s")
 
 
 def test_credentials_are_read_from_a_connection_url() -> None:

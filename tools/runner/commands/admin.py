@@ -1,10 +1,11 @@
-"""Makes an account an admin, through the sidecar of auth, whose token authorizes it."""
+"""Makes an account an admin, through the sidecar of auth, with the token of the operator."""
 
 import asyncio
 import json
 from typing import Any
 
 from tools.runner.config.paths import RunDir
+from tools.runner.config.secrets import operator_headers
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service
 
@@ -18,14 +19,16 @@ def set_admin(run: RunDir, name: str, remove: bool) -> int:
     if not state or row is None:
         raise RunnerError("auth is not running: start it with ./tye-like-run.sh")
     role = "" if remove else "admin"
-    asyncio.run(_give(row, state["tokens"][row["service"]]["sidecar"], name, role))
+    sidecar_token = state["tokens"][row["service"]]["sidecar"]
+    headers = operator_headers(run.operator_token, sidecar_token)
+    asyncio.run(_give(row, headers, name, role))
     print(f"{name} is {'no longer an admin' if remove else 'an admin from the next login on'}")
     return 0
 
 
-async def _give(row: dict[str, Any], token: str, name: str, role: str) -> None:
+async def _give(row: dict[str, Any], headers: dict[str, str], name: str, role: str) -> None:
     body = json.dumps({"username": name, "role": role}).encode()
-    headers = {"dapr-api-token": token, "content-type": "application/json"}
+    headers = headers | {"content-type": "application/json"}
     status, _ = await call_service(
         "auth", row["sidecar_port"], _PATH, "POST", headers, body=body, accepted=404
     )

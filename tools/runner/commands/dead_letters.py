@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tools.runner.config.paths import RunDir
+from tools.runner.config.secrets import operator_headers
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service
 
 Row = tuple[str, dict[str, Any]]
+Call = tuple[int, dict[str, str]]
+"""The port of a sidecar, and the headers of a call through it."""
 
 
 def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
@@ -21,7 +25,14 @@ def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
     if not chosen:
         known = ", ".join(row["app_id"] for row in services)
         raise RunnerError(f'there is no service "{app}" (known: {known})')
-    answers = asyncio.run(_ask_all(state, chosen, replay))
+    calls = {
+        row["app_id"]: (
+            row["sidecar_port"],
+            operator_headers(run.operator_token, state["tokens"][row["service"]]["sidecar"]),
+        )
+        for row in chosen
+    }
+    answers = asyncio.run(_ask_all(calls, replay))
     if replay:
         for name, answer in answers.items():
             print(f"{name}: {json.dumps(answer)}")
@@ -30,26 +41,15 @@ def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
     return 0
 
 
-async def _ask_all(
-    state: dict[str, Any], services: list[dict[str, Any]], replay: bool
-) -> dict[str, Any]:
-    names = [row["app_id"] for row in services]
-    answers = await asyncio.gather(*(_ask(state, row, replay) for row in services))
-    # A service without dead letters has no such route; that is fine if all are asked.
-    known = {n: answer for n, answer in zip(names, answers, strict=True) if answer is not None}
-    if not known and len(names) == 1:
-        raise RunnerError(f"{names[0]} has no dead letters: it handles no events")
-    return known
+async def _ask_all(calls: Mapping[str, Call], replay: bool) -> dict[str, Any]:
+    answers = await asyncio.gather(*(_ask(name, *call, replay) for name, call in calls.items()))
+    return dict(zip(calls, answers, strict=True))
 
 
-async def _ask(state: dict[str, Any], row: dict[str, Any], replay: bool) -> Any:
-    name = row["app_id"]
+async def _ask(name: str, port: int, headers: dict[str, str], replay: bool) -> Any:
     path = f"/v1.0/invoke/{name}/method/deadletters"
-    token = {"dapr-api-token": state["tokens"][row["service"]]["sidecar"]}
     verb, path = ("POST", f"{path}/replay") if replay else ("GET", path)
-    status, body = await call_service(name, row["sidecar_port"], path, verb, token, accepted=404)
-    if status == 404:
-        return None
+    _, body = await call_service(name, port, path, verb, headers)
     return json.loads(body or b"null")
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from tools.runner.config.paths import RunDir
+from tools.runner.config.secrets import operator_headers
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service
 
@@ -22,7 +23,9 @@ def audit_ledger(run: RunDir) -> int:
     row = next((r for r in state["services"] if r["app_id"] == "payments"), None) if state else None
     if not state or row is None:
         raise RunnerError("payments is not running: start it with ./tye-like-run.sh")
-    books = LedgerTotals(row["sidecar_port"], state["tokens"][row["service"]]["sidecar"])
+    sidecar_token = state["tokens"][row["service"]]["sidecar"]
+    headers = operator_headers(run.operator_token, sidecar_token)
+    books = LedgerTotals(row["sidecar_port"], headers)
     faults = asyncio.run(books.audit())
     print(
         f"{books.payments} payments, {books.entries} entries, {len(books.accounts)} accounts; "
@@ -36,9 +39,9 @@ def audit_ledger(run: RunDir) -> int:
 class LedgerTotals:
     """The totals of all ledger pages read so far."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
         self._port = port
-        self._token = token
+        self._headers = headers
         self.payments = 0
         self.entries = 0
         self.accounts: Counter[str] = Counter()
@@ -89,6 +92,5 @@ class LedgerTotals:
                 return
 
     async def _ask(self, path: str) -> Any:
-        headers = {"dapr-api-token": self._token}
-        _, body = await call_service("payments", self._port, path, headers=headers)
+        _, body = await call_service("payments", self._port, path, headers=self._headers)
         return json.loads(body)

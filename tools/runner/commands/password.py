@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from tools.runner.config.paths import RunDir
+from tools.runner.config.secrets import operator_headers
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service
 
@@ -17,8 +18,9 @@ def print_password_link(run: RunDir, name: str) -> int:
     row = next((r for r in state["services"] if r["app_id"] == "auth"), None) if state else None
     if not state or row is None:
         raise RunnerError("auth is not running: start it with ./tye-like-run.sh")
-    token = state["tokens"][row["service"]]["sidecar"]
-    print(asyncio.run(_issue(row, {"dapr-api-token": token}, name)))
+    sidecar_token = state["tokens"][row["service"]]["sidecar"]
+    headers = operator_headers(run.operator_token, sidecar_token)
+    print(asyncio.run(_issue(row, headers, name)))
     return 0
 
 

@@ -46,6 +46,10 @@ class RunDir:
         return self.path / "secrets.json"
 
     @property
+    def operator_token(self) -> Path:
+        return self.path / "operator-token"
+
+    @property
     def state(self) -> Path:
         return self.path / "state.json"
 

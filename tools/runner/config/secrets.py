@@ -1,12 +1,15 @@
 """Creates the secrets of a system on its first start; existing secrets are kept."""
 
 import base64
+import hashlib
 import json
 import secrets as random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.chassis.security.access_rules import OPERATOR_SECRET
+from services.chassis.security.operator import OPERATOR_HEADER
 from tools.runner.config.paths import write_private
 from tools.runner.errors import RunnerError
 
@@ -60,6 +63,30 @@ class SecretsFile:
 
 
 _GENERATED = "generated-"
+
+
+def create_operator_token(path: Path, secrets: SecretsFile) -> None:
+    """Create the operator's token if it does not exist, and store its hash as a secret.
+
+    The token is in a file of its own, which no sidecar reads. A death in between does no harm: the
+    hash is made of the file at every start.
+    """
+    if not path.exists():
+        write_private(path, password() + "\n")
+    path.chmod(0o600)
+    token = path.read_text().strip()
+    secrets.set(OPERATOR_SECRET, hashlib.sha256(token.encode()).hexdigest())
+
+
+def operator_headers(path: Path, sidecar_token: str) -> dict[str, str]:
+    """Return the headers of a call as the operator. Raises RunnerError without the token."""
+    try:
+        token = path.read_text().strip()
+    except FileNotFoundError:
+        raise RunnerError(
+            f"{path} is missing: start the system again, as its owner ({path} proves that)"
+        ) from None
+    return {"dapr-api-token": sidecar_token, OPERATOR_HEADER: token}
 
 
 def password() -> str:

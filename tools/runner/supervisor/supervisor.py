@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.runner.config.components import render_configs, render_set
 from tools.runner.config.manifest import ManifestApp, read_manifest
-from tools.runner.config.secrets import SecretsFile
+from tools.runner.config.secrets import SecretsFile, create_operator_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
 from tools.runner.errors import RunnerError, StartFailedError
@@ -108,6 +108,7 @@ class Supervisor:
     def _server_context(self, apps: Sequence[ManifestApp]) -> servers.ServerContext:
         secrets = SecretsFile(self.plan.run.secrets)
         secrets.create_missing()
+        create_operator_token(self.plan.run.operator_token, secrets)
         return servers.ServerContext(
             run=self.plan.run,
             secrets=secrets,
