@@ -172,9 +172,12 @@ def test_a_service_does_not_start_with_a_rule_missing_or_left_over(name: str) ->
     with pytest.raises(AccessMismatch, match=r'"GET /gone" is no route: take it out of services'):
         start(cluster, name, replace(own, calls={**own.calls, "GET /gone": frozenset()}))
     for key in ("publishes", "subscribes"):
-        topics = getattr(own, key)
+        topics: frozenset[str] = getattr(own, key)
+        change: Any
+        change = {key: topics | {"weather"}}
         with pytest.raises(AccessMismatch, match=r'the topic "weather" is unused|"POST /events'):
-            start(cluster, name, replace(own, **{key: topics | {"weather"}}))
+            start(cluster, name, replace(own, **change))
         if topics:
+            change = {key: frozenset()}
             with pytest.raises(AccessMismatch, match="is missing: add it to"):
-                start(cluster, name, replace(own, **{key: frozenset()}))
+                start(cluster, name, replace(own, **change))
