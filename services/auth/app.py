@@ -20,6 +20,7 @@ from services.auth.application.emails import EmailService
 from services.auth.application.login import Authenticator
 from services.auth.application.oauth import OAuthService
 from services.auth.application.passwords import PasswordService
+from services.auth.application.refreshing import TokenRefresher
 from services.auth.application.registration import RegistrationService
 from services.auth.application.session_registry import SessionRegistry
 from services.auth.application.sessions import SessionService
@@ -51,7 +52,10 @@ def create_app(
         enabled=service.settings.microgram_mail,
     )
     registry = SessionRegistry(repository, issuer)
-    oauth = OAuthService(repository, authenticator, issuer, registry, mailer, _new_secret)
+    refresher = TokenRefresher(repository, issuer, registry, _new_secret)
+    oauth = OAuthService(
+        repository, authenticator, issuer, registry, refresher, mailer, _new_secret
+    )
     account_service = AccountService(repository, clock)
     deletion = AccountDeletion(repository, authenticator, account_service, registry)
     registration = RegistrationService(

@@ -6,6 +6,7 @@
     attempts:SHA256       failed logins under a login as typed, for an hour
     app:CLIENT_ID         an app
     code:SHA256           an authorization code, for ten minutes
+    refresh:SHA256        the refresh tokens of a login, for 90 days after their last use
     sessions:USER_ID      records of the valid tokens of a user, for the lifetime of the last
     mail:ID               a mail about an account, to be sent within an hour
     mailed:SHA256         when strangers last caused a mail of one kind to one address
@@ -35,6 +36,7 @@ from services.auth.domain.clients import OAuthClient, is_client_id, sha256_hex
 from services.auth.domain.errors import InvalidClient
 from services.auth.domain.login_throttle import ATTEMPTS_TTL, LoginAttempts
 from services.auth.domain.name_reservations import NameReservation
+from services.auth.domain.refresh_tokens import REFRESH_TTL, RefreshFamily
 from services.auth.domain.sessions import SessionRecords
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User
@@ -63,6 +65,7 @@ class Repository:
         )
         self.clients = service.collection("app", OAuthClient)
         self.authorization_grants = service.collection("code", AuthorizationGrant, ttl=CODE_TTL)
+        self.refresh_families = service.collection("refresh", RefreshFamily, ttl=REFRESH_TTL)
         self.sessions = service.collection("sessions", SessionRecords, ttl=TOKEN_TTL)
         self.mails = service.collection(
             "mail", MailRequest, publishes=MAIL_REQUESTED, to_event=_mail_event, ttl=REQUEST_TTL

@@ -173,7 +173,10 @@ class AuthorizationCode(Model):
 
 
 class TokenRequest(Model):
-    """A request for a token. The grant types are `authorization_code` and `client_credentials`."""
+    """A request for a token.
+
+    The grant types are `authorization_code`, `client_credentials` and `refresh_token`.
+    """
 
     model_config = examples(
         {
@@ -184,6 +187,7 @@ class TokenRequest(Model):
             "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
         },
         {"grant_type": "client_credentials", **_CLIENT, "scope": "read write"},
+        {"grant_type": "refresh_token", **_CLIENT, "refresh_token": f"{_CODE}.{_CODE}"},
     )
 
     grant_type: str = Field(max_length=40)
@@ -193,10 +197,15 @@ class TokenRequest(Model):
     redirect_uri: str = Field(default="", max_length=2000)
     code_verifier: str = Field(default="", max_length=128)
     scope: str = Field(default="", max_length=500)
+    refresh_token: str = Field(default="", max_length=200)
 
 
 class Token(Model):
-    """An access token. `created_at` is in seconds since 1970."""
+    """An access token. `created_at` is in seconds since 1970.
+
+    An app with the scope `offline_access` also gets a `refresh_token`, which works once, and its
+    access token ends after `expires_in` seconds. For other apps both are empty.
+    """
 
     model_config = examples(
         {
@@ -211,6 +220,8 @@ class Token(Model):
     token_type: str = "Bearer"  # noqa: S105
     scope: str
     created_at: int
+    refresh_token: str = ""
+    expires_in: int = 0
 
 
 class TokenRevocation(Model):

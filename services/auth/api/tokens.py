@@ -33,14 +33,18 @@ def create_router(oauth: OAuthService) -> APIRouter:
 
     @router.post("/tokens", responses=error_responses(400, 401, 422))
     async def issue_token(form: TokenRequest) -> Token:
-        """Issue a token for a code, or for the app itself."""
+        """Issue a token for a code, for a refresh token, or for the app itself."""
         if form.grant_type == "authorization_code":
             return token_body(await oauth.redeem(form))
+        if form.grant_type == "refresh_token":
+            return token_body(await oauth.refresh(form))
         if form.grant_type == "client_credentials":
             return token_body(await oauth.client_credentials(form))
         if not form.grant_type:
             raise InvalidRequest("The grant type is missing.")
-        raise UnsupportedGrantType("The grant types are authorization_code and client_credentials.")
+        raise UnsupportedGrantType(
+            "The grant types are authorization_code, client_credentials and refresh_token."
+        )
 
     @router.post("/tokens/revoke", responses=NO_CONTENT | error_responses(401, 403, 422))
     async def revoke_token(form: TokenRevocation) -> dict[str, str]:
@@ -53,8 +57,11 @@ def create_router(oauth: OAuthService) -> APIRouter:
 
 def token_body(signed: SignedToken) -> Token:
     """Return the response for a signed token."""
+    token = signed.access_token
     return Token(
         access_token=signed.token,
-        scope=signed.access_token.scope,
-        created_at=signed.access_token.issued_at,
+        scope=token.scope,
+        created_at=token.issued_at,
+        refresh_token=signed.refresh_token,
+        expires_in=token.lifetime if signed.refresh_token else 0,
     )

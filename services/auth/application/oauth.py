@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from services.auth.application.account_mails import AccountMailer
 from services.auth.application.login import Authenticator
+from services.auth.application.refreshing import TokenRefresher
 from services.auth.application.session_registry import SessionRegistry
 from services.auth.application.tokens import SignedToken, TokenIssuer
 from services.auth.domain import authorization_codes
@@ -22,7 +23,9 @@ from services.auth.domain.errors import (
     LoginOutdated,
     UnauthorizedClient,
 )
+from services.auth.domain.refresh_tokens import OFFLINE_SCOPE
 from services.auth.domain.scopes import grant_scopes, restrict_scopes
+from services.auth.domain.tokens import APP_TOKEN_TTL, AccessToken
 from services.auth.domain.users import User
 from services.auth.repository import Repository
 from services.chassis.security.audit import security_event
@@ -38,6 +41,7 @@ class OAuthService:
         authenticator: Authenticator,
         tokens: TokenIssuer,
         sessions: SessionRegistry,
+        refresher: TokenRefresher,
         mailer: AccountMailer,
         new_secret: Callable[[], str],
     ) -> None:
@@ -45,6 +49,7 @@ class OAuthService:
         self._authenticator = authenticator
         self._tokens = tokens
         self._sessions = sessions
+        self._refresher = refresher
         self._mailer = mailer
         self._new_secret = new_secret
 
@@ -89,6 +94,7 @@ class OAuthService:
             request.code_verifier,
             token.id,
             token.expires_at,
+            self._new_secret(),
         )
         grant = await self._use_code(request.code, redemption, token.issued_at)
         user = await self._repository.users.get(grant.user_id)
@@ -98,30 +104,49 @@ class OAuthService:
             raise InvalidGrant("All sessions of the user were ended. The user must log in again.")
         scope = restrict_scopes(grant.scope, to_admin=user.is_admin)
         try:
-            signed = await self._sessions.issue(token.for_user(user, scope), user, grant.user_agent)
+            signed = await self._issue(
+                token.for_user(user, scope), user, grant.user_agent, grant.family
+            )
         except LoginOutdated as error:
             raise InvalidGrant(error.message) from error
         await self._mailer.announce_login(user, client.name, grant.user_agent)
         return signed
 
+    async def refresh(self, request: TokenRequest) -> SignedToken:
+        """Exchange a refresh token for the next tokens. Raises `InvalidGrant`."""
+        client = await self._authenticated_client(request.client_id, request.client_secret)
+        return await self._refresher.refresh(client.client_id, request.refresh_token)
+
+    async def _issue(
+        self, token: AccessToken, user: User, user_agent: str, family: str
+    ) -> SignedToken:
+        """Issue a token to an app, with a refresh token if it asks for `offline_access`."""
+        if OFFLINE_SCOPE in token.scope.split():
+            return await self._refresher.begin(token, user, user_agent, family)
+        return await self._sessions.issue(token, user, user_agent)
+
     async def client_credentials(self, request: TokenRequest) -> SignedToken:
         """Issue a token with which an app acts for itself."""
         client = await self._authenticated_client(request.client_id, request.client_secret)
         scope = restrict_scopes(grant_scopes(request.scope, client.scopes), to_admin=False)
-        return await self._tokens.sign(self._tokens.new_token(client.client_id, scope))
+        token = self._tokens.new_token(client.client_id, scope, APP_TOKEN_TTL)
+        return await self._tokens.sign(token)
 
     async def token_for_new_user(self, client_id: str, user: User, user_agent: str) -> SignedToken:
         """Issue a token, with all scopes of the app, for a user who registered through it."""
         client = await self._repository.get_client(client_id)
         scope = restrict_scopes(client.scopes, to_admin=False)
         token = self._tokens.new_token(client.client_id).for_user(user, scope)
-        return await self._sessions.issue(token, user, user_agent)
+        return await self._issue(token, user, user_agent, self._new_secret())
 
     async def revoke(self, client_id: str, secret: str, token: str) -> None:
-        """Revoke a token of the app. A foreign or expired token needs no revocation."""
+        """Revoke an access or refresh token of the app. An expired token needs no revocation."""
         client = await self._authenticated_client(client_id, secret)
         claims = await self._tokens.verify(token)
-        if claims is None or claims["exp"] <= self._tokens.now():
+        if claims is None:
+            await self._refresher.revoke(client.client_id, token)
+            return
+        if claims["exp"] <= self._tokens.now():
             return
         if claims.get("client_id") != client.client_id:
             raise UnauthorizedClient
@@ -142,6 +167,9 @@ class OAuthService:
             security_event("code_replayed", subject=reused.user_id, client_id=redemption.client_id)
             await self._sessions.revoke(
                 reused.user_id, reused.token_id, reused.expires_at, "code_replayed"
+            )
+            await self._sessions.end_family(
+                reused.user_id, sha256_hex(reused.family), "code_replayed"
             )
             raise
         if grant is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from services.auth.application.tokens import SignedToken, TokenIssuer
 from services.auth.domain.clients import OAuthClient
 from services.auth.domain.errors import LoginOutdated
+from services.auth.domain.refresh_tokens import ACCESS_TTL
 from services.auth.domain.sessions import (
     SessionRecord,
     SessionRecords,
@@ -46,20 +47,51 @@ class SessionRegistry:
         self._repository = repository
         self._tokens = tokens
 
-    async def issue(self, token: AccessToken, user: User, user_agent: str) -> SignedToken:
+    def record(
+        self, token: AccessToken, user_agent: str, expires_at: int, family: str = ""
+    ) -> SessionRecord:
+        """Return the record of a token, listed until `expires_at`."""
+        return SessionRecord(
+            token.id,
+            token.client_id,
+            token.issued_at,
+            expires_at,
+            clean_user_agent(user_agent),
+            family,
+        )
+
+    async def issue(
+        self, token: AccessToken, user: User, user_agent: str, record: SessionRecord | None = None
+    ) -> SignedToken:
         """Record a token, and sign it. `user` is as they were when they proved who they are.
 
         Raises `LoginOutdated` if all tokens of the user were revoked since. Three state calls, and
         three for each session above `MAX_SESSIONS`.
         """
-        record = SessionRecord(
-            token.id,
-            token.client_id,
-            token.issued_at,
-            token.expires_at,
-            clean_user_agent(user_agent),
-        )
+        record = record or self.record(token, user_agent, token.expires_at)
         await self._add(user, record)
+        return await self._sign(token, user, record)
+
+    async def replace(
+        self, old_id: str, token: AccessToken, user: User, record: SessionRecord
+    ) -> SignedToken:
+        """Revoke the access token of a session, and sign the next one in its place.
+
+        Raises `LoginOutdated` if the session was ended. Six state calls.
+        """
+        await self._tokens.revoke(old_id, token.expires_at)
+        kept = await self._repository.sessions.update(
+            user.user_id,
+            lambda kept: (
+                kept.replace(old_id, record, token.issued_at, user.tokens_from) if kept else None
+            ),
+        )
+        if kept is None or record not in kept.records:
+            raise LoginOutdated
+        return await self._sign(token, user, record)
+
+    async def _sign(self, token: AccessToken, user: User, record: SessionRecord) -> SignedToken:
+        """Sign a listed token, unless all tokens of the user were revoked meanwhile."""
         current = await self._repository.users.get(user.user_id)
         if current is None or not current.is_active or current.tokens_from != user.tokens_from:
             await self._withdraw(current, record.token_id, user.user_id)
@@ -89,14 +121,41 @@ class SessionRegistry:
         return [ListedSession(one, apps.get(one.client_id)) for one in records]
 
     async def revoke(self, user_id: str, token_id: str, expires_at: int, reason: str) -> None:
-        """Revoke a token, and remove its record. Safe to repeat. Five state calls at most.
+        """Revoke a token, and remove its record. Its refresh tokens end too. Safe to repeat.
 
-        `reason` is a code for the security log.
+        Six state calls at most, and five for refresh tokens. `reason` is a code for the security
+        log.
         """
+        record = await self.find(user_id, token_id) if user_id else None
         await self._tokens.revoke(token_id, expires_at)
+        if record is not None and record.family:
+            await self.end_family(user_id, record.family, reason)
+            return
         security_event("token_revoked", subject=user_id, reason=reason)
         if user_id:
             await self._remove(user_id, token_id)
+
+    async def end_family(self, user_id: str, key: str, reason: str) -> None:
+        """End the refresh tokens of a session, and revoke its newest access token. Safe to repeat.
+
+        The family ends first. So a refresh at the same time finds it ended, or has said which
+        access token is the newest; then it finds no session to continue. The listed token is
+        another one if a process died during a refresh.
+        """
+        family = await self._repository.refresh_families.update(
+            key, lambda kept: kept.end() if kept else None
+        )
+        if family is not None:
+            kept = await self._repository.sessions.get(user_id)
+            listed = {one.token_id for one in kept.records if one.family == key} if kept else set()
+            for token_id in {family.token_id, *listed}:
+                await self._tokens.revoke(token_id, self._tokens.now() + ACCESS_TTL)
+            security_event(
+                "token_revoked", subject=user_id, client_id=family.client_id, reason=reason
+            )
+        await self._repository.sessions.update(
+            user_id, lambda kept: kept.remove_family(key) if kept else None
+        )
 
     async def delete_all(self, user_id: str) -> None:
         """Delete the records of a deleted user. Safe to repeat."""

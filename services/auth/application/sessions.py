@@ -11,7 +11,7 @@ from services.auth.application.tokens import SignedToken, TokenIssuer
 from services.auth.domain.clients import WEB_APP_NAME
 from services.auth.domain.scopes import SESSION_SCOPE, restrict_scopes
 from services.auth.domain.sessions import SessionRecord
-from services.auth.domain.tokens import SESSION_TTL, AccessToken
+from services.auth.domain.tokens import SESSION_TTL, WEB_SESSION_TTL, AccessToken
 from services.auth.domain.users import User
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.audit import security_event
@@ -103,7 +103,7 @@ class SessionService:
     async def _web_token(self, user: User) -> AccessToken:
         app = await self._apps.ensure_web_app()
         scope = restrict_scopes(app.scopes, to_admin=user.is_admin)
-        return self._tokens.new_token(app.client_id).for_user(user, scope)
+        return self._tokens.new_token(app.client_id, lifetime=WEB_SESSION_TTL).for_user(user, scope)
 
     def _archive_token(self, user: User) -> AccessToken:
         return self._tokens.new_token("", lifetime=SESSION_TTL).for_user(user, SESSION_SCOPE)

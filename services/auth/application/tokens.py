@@ -18,6 +18,7 @@ class SignedToken:
 
     token: str
     access_token: AccessToken
+    refresh_token: str = ""
 
 
 class TokenIssuer:

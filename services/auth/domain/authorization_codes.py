@@ -21,7 +21,8 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 class AuthorizationGrant:
     """What a code authorizes. `token_id` is the token issued for it, empty before that.
 
-    `user_agent` is that of the browser in which the user logged in.
+    `family` is that of its refresh tokens. `user_agent` is that of the browser in which the user
+    logged in.
     """
 
     client_id: str
@@ -34,6 +35,7 @@ class AuthorizationGrant:
     token_id: str = ""
     token_expires_at: int = 0
     user_agent: str = ""
+    family: str = ""
 
     @property
     def issued_at(self) -> int:
@@ -49,6 +51,7 @@ class CodeReused(InvalidGrant):
         self.user_id = grant.user_id
         self.token_id = grant.token_id
         self.expires_at = grant.token_expires_at
+        self.family = grant.family
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class CodeRedemption:
     verifier: str
     token_id: str
     token_expires_at: int
+    family: str = ""
 
 
 def validate_challenge(challenge: str, method: str) -> None:
@@ -92,7 +96,10 @@ def redeem(
         raise InvalidGrant("The redirect URI differs from the one in the request for the code.")
     _check_verifier(grant.challenge, redemption.verifier)
     return replace(
-        grant, token_id=redemption.token_id, token_expires_at=redemption.token_expires_at
+        grant,
+        token_id=redemption.token_id,
+        token_expires_at=redemption.token_expires_at,
+        family=redemption.family,
     )
 
 

@@ -35,7 +35,7 @@ class InvalidScope(OAuthError):
 
 
 class UnsupportedGrantType(OAuthError):
-    """The grant type is neither `authorization_code` nor `client_credentials`."""
+    """The grant type is none that auth knows."""
 
     code = "unsupported_grant_type"
 

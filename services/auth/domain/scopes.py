@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from services.auth.domain.errors import InvalidScope
+from services.auth.domain.refresh_tokens import OFFLINE_SCOPE
 from services.contracts.scopes import SCOPES
 from services.shared.scopes import covers
 
-KNOWN_SCOPES = frozenset(SCOPES) | {"push", "write:filters", "write:lists"}
+KNOWN_SCOPES = frozenset(SCOPES) | {"push", "write:filters", "write:lists", OFFLINE_SCOPE}
 """The scopes with an effect, and scopes without one that clients usually request."""
 
 DEFAULT_SCOPE = "read"

@@ -17,7 +17,8 @@ MAX_SESSIONS = 50
 class SessionRecord:
     """A token that was issued to a user, without the token. Times are in seconds since 1970.
 
-    `client_id` is empty for a session of the page of archives.
+    `client_id` is empty for a session of the page of archives. `family` is the key of the refresh
+    tokens of the session, if it has any; then `expires_at` is the end of the newest of these.
     """
 
     token_id: str
@@ -25,6 +26,7 @@ class SessionRecord:
     created_at: int
     expires_at: int
     user_agent: str = ""
+    family: str = ""
 
     @property
     def kind(self) -> Literal["web", "app", "archive"]:
@@ -66,6 +68,19 @@ class SessionRecords:
         if len(kept) >= MAX_SESSIONS:
             raise TooManySessions
         return SessionRecords([*kept, new])
+
+    def replace(
+        self, old_id: str, new: SessionRecord, now: int, tokens_from: int
+    ) -> SessionRecords:
+        """Put a record in the place of a valid one. Without such a one, nothing changes."""
+        valid = self.valid(now, tokens_from)
+        if old_id not in {one.token_id for one in valid}:
+            return self
+        return SessionRecords([new if one.token_id == old_id else one for one in valid])
+
+    def remove_family(self, family: str) -> SessionRecords:
+        """Return the records without those of a family of refresh tokens."""
+        return SessionRecords([one for one in self.records if one.family != family])
 
     def remove(self, token_id: str) -> SessionRecords:
         """Return the records without that of a token."""

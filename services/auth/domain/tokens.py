@@ -9,7 +9,13 @@ from services.auth.domain.users import User
 
 ISSUER = "microgram"
 TOKEN_TTL = 365 * 24 * 3600
-"""Seconds. Clients of the Mastodon API know no refresh tokens and expect long-lived tokens."""
+"""Seconds. Most clients of the Mastodon API know no refresh tokens and expect long-lived tokens."""
+
+WEB_SESSION_TTL = 90 * 24 * 3600
+"""Seconds. A user of the web app logs in again once in three months."""
+
+APP_TOKEN_TTL = 30 * 24 * 3600
+"""Seconds. An app can get a new token for itself at any time."""
 
 SESSION_TTL = 6 * 3600
 """Seconds. A download on a page of the gateway must finish within a session."""

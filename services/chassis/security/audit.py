@@ -25,6 +25,7 @@ SecurityEvent = Literal[
     "token_revoked",
     "sessions_ended",
     "code_replayed",
+    "refresh_token_reused",
     "service_call_refused",
 ]
 Outcome = Literal["success", "failure"]
@@ -32,7 +33,9 @@ Outcome = Literal["success", "failure"]
 _MAX_CHARACTERS = 200
 """Of one field. Some come from request headers."""
 
-_FAILURES = frozenset({"login_failed", "code_replayed", "service_call_refused"})
+_FAILURES = frozenset(
+    {"login_failed", "code_replayed", "refresh_token_reused", "service_call_refused"}
+)
 
 log = logging.getLogger("microgram.security")
 log.setLevel(logging.INFO)

@@ -24,7 +24,10 @@ from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import apps
 
 _NO_STORE = {"cache-control": "no-store"}
-_TOKEN_FIELDS = ("client_id", "client_secret", "code", "redirect_uri", "code_verifier", "scope")
+_TOKEN_FIELDS = (
+    *("client_id", "client_secret", "code", "redirect_uri", "code_verifier", "scope"),
+    "refresh_token",
+)
 
 
 class OAuthRoute(APIRoute):
@@ -63,6 +66,7 @@ def create_router(gateway: Gateway) -> APIRouter:
             redirect_uri="string",
             code_verifier="string",
             scope="string",
+            refresh_token="string",  # noqa: S106 (a type)
             example={
                 "grant_type": "authorization_code",
                 "client_id": "y0Qm…",
@@ -81,7 +85,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         ),
     )
     async def token(request: Request) -> OrjsonResponse:
-        """Exchange a code, or an app's credentials, for an access token."""
+        """Exchange a code, a refresh token, or an app's credentials, for an access token."""
         body = _with_basic_credentials(request, await read_params(request))
         asked = {name: body.string(name) for name in _TOKEN_FIELDS}
         made = await gateway.services.auth.issue_token(

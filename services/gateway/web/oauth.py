@@ -30,7 +30,7 @@ _AUTHORIZE = "/oauth/authorize"
 _SIGN_UP = "/auth/sign_up"
 _WEB_ORIGIN = re.compile(r"https?://[\w.-]+(?::\d{1,5})?(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
 _APP_SCHEME = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-_SCOPES = ("read", "write", "follow", "push", "profile")
+_SCOPES = ("read", "write", "follow", "push", "profile", "offline_access")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 from services.chassis.security.audit import SecurityEvent, security_event
 from services.chassis.telemetry import JsonFormatter
 from services.contracts.logins import WEB_CLIENT_ID
-from tests.services.auth.harness import PASSWORD, Auth
+from tests.services.auth.harness import PASSWORD, Auth, proof
 from tests.services.auth.test_accounts import admin_token
 from tests.services.auth.test_session_list import listed
 from tests.services.auth.test_sessions import session
@@ -66,6 +66,19 @@ async def test_each_event_is_one_line_without_a_secret(auth: Auth, log: Security
     await auth.redeem(app, code)
     assert log.take() == [("code_replayed", ada, ""), ("token_revoked", ada, "code_replayed")]
 
+    offline = await auth.app("read offline_access")
+    code = (await auth.authorize(offline, scope="read offline_access")).json()["code"]
+    first = (await auth.redeem(offline, code)).json()
+    log.take()
+    form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    second = (await auth.ask("/tokens", **form, **proof(offline))).json()
+    assert log.take() == []
+    await auth.ask("/tokens", **form, **proof(offline))
+    assert log.take() == [
+        ("refresh_token_reused", ada, ""),
+        ("token_revoked", ada, "refresh_token_reused"),
+    ]
+
     (own,) = [one for one in await listed(auth, web) if one["is_current"]]
     await auth.ask(f"/sessions/{own['id']}/revoke", web)
     assert log.take() == [("token_revoked", ada, "by_user")]
@@ -94,7 +107,18 @@ async def test_each_event_is_one_line_without_a_secret(auth: Auth, log: Security
     await auth.ask("/deletions", login="ada", password=NEW)
     assert log.take() == [("account_deleted", ada, "")]
 
-    secrets = (PASSWORD, "wrong guess", NEW, code, token, web, changed.json()["token"], admin)
+    tokens = [made[name] for made in (first, second) for name in ("access_token", "refresh_token")]
+    secrets = (
+        *tokens,
+        PASSWORD,
+        "wrong guess",
+        NEW,
+        code,
+        token,
+        web,
+        changed.json()["token"],
+        admin,
+    )
     for secret in (*secrets, app["client_secret"], "example.org"):
         assert not [line for line in log.everything if secret in line]
 

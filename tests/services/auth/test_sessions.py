@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from services.auth.domain.clients import web_app
-from services.auth.domain.tokens import TOKEN_TTL
+from services.auth.domain.tokens import WEB_SESSION_TTL
 from services.auth.repository import Repository
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
@@ -51,7 +51,7 @@ async def test_a_web_session_is_a_token_of_the_web_app_with_all_scopes_of_the_us
     token = answer.json()["token"]
     found = claims(token)
     assert (found["client_id"], found["username"]) == (WEB_CLIENT_ID, "ada")
-    assert found["exp"] - found["iat"] == TOKEN_TTL
+    assert found["exp"] - found["iat"] == WEB_SESSION_TTL
     assert found["exp"] == answer.json()["expires_at"]
     caller = await TokenVerifier(auth.cluster.sidecar("posts")).verify(token)
     scopes = {scope for scope in SCOPES if scope != "profile"} | {"push", "read:exports"}

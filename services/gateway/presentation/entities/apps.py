@@ -32,10 +32,13 @@ def credential_application(source: App) -> Entity:
 
 
 def token(source: Token) -> Entity:
-    """The entity Token."""
-    return {
+    """The entity Token. Only a token that can be refreshed says when it ends."""
+    entity: Entity = {
         "access_token": source.access_token,
         "token_type": source.token_type,
         "scope": source.scope,
         "created_at": source.created_at,
     }
+    if source.refresh_token:
+        entity |= {"refresh_token": source.refresh_token, "expires_in": source.expires_in}
+    return entity
