@@ -126,8 +126,8 @@ def _logs(options: Namespace, run: RunDir) -> int:
 
 def _infra(options: Namespace, run: RunDir) -> int:
     from tools.runner.commands import start
+    from tools.runner.config.components import PRODUCTION
     from tools.runner.config.start_plan import StartPlan
-    from tools.runner.config.topology import PRODUCTION
 
     if options.action == "down":
         return start.down(run)

@@ -8,11 +8,10 @@ import pytest
 
 from services.chassis.security.access_rules import read_access
 from tools.runner.config.access_policies import configure, scope_component, workflow_policy
-from tools.runner.config.components import load_set
-from tools.runner.config.topology import read_topology
+from tools.runner.config.components import load_set, set_names
 
 ACCESS = read_access()
-SETS = sorted(read_topology().sets)
+SETS = set_names()
 
 
 def spec(app: str, *, has_mtls: bool = True) -> dict[str, Any]:

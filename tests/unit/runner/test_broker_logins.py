@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.chassis.security.access_rules import read_access
+from tools.runner.config.components import load_set
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import NATS, RABBITMQ, SecretsFile, credentials
 from tools.runner.infra import nats_server, rabbitmq
@@ -23,7 +24,14 @@ def context_of(run: RunDir) -> ServerContext:
     run.create()
     secrets = SecretsFile(run.secrets)
     secrets.create_missing()
-    return ServerContext(run, secrets, itertools.count(20_000), Path, access=ACCESS)
+    return ServerContext(
+        run,
+        secrets,
+        itertools.count(20_000),
+        Path,
+        documents=load_set("embedded"),
+        access=ACCESS,
+    )
 
 
 @pytest.fixture

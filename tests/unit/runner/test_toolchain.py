@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from tools.runner.commands import checks, start
-from tools.runner.config.components import load_set
+from tools.runner.config.components import load_set, set_names
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.start_plan import StartPlan
-from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
 from tools.runner.infra import component_types, go_build, toolchain
 
@@ -125,7 +124,7 @@ def test_microgram_daprd_asks_for_the_official_one(
         toolchain.require_tool("daprd")
 
 
-@pytest.mark.parametrize("name", read_topology().sets)
+@pytest.mark.parametrize("name", set_names())
 def test_the_lean_daprd_has_what_the_component_sets_need(name: str) -> None:
     component_types.require_known(name, load_set(name))
 

@@ -12,7 +12,7 @@ from typing import Literal
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.secrets import RABBITMQ, REDIS, SecretsFile
-from tools.runner.config.topology import CONTROL_PLANE
+from tools.runner.config.topology import CONTROL_PLANE, ETCD
 from tools.runner.errors import RunnerError
 from tools.runner.infra import debian, ports, rabbitmq, redis, toolchain
 from tools.runner.infra.servers import find_program
@@ -63,7 +63,7 @@ def _manifest(_: RunDir) -> Iterator[Finding]:
 
 
 def _tools(_: RunDir) -> Iterator[Finding]:
-    for name in ("daprd", "nats-server", *CONTROL_PLANE):
+    for name in ("daprd", "sentry", "nats-server", ETCD, *CONTROL_PLANE):
         try:
             path = toolchain.find_tool(name)
         except RunnerError as error:
@@ -122,8 +122,8 @@ def _servers(run: RunDir) -> Iterator[Finding]:
     secrets = SecretsFile(run.secrets) if run.secrets.exists() else None
     amqp = (secrets.get(RABBITMQ) if secrets else None) or ""
     word = (secrets.get(REDIS) if secrets else None) or ""
-    yield _server("RabbitMQ", rabbitmq.PORT, "rabbitmq-server", lambda: rabbitmq.accepts(amqp))
-    yield _server("Redis", redis.PORT, "redis-server", lambda: redis.accepts(redis.PORT, word))
+    yield _server("RabbitMQ", rabbitmq.PORT, "rabbitmq-server", lambda: rabbitmq.is_shared(amqp))
+    yield _server("Redis", redis.PORT, "redis-server", lambda: redis.is_shared(word))
 
 
 def _server(what: str, port: int, program: str, accepts: Callable[[], bool]) -> Finding:

@@ -18,6 +18,7 @@ from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
 from tools.runner.infra import component_types, toolchain
+from tools.runner.infra.servers import needed_servers
 from tools.runner.output.logs import Echo
 from tools.runner.output.tables import print_report
 from tools.runner.output.terminal import Terminal
@@ -50,12 +51,14 @@ def prepare(plan: StartPlan) -> None:
     _require_not_running(plan)
     topology, everything = read_topology(plan.rules()), read_manifest(plan.manifest)
     chosen_set = plan.components or topology.default_set
+    apps = plan.select_apps(everything)
+    documents = load_set(chosen_set, everything[0].resources)
     # nats-server first: it needs few modules, so its build begins while others are downloaded
-    tools = ["nats-server"] if "nats" in topology.servers(chosen_set) else []
-    if apps := plan.select_apps(everything):
+    tools = ["nats-server"] if "nats" in needed_servers(documents) else []
+    if apps:
         plan.require_rules(apps)
         if toolchain.uses_lean_daprd():
-            component_types.require_known(chosen_set, load_set(chosen_set, apps[0].resources))
+            component_types.require_known(chosen_set, documents)
         tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)

@@ -15,7 +15,6 @@ from tools.runner.config.access_policies import (
 )
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, RunDir, write_private
-from tools.runner.config.topology import PRODUCTION
 from tools.runner.errors import RunnerError
 
 Document = dict[str, Any]
@@ -25,16 +24,29 @@ Overrides = Mapping[tuple[str, str], str]
 """Metadata values that replace those of the files, by (component, metadata name)."""
 
 
+PRODUCTION = "rabbitmq-redis"
+"""The name of the component set in components/ itself."""
+
+
+def set_names(folder: Path | None = None) -> list[str]:
+    """Return the names of all component sets: every folder below components/ is one."""
+    folder = folder or REPO / "components"
+    return sorted([PRODUCTION, *(path.name for path in folder.iterdir() if path.is_dir())])
+
+
 def load_set(name: str, folder: Path | None = None) -> list[Document]:
     """Return the documents of a set: those of components/, replaced by name by those of the set.
 
     Raises RunnerError for a set without a folder, and for an invalid file.
     """
     folder = folder or REPO / "components"
+    if name not in set_names(folder):
+        raise RunnerError(
+            f'there is no component set "{name}" (known: {", ".join(set_names(folder))}). To make '
+            f"one, create {folder / name}/ with the components that differ from those in {folder}/"
+        )
     documents = {_identity(each): each for each in _documents(folder)}
     if name != PRODUCTION:
-        if not (folder / name).is_dir():
-            raise RunnerError(f"no component set at {folder / name}")
         documents |= {_identity(each): each for each in _documents(folder / name)}
     return list(documents.values())
 

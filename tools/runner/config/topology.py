@@ -8,10 +8,6 @@ import yaml
 
 from services.chassis.security.access_rules import Access, read_access
 from tools.runner.config.access_policies import published_topics
-from tools.runner.errors import RunnerError
-
-PRODUCTION = "rabbitmq-redis"
-"""The name of the component set in components/ itself."""
 
 CONTROL_PLANE = ("placement", "scheduler")
 """Dapr servers that workflows need."""
@@ -24,10 +20,9 @@ _FILE = Path(__file__).with_name("topology.yaml")
 
 @dataclass(frozen=True)
 class Topology:
-    """Component sets and their servers, topics, dependencies and replicas."""
+    """The default component set, topics, dependencies and replicas."""
 
     default_set: str
-    sets: Mapping[str, tuple[str, ...]]
     topics: tuple[str, ...]
     """All topics, those of dead letters included: JetStream needs a stream for each beforehand."""
     gateway: str
@@ -37,16 +32,6 @@ class Topology:
     replicas: Mapping[str, int]
     workflows: frozenset[str]
     shared_modules: tuple[str, ...]
-
-    def servers(self, name: str) -> tuple[str, ...]:
-        """Return the servers that a component set needs.
-
-        Raises RunnerError for an unknown set.
-        """
-        if name not in self.sets:
-            known = ", ".join(sorted(self.sets))
-            raise RunnerError(f'there is no component set "{name}" (known: {known})')
-        return self.sets[name]
 
     def control_plane(self, chosen: Iterable[str]) -> tuple[str, ...]:
         """Return the Dapr servers that the chosen services need, with the scheduler's database."""
@@ -67,7 +52,6 @@ def read_topology(access: Access | None = None, path: Path = _FILE) -> Topology:
     public = [name for name, own in access.items() if own.is_public]
     return Topology(
         default_set=raw["default"],
-        sets={name: tuple(each["servers"]) for name, each in raw["sets"].items()},
         topics=tuple(sorted(topics)),
         gateway=public[0] if public else "",
         needs={caller: _called_by(caller, access) for caller in access},

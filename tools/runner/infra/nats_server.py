@@ -1,10 +1,10 @@
 """The NATS server with JetStream behind the pub/sub of the embedded set."""
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from tools.runner.config.components import load_set
+from tools.runner.config.components import Document
 from tools.runner.config.paths import write_private
 from tools.runner.config.secrets import NATS, credentials
 from tools.runner.http_client import tcp_probe
@@ -49,7 +49,7 @@ def set_up(context: ServerContext) -> ManagedServer:
         probe=tcp_probe(port),
     )
     manager = JetStreamManager(
-        (port, user, secret), context.topics, consumer_settings(context.components)
+        (port, user, secret), context.topics, consumer_settings(context.documents)
     )
     return ManagedServer(
         "nats",
@@ -76,9 +76,8 @@ def _user(login: BrokerLogin) -> dict[str, object]:
     return {"user": login.app, "password": login.password, "permissions": permissions}
 
 
-def consumer_settings(components: Path | None = None) -> dict[str, int]:
-    """Return what embedded/pubsub.yaml asks of consumers, in the server's terms."""
-    documents = load_set("embedded", components)
+def consumer_settings(documents: Sequence[Document]) -> dict[str, int]:
+    """Return what the component `pubsub` asks of consumers, in the server's terms."""
     (component,) = [each for each in documents if each["metadata"]["name"] == "pubsub"]
     metadata = {item["name"]: item.get("value", "") for item in component["spec"]["metadata"]}
     return {

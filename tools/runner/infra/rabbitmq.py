@@ -36,8 +36,8 @@ disk_free_limit.absolute = 200MB
 def set_up(context: ServerContext) -> ManagedServer:
     """Use the RabbitMQ at the component's address if it accepts the login, else start one."""
     known = context.secrets.get(RABBITMQ) or ""
-    for url in (_GUEST if is_generated(credentials(known)[1]) else known, _GUEST):
-        if context.can_share and urlsplit(url).port == PORT and accepts(url):
+    for url in (known, _GUEST):
+        if context.can_share and is_shared(url):
             context.secrets.set(RABBITMQ, url)
             return ManagedServer("rabbitmq", f"127.0.0.1:{PORT}", spec=None)
     user, secret = credentials(known)
@@ -158,6 +158,12 @@ def _environment(context: ServerContext, data: Path, conf: Path) -> dict[str, st
 
 def _node(run: RunDir) -> str:
     return f"microgram-{hashlib.sha256(run.marker.encode()).hexdigest()[:8]}"
+
+
+def is_shared(url: str) -> bool:
+    """Return whether a RabbitMQ on the standard port accepts a login that was not generated."""
+    is_own = is_generated(credentials(url)[1])
+    return urlsplit(url).port == PORT and not is_own and accepts(url)
 
 
 def accepts(url: str) -> bool:

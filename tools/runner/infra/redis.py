@@ -31,8 +31,8 @@ daemonize no
 def set_up(context: ServerContext) -> ManagedServer:
     """Use the Redis at the component's address if it accepts the password, else start one."""
     known = context.secrets.get(REDIS) or ""
-    for candidate in ("" if is_generated(known) else known, ""):
-        if context.can_share and accepts(PORT, candidate):
+    for candidate in (known, ""):
+        if context.can_share and is_shared(candidate):
             context.secrets.set(REDIS, candidate)
             return ManagedServer("redis", f"127.0.0.1:{PORT}", spec=None)
     port = choose_port(context, PORT, "Redis")
@@ -49,8 +49,17 @@ def set_up(context: ServerContext) -> ManagedServer:
         probe=_probe(port, context.secrets[REDIS]),
     )
     address = f"127.0.0.1:{port}"
-    overrides = {(store, "redisHost"): address for store in ("statestore", "workflowstore")}
+    overrides = {
+        (str(each["metadata"]["name"]), "redisHost"): address
+        for each in context.documents
+        if str(each["spec"].get("type")).endswith(".redis")
+    }
     return ManagedServer("redis", address, spec, data=data, overrides=overrides)
+
+
+def is_shared(secret: str) -> bool:
+    """Return whether a Redis on the standard port accepts a password that was not generated."""
+    return not is_generated(secret) and accepts(PORT, secret)
 
 
 def accepts(port: int, secret: str) -> bool:

@@ -3,11 +3,12 @@
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.chassis.security.access_rules import Access
+from tools.runner.config.components import Document
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.topology import ETCD
@@ -20,6 +21,12 @@ from tools.runner.supervisor.process import ProcessSpec
 
 SENTRY = "sentry"
 _MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
+_SERVER_OF_TYPE = {
+    "pubsub.jetstream": "nats",
+    "pubsub.rabbitmq": "rabbitmq",
+    "pubsub.redis": "redis",
+    "state.redis": "redis",
+}
 
 
 @dataclass
@@ -52,8 +59,8 @@ class ServerContext:
     tool: Callable[[str], Path]
     topics: tuple[str, ...] = ()
     standard_ports: bool = False
-    components: Path | None = None
-    """The folder of the component sets, where it is not components/."""
+    documents: Sequence[Document] = ()
+    """Those of the component set."""
     identities: Identities | None = None
     """None for a system without mTLS."""
     access: Access = field(default_factory=dict)
@@ -62,6 +69,15 @@ class ServerContext:
     def can_share(self) -> bool:
         """Whether a server of another process may be used: only by the default system."""
         return self.run.is_default
+
+
+def needed_servers(documents: Iterable[Document]) -> tuple[str, ...]:
+    """Return the servers that the runner starts for the components of a set.
+
+    Other components have a server that somebody else runs, or none.
+    """
+    types = {str(each["spec"]["type"]) for each in documents if each["kind"] == "Component"}
+    return tuple(sorted({_SERVER_OF_TYPE[each] for each in types & _SERVER_OF_TYPE.keys()}))
 
 
 def set_up_server(name: str, context: ServerContext) -> ManagedServer:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.runner.config.components import render_configs, render_set
+from tools.runner.config.components import load_set, render_configs, render_set
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.secrets import SecretsFile, create_operator_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
@@ -64,9 +64,8 @@ class Supervisor:
         apps = self.plan.select_apps(everything)
         self._prepare_run_dir()
         context = self._server_context(everything)
-        names = ((servers.SENTRY,) if self._identities else ()) + self.topology.servers(
-            self.set_name
-        )
+        names: tuple[str, ...] = (servers.SENTRY,) if self._identities else ()
+        names += servers.needed_servers(context.documents)
         served = self.plan.served_apps(everything)
         names += self.topology.control_plane(app.app_id for app in served)
         self.servers = [servers.set_up_server(name, context) for name in names]
@@ -116,7 +115,7 @@ class Supervisor:
             tool=toolchain.require_tool,
             topics=self.topology.topics,
             standard_ports=self.plan.infra_only,
-            components=apps[0].resources,
+            documents=load_set(self.set_name, apps[0].resources),
             identities=self._identities,
             access=self.access,
         )
