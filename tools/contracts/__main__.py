@@ -14,10 +14,12 @@ from pydantic.json_schema import models_json_schema
 
 from services.chassis.consuming.events import CloudEvent
 from services.chassis.dapr.pubsub import MESSAGE_TYPE
+from services.chassis.security.access_rules import read_access
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EVENTS, EventType
 from services.gateway.graphql.schema.root import sdl
+from tools.contracts.access import access_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
 SERVICES = (
@@ -49,6 +51,7 @@ def documents() -> dict[str, str]:
         **{f"{name}.openapi.json": _text(openapi(name)) for name in SERVICES},
         "events.asyncapi.json": _text(asyncapi()),
         "schema.graphql": sdl(),
+        "access.md": access_page(read_access()),
     }
 
 
