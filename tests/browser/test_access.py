@@ -66,6 +66,35 @@ def test_pages_for_users(open_browser: Callable[..., BrowserUser], theme: Theme)
     assert not faults, "\n".join(faults)
 
 
+def test_text_of_twice_the_size_fits_a_narrow_phone(ada: BrowserUser, ben: BrowserUser) -> None:
+    """WCAG 1.4.4 and 1.4.10 together: a long name, a product at a long price, a shop, a thread."""
+    shop = ben.api("POST", "/api/shop/v1/shops", {"name": "Wares", "currency": "EUR"})
+    variants = [{"name": "", "price": 12_345_678, "stock": 9}]
+    product = {"shop": shop["id"], "title": "Unforgettable", "variants": variants}
+    made = ben.api("POST", "/api/shop/v1/products", product)
+    ben.api(
+        "PATCH", "/api/v1/accounts/update_credentials", {"display_name": "Bartholomew Featherstone"}
+    )
+    text = f"Sold to @{ada.username}"
+    ada.follow(ben)
+    post = ben.post(text, product_ids=[made["id"]])
+    ada.page.goto("/")
+    ada.see_after_reload([text, "Unforgettable"])
+    ada.page.set_viewport_size({"width": 320, "height": 700})
+    ada.page.goto("/notifications")
+    ada.see_after_reload([text])
+    thread = f"/@{ben.username}/{post['id']}"
+    faults = []
+    for path in ("/", thread, "/notifications", "/shop", f"/shops/{shop['id']}", "/explore"):
+        ada.page.goto(path)
+        ada.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        wide = ada.page.evaluate("document.documentElement.scrollWidth")
+        if wide > 320:
+            beyond = ada.page.evaluate(_BEYOND, 320)
+            faults.append(f"{path} is {wide} px wide: {beyond}")
+    assert not faults, "\n".join(faults)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_settings_and_relationships(open_browser: Callable[..., BrowserUser], theme: Theme) -> None:
     ada = open_browser(color_scheme=theme).sign_up("ada")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import ServiceError
@@ -10,7 +12,7 @@ from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.http.session_cookie import delete_session_cookie
-from services.gateway.web.login_form import login_credentials
+from services.gateway.web.login_form import login_credentials, retry_form
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.viewer import Viewer
 
@@ -44,9 +46,8 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         try:
             await gateway.services.auth.delete_account(DeletionRequest(**who))
         except ServiceError as failure:
-            if failure.code == "wrong_login" or failure.status == 429:
-                status = 429 if failure.status == 429 else 422
-                return form(viewer, login=login, error=failure.message, status=status)
+            if (again := retry_form(failure, partial(form, viewer, login=login))) is not None:
+                return again
             raise
         page = pages.render("deleted")
         delete_session_cookie(page)

@@ -110,13 +110,11 @@ class _CartPage:
         typed: dict[str, str] | None = None,
     ) -> Response:
         """The page. `typed` are quantities by variant that are wrong: the fault is theirs."""
-        cart = await self._gateway.services.orders.cart(viewer)
         return self._pages.render(
             "cart",
             viewer=viewer,
             status=fault.status if fault else 200,
-            cart=cart_entity(self._gateway, cart),
-            shop=await shop_or_none(self._gateway, cart.shop, viewer),
+            **await current_cart(self._gateway, viewer),
             fault=fault,
             typed=typed or {},
         )
@@ -141,7 +139,16 @@ class _CartPage:
         return RedirectResponse(CART, 303)
 
 
-def cart_entity(gateway: Gateway, cart: Cart) -> Entity:
+async def current_cart(gateway: Gateway, viewer: Caller) -> dict[str, Entity | None]:
+    """The viewer's cart and its shop, as templates show them. Two calls in sequence."""
+    cart = await gateway.services.orders.cart(viewer)
+    return {
+        "cart": _cart_entity(gateway, cart),
+        "shop": await shop_or_none(gateway, cart.shop, viewer),
+    }
+
+
+def _cart_entity(gateway: Gateway, cart: Cart) -> Entity:
     """A cart as templates show it. `is_ready`: all of it can be ordered as it is."""
     entity = entities.cart(cart, gateway.urls)
     enough = all(line.available >= line.quantity for line in cart.lines)

@@ -16,7 +16,7 @@ from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
-from services.gateway.web.cart import cart_entity, shop_or_none
+from services.gateway.web.cart import current_cart
 from services.gateway.web.faults import FormFault, form_fault
 from services.gateway.web.form_keys import new_key
 from services.gateway.web.renderer import PageRenderer
@@ -85,13 +85,11 @@ class _CheckoutPage:
         order: Order | None = None,
     ) -> Response:
         """The page, with the cart as it is now. `order` is the one that was not paid."""
-        cart = await self._gateway.services.orders.cart(viewer)
         return self._pages.render(
             "checkout",
             viewer=viewer,
             status=status,
-            cart=cart_entity(self._gateway, cart),
-            shop=await shop_or_none(self._gateway, cart.shop, viewer),
+            **await current_cart(self._gateway, viewer),
             cards=CARDS,
             steps=STEPS,
             key=new_key(),

@@ -33,6 +33,7 @@ from services.gateway.http.reading import has_sent_fields, read_params, sent_fie
 from services.gateway.http.session_cookie import session_token
 from services.gateway.web.addresses import login_address
 from services.gateway.web.form_keys import new_key
+from services.gateway.web.post_cards import PostCards
 from services.gateway.web.static_files import StaticFiles
 from services.gateway.web.texts import Texts
 from services.gateway.web.viewer import LOGIN_REQUIRED, viewer_of_error
@@ -76,6 +77,7 @@ class PageRenderer:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._templates.globals |= {
             "site": site,
@@ -85,6 +87,7 @@ class PageRenderer:
             "limits": limits,
             "file": self.files.address,
             "new_key": new_key,
+            "post_card": PostCards(self._templates).render,
             "modules": self.files.modules("app.js"),
         }
 
