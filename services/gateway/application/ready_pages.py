@@ -8,8 +8,10 @@ served only until that time after the change, as the service would do.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from cachetools import LRUCache
@@ -23,6 +25,9 @@ MAX_AGE = 5.0
 
 MAX_CHANGES = 50_000
 """Changed documents that are remembered, about 10 MB. Above that all pages are dropped."""
+
+MAX_WAIT = 0.5
+"""Seconds for which a form waits until the next page shows what it did."""
 
 _MAX_STREAMS = 1_000
 _DOCUMENT_BYTES = 80  # the name of a document in the list of a page
@@ -57,6 +62,8 @@ class ReadyPages:
         self._pages: LRUCache[Hashable, ReadyPage] = LRUCache(max_bytes, getsizeof=_size)
         self._changes = DocumentChanges(clock)
         self._streams: LRUCache[str, int] = LRUCache(_MAX_STREAMS)
+        self._awaited: dict[str, list[asyncio.Event]] = {}
+        """By document; as many as there are requests that wait."""
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -101,6 +108,26 @@ class ReadyPages:
         if last is None or sequence > last + 1 or event.data.everything:
             self.drop_all()
         self.changed(event.data.documents)
+        for document in event.data.documents:
+            for reported in self._awaited.get(document, ()):
+                reported.set()
+
+    @asynccontextmanager
+    async def reported(self, document: str) -> AsyncIterator[None]:
+        """At its end, wait until a producer reports a change of the document since its begin.
+
+        At most `MAX_WAIT`: a change that changes nothing is not reported, and messages may be lost.
+        """
+        reported = asyncio.Event()
+        self._awaited.setdefault(document, []).append(reported)
+        try:
+            yield
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reported.wait(), MAX_WAIT)
+        finally:
+            self._awaited[document].remove(reported)
+            if not self._awaited[document]:
+                del self._awaited[document]
 
 
 class DocumentChanges:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse
 from services.chassis.errors import NotFound
 from services.clients.paths import numeric_id
 from services.contracts.accounts import Account
+from services.contracts.invalidations import reader_document
 from services.contracts.posts import PostView
 from services.gateway.application.post_inputs import PostInput
 from services.gateway.application.threads import PostThread
@@ -65,7 +66,10 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
 
 def _form_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
-    """Forms of posts for browsers without scripts. They lead back to the page they are on."""
+    """Forms of posts for browsers without scripts. They lead back to the page they are on.
+
+    A like and the like lead there once the feed knows of it, so that the page shows it.
+    """
     router = APIRouter(
         prefix="/posts", tags=["pages"], route_class=pages.route_class(), include_in_schema=False
     )
@@ -85,13 +89,15 @@ def _form_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post("/{id}/reblog")
     async def reblog(request: Request, id: str, viewer: SignedIn) -> Response:
         """Boost a post."""
-        await gateway.services.posts.boost(id, None, viewer)
+        async with gateway.ready_pages.reported(reader_document(viewer.user_id)):
+            await gateway.services.posts.boost(id, None, viewer)
         return _back(request, id)
 
     @router.post("/{id}/{action}")
     async def interact(request: Request, id: str, action: PostAction, viewer: SignedIn) -> Response:
         """Like, bookmark or pin a post, or take that back."""
-        await gateway.services.posts.interact(id, action, viewer)
+        async with gateway.ready_pages.reported(reader_document(viewer.user_id)):
+            await gateway.services.posts.interact(id, action, viewer)
         return _back(request, id)
 
     return router

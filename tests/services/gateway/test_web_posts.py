@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from html import unescape
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from services.clients.feed import FeedClient
 from services.contracts import limits
+from services.gateway.application import ready_pages
 from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import (
     WIDE_PICTURE_BYTES,
@@ -119,6 +121,26 @@ async def test_a_page_that_is_shorter_than_usual_leads_to_older_posts(
         assert page.count("<article") == shown
         assert 'rel="next"' in page
         assert "Welcome, @ada" not in page
+
+
+@pytest.mark.parametrize("action", ["favourite", "bookmark", "reblog"])
+async def test_the_page_after_a_like_shows_it(
+    ada: FormBrowser, ben: SignedInUser, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """Without scripts it is the only sign that it worked. Events are on their way meanwhile."""
+    monkeypatch.setattr(ready_pages, "MAX_WAIT", 30)
+    post = await ben.post("statuses", {"status": "Low tide"})
+    await ben.settled()
+    undo = f"/posts/{post['id']}/un{action}"
+    assert undo not in (await ada.get("/")).text
+    ada.deployment.cluster.broker.hold()
+    sending = asyncio.create_task(ada.send(f"/posts/{post['id']}/{action}"))
+    while undo not in (await ada.get(f"/@ben/{post['id']}")).text:
+        await asyncio.sleep(0)
+    assert not sending.done()
+    ada.deployment.cluster.broker.release()
+    assert (await sending).status == 303
+    assert undo in (await ada.get("/")).text
 
 
 async def test_a_like_leads_back_to_the_post(ada: FormBrowser, ben: SignedInUser) -> None:

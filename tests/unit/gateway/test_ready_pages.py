@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+
+import pytest
 
 from services.chassis.cache import DEFAULT_TTL
 from services.chassis.consuming.events import Event, parse_cloud_event
@@ -198,3 +201,41 @@ async def test_a_producer_may_say_that_everything_changed() -> None:
     clock.advance(0.1)
     await kept.invalidated(message(2, everything=True))
     assert kept.get("ada") is None
+
+
+async def test_who_waits_for_a_change_goes_on_when_a_producer_reports_it() -> None:
+    kept, _ = pages()
+    order = []
+
+    async def act() -> None:
+        async with kept.reported("reader:ada"):
+            order.append("acted")
+        order.append("went on")
+
+    waiting = asyncio.create_task(act())
+    await asyncio.sleep(0)
+    await kept.invalidated(message(1, ["reader:ben"]))
+    await asyncio.sleep(0)
+    assert order == ["acted"]
+    await kept.invalidated(message(2, ["reader:ada"]))
+    await waiting
+    assert order == ["acted", "went on"]
+    assert not kept._awaited
+
+
+async def test_a_change_that_nobody_reports_is_waited_for_no_longer_than_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ready_pages, "MAX_WAIT", 0.01)
+    kept, _ = pages()
+    async with kept.reported("reader:ada"):
+        pass
+    assert not kept._awaited
+
+
+async def test_an_action_that_fails_is_not_waited_for() -> None:
+    kept, _ = pages()
+    with pytest.raises(RuntimeError):
+        async with kept.reported("reader:ada"):
+            raise RuntimeError
+    assert not kept._awaited
