@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -139,7 +140,7 @@ class _CartPage:
         return RedirectResponse(CART, 303)
 
 
-async def current_cart(gateway: Gateway, viewer: Caller) -> dict[str, Entity | None]:
+async def current_cart(gateway: Gateway, viewer: Caller) -> dict[str, Any]:
     """The viewer's cart and its shop, as templates show them. Two calls in sequence."""
     cart = await gateway.services.orders.cart(viewer)
     return {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from services.chassis.security.caller import Caller
+from services.clients.json_types.posts import PostViewJson
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.posts import Post, PostCounts, PostView
 from services.gateway.http.own_hosts import OwnHosts
@@ -43,10 +44,8 @@ def status(author: Any, *, likes: int = 0, boosted_by: Any = None, **fields: Any
         id = boosted_by["profile"]["id"]
         authors[id] = boosted_by
         view = PostView(post=Post(id=BOOST, author=id, created_at=WHEN), reblog=view)
-    at = PublicUrls(SITE)
-    return orjson.loads(
-        EntityRenderer(at, HtmlWriter(at), 1 << 20).status(view.model_dump(), authors)
-    )
+    at, row = PublicUrls(SITE), cast(PostViewJson, view.model_dump())
+    return orjson.loads(EntityRenderer(at, HtmlWriter(at), 1 << 20).status(row, authors))
 
 
 class Pages:
