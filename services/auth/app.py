@@ -10,7 +10,16 @@ from services.auth import consumers
 from services.auth.adapters.own_keys import OwnKeySource
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET, SigningKeySet
-from services.auth.api import accounts, apps, data_export, keys, recovery, registrations, tokens
+from services.auth.api import (
+    accounts,
+    apps,
+    data_export,
+    keys,
+    recovery,
+    registrations,
+    second_factor,
+    tokens,
+)
 from services.auth.api import sessions as sessions_routes
 from services.auth.application.account_deletion import AccountDeletion
 from services.auth.application.account_mails import AccountMailer
@@ -22,6 +31,7 @@ from services.auth.application.oauth import OAuthService
 from services.auth.application.passwords import PasswordService
 from services.auth.application.refreshing import TokenRefresher
 from services.auth.application.registration import RegistrationService
+from services.auth.application.second_factor import SecondFactorService
 from services.auth.application.session_registry import SessionRegistry
 from services.auth.application.sessions import SessionService
 from services.auth.application.tokens import TokenIssuer
@@ -42,7 +52,8 @@ def create_app(
     repository = Repository(service)
     signing_keys = SigningKeySet(lambda: service.sidecar.secret(SIGNING_KEYS_SECRET))
     issuer = TokenIssuer(repository, signing_keys, _new_secret, clock)
-    authenticator = Authenticator(repository, passwords, clock)
+    factors = SecondFactorService(repository, _new_secret, clock)
+    authenticator = Authenticator(repository, passwords, factors, clock)
     mailer = AccountMailer(
         repository,
         NotificationsClient(service.sidecar),
@@ -57,7 +68,7 @@ def create_app(
         repository, authenticator, issuer, registry, refresher, mailer, _new_secret
     )
     account_service = AccountService(repository, clock)
-    deletion = AccountDeletion(repository, authenticator, account_service, registry)
+    deletion = AccountDeletion(repository, authenticator, account_service, registry, factors)
     registration = RegistrationService(
         repository, passwords, new_id, clock, confirms=mailer.enabled
     )
@@ -75,6 +86,7 @@ def create_app(
         sessions_routes.create_router(sessions, password_service),
         *accounts.create_routers(account_service),
         *recovery.create_routers(password_service, emails, mailer, service.settings.public_url),
+        second_factor.create_router(factors, password_service, service.settings.public_host),
         keys.create_router(signing_keys, repository.revocations),
         data_export.create_router(repository, registry),
     )

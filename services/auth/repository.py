@@ -7,6 +7,8 @@
     app:CLIENT_ID         an app
     code:SHA256           an authorization code, for ten minutes
     refresh:SHA256        the refresh tokens of a login, for 90 days after their last use
+    factor:USER_ID        the second factor of a user
+    ticket:SHA256         a login that waits for the code of a second factor, for five minutes
     sessions:USER_ID      records of the valid tokens of a user, for the lifetime of the last
     mail:ID               a mail about an account, to be sent within an hour
     mailed:SHA256         when strangers last caused a mail of one kind to one address
@@ -37,6 +39,7 @@ from services.auth.domain.errors import InvalidClient
 from services.auth.domain.login_throttle import ATTEMPTS_TTL, LoginAttempts
 from services.auth.domain.name_reservations import NameReservation
 from services.auth.domain.refresh_tokens import REFRESH_TTL, RefreshFamily
+from services.auth.domain.second_factor import TICKET_TTL, LoginTicket, SecondFactor
 from services.auth.domain.sessions import SessionRecords
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User
@@ -66,6 +69,8 @@ class Repository:
         self.clients = service.collection("app", OAuthClient)
         self.authorization_grants = service.collection("code", AuthorizationGrant, ttl=CODE_TTL)
         self.refresh_families = service.collection("refresh", RefreshFamily, ttl=REFRESH_TTL)
+        self.second_factors = service.collection("factor", SecondFactor)
+        self.login_tickets = service.collection("ticket", LoginTicket, ttl=TICKET_TTL)
         self.sessions = service.collection("sessions", SessionRecords, ttl=TOKEN_TTL)
         self.mails = service.collection(
             "mail", MailRequest, publishes=MAIL_REQUESTED, to_event=_mail_event, ttl=REQUEST_TTL

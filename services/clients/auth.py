@@ -14,6 +14,7 @@ from services.contracts.logins import (
     App,
     Authorization,
     AuthorizationCode,
+    CurrentPassword,
     DeletedUsers,
     DeletionRequest,
     DeletionResponse,
@@ -25,11 +26,15 @@ from services.contracts.logins import (
     NewApp,
     NewEmail,
     NewPassword,
+    NewSecondFactor,
     NewSession,
     OwnEmail,
     PasswordReset,
+    RecoveryCodes,
     RegistrationRequest,
     RegistrationResponse,
+    SecondFactorCode,
+    SecondFactorStatus,
     Session,
     Token,
     TokenRequest,
@@ -125,6 +130,24 @@ class AuthClient(ExportingClient):
     async def confirm_email(self, link: AccountLink) -> None:
         """Confirm an address. Raises `Invalid`, with the code `invalid_link` or errors by field."""
         await self._post(dict[str, Any], "emails/confirm", json=link)
+
+    # ── the second factor, for users of the web app only ────────────────────────────────────
+
+    async def second_factor(self, caller: Caller) -> SecondFactorStatus:
+        """Whether the user has one."""
+        return await self._get(SecondFactorStatus, "second_factor", caller)
+
+    async def new_second_factor(self, proof: CurrentPassword, caller: Caller) -> NewSecondFactor:
+        """A secret for an authenticator app. Raises `Invalid` with errors by field."""
+        return await self._post(NewSecondFactor, "second_factor", caller, json=proof)
+
+    async def confirm_second_factor(self, code: SecondFactorCode, caller: Caller) -> RecoveryCodes:
+        """Enable it with a code. Raises `Invalid` with the code `invalid_code`."""
+        return await self._post(RecoveryCodes, "second_factor/confirm", caller, json=code)
+
+    async def disable_second_factor(self, proof: CurrentPassword, caller: Caller) -> None:
+        """Disable it. Raises `Invalid` with errors by field."""
+        await self._post(dict[str, Any], "second_factor/disable", caller, json=proof)
 
     # ── people ──────────────────────────────────────────────────────────────────────────────
 

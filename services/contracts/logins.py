@@ -140,7 +140,7 @@ class GrantableScope(Model):
 
 
 class Authorization(Model):
-    """A user logs in for a client, and authorizes it for scopes."""
+    """A user logs in for a client, and authorizes it for scopes. See `NewSession.ticket`."""
 
     model_config = examples(
         {
@@ -159,8 +159,10 @@ class Authorization(Model):
     scope: str = Field(default="read", max_length=500)
     code_challenge: str = Field(default="", max_length=128)
     code_challenge_method: str = Field(default="", max_length=10)
-    login: str = Field(max_length=320)
-    password: str = Field(max_length=256)
+    login: str = Field(default="", max_length=320)
+    password: str = Field(default="", max_length=256)
+    ticket: str = Field(default="", max_length=100)
+    second_factor: str = Field(default="", max_length=40)
     user_agent: UserAgent = ""
 
 
@@ -284,15 +286,22 @@ class Credentials(Model):
     password: str = Field(max_length=256)
 
 
-class NewSession(Credentials):
+class NewSession(Model):
     """A user logs in to a page of the gateway.
 
     An `archive` session works for the page of archives only, for six hours. A `web` session is a
-    token of the web app with all scopes of the user, and lasts as long as the token of any app.
+    token of the web app with all scopes of the user, and lasts 90 days.
+
+    A user with a second factor logs in twice: the error `second_factor_required` has a `ticket`,
+    which takes the place of login and password together with `second_factor`, a code.
     """
 
     model_config = examples({**_CREDENTIALS, "kind": "web", "user_agent": _USER_AGENT})
 
+    login: str = Field(default="", max_length=320)
+    password: str = Field(default="", max_length=256)
+    ticket: str = Field(default="", max_length=100)
+    second_factor: str = Field(default="", max_length=40)
     kind: Literal["archive", "web"] = "archive"
     user_agent: UserAgent = ""
 
@@ -356,6 +365,53 @@ class NewPassword(Model):
 
     current_password: str = Field(max_length=256)
     password: str = Field(max_length=1000)  # auth rejects more than 256
+
+
+class CurrentPassword(Model):
+    """The password of a user who is logged in, for what needs it once more."""
+
+    model_config = examples({"current_password": "analytical engine"})
+
+    current_password: str = Field(max_length=256)
+
+
+class SecondFactorStatus(Model):
+    """Whether a user has a second factor, and how many recovery codes are left."""
+
+    model_config = examples({"enabled": True, "recovery_codes_left": 10})
+
+    enabled: bool
+    recovery_codes_left: int
+
+
+class NewSecondFactor(Model):
+    """A secret for an authenticator app, in base32 and as the address for a QR code."""
+
+    model_config = examples(
+        {
+            "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+            "uri": "otpauth://totp/example.org:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        }
+    )
+
+    secret: str
+    uri: str
+
+
+class SecondFactorCode(Model):
+    """A code of an authenticator app."""
+
+    model_config = examples({"code": "492039"})
+
+    code: str = Field(max_length=40)
+
+
+class RecoveryCodes(Model):
+    """Codes that work once each, in place of those of an app that was lost."""
+
+    model_config = examples({"codes": ["JBSW-Y3DP-EHPK-3PXP"]})
+
+    codes: list[str]
 
 
 class ForgottenPassword(Model):

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from services.auth.application.accounts import AccountService
 from services.auth.application.login import Authenticator
+from services.auth.application.second_factor import SecondFactorService
 from services.auth.application.session_registry import SessionRegistry
 from services.auth.domain import name_reservations
-from services.auth.domain.errors import InvalidCredentials
+from services.auth.domain.errors import InvalidCredentials, SecondFactorRequired
 from services.auth.domain.name_reservations import NameReservation
 from services.auth.domain.users import User
 from services.auth.repository import Repository, email_key
@@ -23,20 +24,25 @@ class AccountDeletion:
         authenticator: Authenticator,
         accounts: AccountService,
         sessions: SessionRegistry,
+        factors: SecondFactorService,
     ) -> None:
         self._repository = repository
         self._authenticator = authenticator
         self._accounts = accounts
         self._sessions = sessions
+        self._factors = factors
 
     async def delete(self, login: str, password: str, user_id: str) -> str:
         """Delete a user, and return their id. With a `user_id`, only that user.
 
-        Raises what `Authenticator.authenticate` raises.
+        Who has a second factor has to be logged in: the password alone must not suffice. Raises
+        what `Authenticator.authenticate` raises, and `SecondFactorRequired`.
         """
         user = await self._authenticator.authenticate(login, password)
         if user_id not in ("", user.user_id):
             raise InvalidCredentials
+        if not user_id and (await self._factors.get(user.user_id)).enabled:
+            raise SecondFactorRequired
         await self._accounts.delete(user.user_id)
         return user.user_id
 
@@ -46,6 +52,7 @@ class AccountDeletion:
         if user is None or not user.deleted:
             return
         await self._sessions.delete_all(user_id)
+        await self._repository.second_factors.delete(user_id)
         if user.email:
             await self._release_email(user)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.auth.adapters.passwords import PasswordHasherPool
+from services.auth.application.second_factor import SecondFactorService
 from services.auth.domain.clients import sha256_hex
 from services.auth.domain.errors import (
     AccountSuspended,
@@ -17,15 +18,35 @@ from services.auth.repository import Repository
 from services.chassis.errors import ServiceError
 from services.chassis.ids import Clock
 from services.chassis.security.audit import security_event
+from services.contracts.logins import Authorization, NewSession
 
 
 class Authenticator:
     """Checks passwords, and slows down guesses."""
 
-    def __init__(self, repository: Repository, passwords: PasswordHasherPool, clock: Clock) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        passwords: PasswordHasherPool,
+        factors: SecondFactorService,
+        clock: Clock,
+    ) -> None:
         self._repository = repository
         self._passwords = passwords
+        self._factors = factors
         self._clock = clock
+
+    async def log_in(self, form: NewSession | Authorization, client_id: str) -> User:
+        """Return the user who logs in: by a password, and by a code if they have a second factor.
+
+        Raises what `authenticate` and `SecondFactorService.redeem` raise, and
+        `SecondFactorRequired`.
+        """
+        if form.ticket:
+            return await self._factors.redeem(form.ticket, form.second_factor, client_id)
+        user = await self.authenticate(form.login, form.password, client_id)
+        await self._factors.require(user)
+        return user
 
     async def authenticate(self, login: str, password: str, client_id: str = "") -> User:
         """Return the user with this username or e-mail address and this password.

@@ -61,9 +61,7 @@ class OAuthService:
         authorization_codes.validate_challenge(
             request.code_challenge, request.code_challenge_method
         )
-        user = await self._authenticator.authenticate(
-            request.login, request.password, client.client_id
-        )
+        user = await self._authenticator.log_in(request, client.client_id)
         grant = AuthorizationGrant(
             client_id=client.client_id,
             user_id=user.user_id,

@@ -73,6 +73,10 @@ class PasswordService:
             raise NotFound("The user is suspended.")
         return user.user_id, await self._mailer.issue_reset(user.user_id, "operator")
 
+    async def check(self, user_id: str, password: str) -> None:
+        """Check the password of a user who is logged in. Raises `InvalidFields`, and so on."""
+        await self._check(await self._user(user_id), password)
+
     async def _check(self, user: User, password: str) -> User:
         """Check the present password. Guesses count as those at the login of the username."""
         try:

@@ -46,10 +46,10 @@ class SessionService:
         self._mailer = mailer
 
     async def begin(self, new: NewSession) -> SignedToken:
-        """Issue the token of a session. Raises what `Authenticator.authenticate` raises."""
+        """Issue the token of a session. Raises what `Authenticator.log_in` raises."""
         await self._tokens.ensure_can_sign()
         client_id = WEB_CLIENT_ID if new.kind == "web" else ""
-        user = await self._authenticator.authenticate(new.login, new.password, client_id)
+        user = await self._authenticator.log_in(new, client_id)
         token = await self._web_token(user) if new.kind == "web" else self._archive_token(user)
         signed = await self._registry.issue(token, user, new.user_agent)
         await self._mailer.announce_login(user, _APP_NAMES[new.kind], new.user_agent)

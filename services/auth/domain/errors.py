@@ -67,6 +67,27 @@ class InvalidCredentials(Unauthenticated):
         super().__init__("The username or e-mail address and the password do not match.")
 
 
+class SecondFactorRequired(Unauthenticated):
+    """The password is right, and a code is needed. `ticket` stands for the password meanwhile."""
+
+    code = "second_factor_required"
+
+    def __init__(self, ticket: str = "") -> None:
+        super().__init__(
+            "This account has a second factor. Log in to the web app with a code.", ticket=ticket
+        )
+
+
+class InvalidCode(Invalid):
+    """The code of a second factor is wrong, or was used. `reason` is for the security log."""
+
+    code = "invalid_code"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("This code is wrong, or was used before. Wait for the next one.")
+        self.reason = reason
+
+
 class AccountSuspended(Forbidden):
     """The password is right, but the user is suspended."""
 

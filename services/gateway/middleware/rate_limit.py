@@ -25,6 +25,7 @@ from services.gateway.http.paths import (
     RECOVERY,
     RECOVERY_LINK,
     REPORT,
+    SECOND_FACTOR_SETTINGS,
 )
 from services.gateway.middleware.callers import is_own_sidecar
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
@@ -53,6 +54,9 @@ _LIMITER_BY_PATH = {
     RECOVERY_LINK: "logins",
     EMAIL_SETTINGS: "logins",
     EMAIL_CONFIRMATION: "logins",
+    SECOND_FACTOR_SETTINGS: "logins",
+    f"{SECOND_FACTOR_SETTINGS}/confirm": "logins",
+    f"{SECOND_FACTOR_SETTINGS}/disable": "logins",
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
     "/login": "logins",

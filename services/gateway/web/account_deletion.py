@@ -44,7 +44,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
                 viewer, login=login, error=pages.texts("delete_account.not_sure"), status=422
             )
         try:
-            await gateway.services.auth.delete_account(DeletionRequest(**who))
+            await gateway.services.auth.delete_account(DeletionRequest(**who), viewer)
         except ServiceError as failure:
             if (again := retry_form(failure, partial(form, viewer, login=login))) is not None:
                 return again

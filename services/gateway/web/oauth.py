@@ -19,7 +19,7 @@ from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
 from services.gateway.web.addresses import LOGIN
-from services.gateway.web.login_form import retry_form
+from services.gateway.web.login_form import code_credentials, code_form, retry_form
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.sessions import begin_session, open_session
 from services.gateway.web.texts import Texts
@@ -128,9 +128,12 @@ class _AuthorizePage:
         login = body.string("login").strip()[:320]
         try:
             agent = request.headers.get("user-agent", "")
-            code = await _authorize(self._gateway, asked, login, body.string("password"), agent)
+            factor = code_credentials(body)
+            who = {"login": login, "password": body.string("password")[:257], **factor}
+            code = await _authorize(self._gateway, asked, who, agent)
         except ServiceError as failure:
-            return self._failure(asked, app, viewer, login, failure)
+            page = code_form(failure, factor["ticket"], partial(self._code_form, asked, viewer))
+            return page or self._failure(asked, app, viewer, login, failure)
         if asked.is_out_of_band:
             return self._pages.render("code", viewer=viewer, code=code, app=app)
         return asked.redirect(code=code)
@@ -160,6 +163,25 @@ class _AuthorizePage:
             ],
             register=f"{_SIGN_UP}?{urlencode({'next': address})}",
             login=login,
+            error=error,
+        )
+
+    def _code_form(
+        self,
+        asked: AuthorizationRequest,
+        viewer: Caller | None,
+        *,
+        ticket: str,
+        error: str,
+        status: int,
+    ) -> Response:
+        return self._pages.render(
+            "second_factor",
+            viewer=viewer,
+            status=status,
+            form_targets=[asked.form_target] if asked.form_target else [],
+            action=_AUTHORIZE,
+            fields={**asked.fields, "decision": "allow", "ticket": ticket},
             error=error,
         )
 
@@ -246,7 +268,7 @@ async def _app(gateway: Gateway, asked: AuthorizationRequest, texts: Texts) -> A
 
 
 async def _authorize(
-    gateway: Gateway, asked: AuthorizationRequest, login: str, password: str, user_agent: str
+    gateway: Gateway, asked: AuthorizationRequest, who: dict[str, str], user_agent: str
 ) -> str:
     authorization = Authorization.model_construct(
         client_id=asked.client_id,
@@ -254,9 +276,11 @@ async def _authorize(
         scope=asked.scope,
         code_challenge=asked.code_challenge,
         code_challenge_method=asked.code_challenge_method,
-        login=login,
-        password=password[:257],
         user_agent=user_agent,
+        login=who["login"],
+        password=who["password"],
+        ticket=who["ticket"],
+        second_factor=who["second_factor"],
     )
     return (await gateway.services.auth.authorize(authorization)).code
 

@@ -36,6 +36,7 @@ from services.gateway.web import (
     settings_account,
     settings_privacy,
     settings_profile,
+    settings_second_factor,
     shop,
     tags,
 )
@@ -55,6 +56,7 @@ def create_routers(gateway: Gateway, pages: PageRenderer) -> list[APIRouter]:
         settings_profile,
         settings_privacy,
         settings_account,
+        settings_second_factor,
         follow_lists,  # before `posts`, whose ids are any last part of an address
         sessions,
         oauth,

@@ -14,7 +14,12 @@ from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.http.session_cookie import delete_session_cookie, set_session_cookie
 from services.gateway.web.addresses import LOGIN, local_address
-from services.gateway.web.login_form import login_credentials, retry_form
+from services.gateway.web.login_form import (
+    code_credentials,
+    code_form,
+    login_credentials,
+    retry_form,
+)
 from services.gateway.web.renderer import PageRenderer
 from services.gateway.web.viewer import Viewer
 
@@ -35,6 +40,12 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             "login", status=status, next=target, login=login, error=error, is_reset=is_reset
         )
 
+    def ask_code(target: str, *, ticket: str, error: str, status: int) -> Response:
+        fields = {"next": target, "ticket": ticket}
+        return pages.render(
+            "second_factor", status=status, action=LOGIN, fields=fields, error=error
+        )
+
     @router.get(LOGIN)
     async def ask(
         viewer: Viewer,
@@ -52,11 +63,12 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
         """Log in, and go on to the page that was asked for."""
         body = await read_params(request)
         target = local_address(body.string("next"))
-        who = login_credentials(body)
+        who, factor = login_credentials(body), code_credentials(body)
         try:
-            token = await open_session(gateway, request, **who)
+            token = await open_session(gateway, request, **who, **factor)
         except ServiceError as failure:
-            page = retry_form(failure, partial(form, target, login=who["login"]))
+            page = code_form(failure, factor["ticket"], partial(ask_code, target))
+            page = page or retry_form(failure, partial(form, target, login=who["login"]))
             if page is None:
                 raise
             return page
@@ -74,10 +86,13 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     return router
 
 
-async def open_session(gateway: Gateway, request: Request, *, login: str, password: str) -> str:
-    """The token of a new session of the web app. Raises what auth raises for a wrong login."""
+async def open_session(gateway: Gateway, request: Request, **credentials: str) -> str:
+    """The token of a new session of the web app. Raises what auth raises for a wrong login.
+
+    `credentials` are fields of `NewSession`: login and password, or ticket and code.
+    """
     agent = request.headers.get("user-agent", "")
-    new = NewSession(login=login, password=password, kind="web", user_agent=agent)
+    new = NewSession.model_validate({**credentials, "kind": "web", "user_agent": agent})
     return (await gateway.services.auth.open_session(new)).token
 
 
