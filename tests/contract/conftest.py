@@ -8,7 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from services.chassis.dapr.client import DaprClient
+from services.chassis.security.access_rules import read_access
 from tests.conftest import SETS
+from tests.contract.echo_app import ACCESS
 from tests.contract.systems import FakeSystem, RealSystem, SystemUnderTest
 from tests.fakes import FakeCluster
 
@@ -39,7 +41,7 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemCache]:
 @pytest.fixture(params=["fakes", *SETS])
 async def system(request: pytest.FixtureRequest) -> AsyncIterator[SystemUnderTest]:
     if request.param == "fakes":
-        async with FakeCluster(like="redis") as cluster:
+        async with FakeCluster(like="redis", access=read_access(ACCESS)) as cluster:
             fake = FakeSystem(cluster)
             await fake.start()
             yield fake

@@ -1,4 +1,4 @@
-"""What the chassis requires of secrets and blobs."""
+"""What the chassis requires of secrets, blobs, and what a sidecar refuses of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from services.chassis.dapr.client import DaprClient
-from services.chassis.errors import NotFound
+from services.chassis.errors import Forbidden, NotFound
 
 
 @pytest.fixture
@@ -22,6 +22,16 @@ async def test_a_secret_is_read(sidecar: DaprClient) -> None:
 async def test_a_secret_that_is_not_there_is_not_found(sidecar: DaprClient) -> None:
     with pytest.raises(NotFound):
         await sidecar.secret("no-such-secret")
+
+
+async def test_a_secret_that_the_access_file_does_not_name_is_refused(sidecar: DaprClient) -> None:
+    with pytest.raises(Forbidden):
+        await sidecar.secret("jwt-signing-keys")
+
+
+async def test_a_topic_that_the_access_file_does_not_name_is_refused(sidecar: DaprClient) -> None:
+    with pytest.raises(Forbidden):
+        await sidecar.publish("weather", [{"id": "1", "source": "alpha", "type": "x"}])
 
 
 @pytest.mark.parametrize("size", [0, 1, 256, 1_000_000])

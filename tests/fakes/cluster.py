@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from services.chassis.dapr.pubsub import event_message
 from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
-from services.chassis.security.access_rules import OPERATOR_SECRET
+from services.chassis.security.access_rules import OPERATOR_SECRET, Access
 from services.chassis.security.operator import OPERATOR_HEADER
 from services.chassis.service import Service
 from services.chassis.settings import Settings
@@ -203,7 +203,8 @@ class FakeCluster:
     Start the real auth service, and it takes the fake one's place.
     """
 
-    def __init__(self, *, like: str = "sqlite") -> None:
+    def __init__(self, *, like: str = "sqlite", access: Access | None = None) -> None:
+        self._access = access or {}
         self.network = FakeNetwork()
         self.broker = FakeBroker()
         self.auth = FakeAuth()
@@ -251,6 +252,7 @@ class FakeCluster:
             secrets=self.secrets,
             blobs=self.blobs,
             mails=self.mails,
+            access=self._access.get(app_id),
         )
 
     async def start(self, create: Create, app_id: str = "", **settings: Any) -> RunningReplica:

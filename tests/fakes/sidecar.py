@@ -1,6 +1,6 @@
 """A fake sidecar: state, broker, secrets and blobs are fakes, calls go to ASGI apps.
 
-It refuses topics and secrets that the access file does not name for its app.
+It refuses topics and secrets that `access` does not name for its app, by default the access file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.state import StateEntry, StateUpsert
 from services.chassis.dapr.transport import InvocationResponse, service_error
 from services.chassis.errors import Forbidden, NotFound, OutcomeUnknown, Unavailable
-from services.chassis.security.access_rules import read_access
+from services.chassis.security.access_rules import ServiceAccess, read_access
 from tests.fakes import asgi
 from tests.fakes.broker import BrokerConnection, FakeBroker
 from tests.fakes.faults import Call, Faults
@@ -76,10 +76,11 @@ class FakeSidecar(DaprClient):
         secrets: Mapping[str, str] | None = None,
         blobs: dict[str, bytes] | None = None,
         mails: list[SentMail] | None = None,
+        access: ServiceAccess | None = None,
     ) -> None:
         super().__init__(0)
         self.app_id = app_id
-        self._access = read_access().get(app_id)
+        self._access = access or read_access().get(app_id)
         self.state = state or FakeState()
         self.broker: FakeBroker | BrokerConnection = broker or FakeBroker()
         self.network = network or FakeNetwork()

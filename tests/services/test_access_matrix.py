@@ -6,7 +6,7 @@ The routes come from the apps, the rules from the YAML as it stands, and not fro
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ import yaml
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from services.chassis.errors import Forbidden
 from services.chassis.security.access_rules import ServiceAccess, read_access
 from services.chassis.security.operator import OPERATOR_HEADER
 from services.chassis.security.route_guards import AccessMismatch
@@ -142,6 +143,28 @@ async def test_operators_routes_need_the_token_and_the_own_sidecar(name: str) ->
                 assert not await subject.admits(route, OWN_SIDECAR, token), route
             for caller in (*SERVICES, "stranger", OUTSIDE):
                 assert not await subject.admits(route, caller, OPERATOR_TOKEN), (route, caller)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_a_service_gets_only_its_own_secrets_and_topics(name: str) -> None:
+    secrets = {secret for each in SERVICES for secret in said(each)["secrets"]}
+    topics = {topic for each in SERVICES for topic in said(each).get("publishes", ())}
+    async with FakeCluster() as cluster:
+        cluster.secrets = dict.fromkeys(secrets, "x")
+        sidecar = cluster.sidecar(name)
+        event = {"id": "1", "source": name, "type": "x"}
+        granted = {s for s in secrets if await _works(sidecar.secret(s))}
+        published = {t for t in topics if await _works(sidecar.publish(t, [event]))}
+    assert granted == set(said(name)["secrets"])
+    assert published == set(said(name).get("publishes", ()))
+
+
+async def _works(call: Awaitable[object]) -> bool:
+    try:
+        await call
+    except Forbidden:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("name", SERVICES)

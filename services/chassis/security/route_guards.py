@@ -6,7 +6,7 @@ caller. Guards of users (`guards.py`) come after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,7 +69,7 @@ def rules_of(access: ServiceAccess) -> dict[str, RouteRule]:
 
 
 def guard_routes(
-    routes: Iterable[BaseRoute], access: ServiceAccess, operator: OperatorVerifier
+    routes: Sequence[BaseRoute], access: ServiceAccess, operator: OperatorVerifier
 ) -> None:
     """Put its rule before each route. The rest of a public service's routes are for everybody.
 
@@ -78,6 +78,8 @@ def guard_routes(
     rules = rules_of(access)
     fallback = _PUBLIC if access.is_public else _CLOSED
     known = [route for route in routes if isinstance(route, Route | WebSocketRoute)]
+    if len(known) < len(routes) and not access.is_public:
+        raise AccessMismatch(f"{access.name} mounts an app, for which there can be no rule.")
     check_routes({name for route in known for name in names_of(route)}, rules, access)
     for route in known:
         by_method = {name.partition(" ")[0]: rules.get(name, fallback) for name in names_of(route)}

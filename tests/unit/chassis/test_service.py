@@ -7,6 +7,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
+from starlette.routing import Mount
 
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.http.responses import OrjsonResponse
@@ -17,6 +18,7 @@ from services.chassis.security.guards import (
     require_user,
 )
 from services.chassis.security.operator import OPERATOR_HEADER
+from services.chassis.security.route_guards import AccessMismatch
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import (
@@ -226,6 +228,13 @@ async def test_a_caller_with_two_app_ids_is_refused(inside: RunningReplica) -> N
             await reply
     answer = await inside.call("GET", "/headers", headers={"dapr-caller-app-id": ""}, caller="")
     assert answer.status == 403
+
+
+def test_a_private_service_mounts_no_app_without_a_rule() -> None:
+    service, router = Service(Settings(app_id="things", app_port=1)), APIRouter()
+    router.routes.append(Mount("/files", app=FastAPI()))
+    with pytest.raises(AccessMismatch, match="mounts an app"):
+        service.create_app(router, access=open_access(service, router))
 
 
 # ── guards ──────────────────────────────────────────────────────────────────────────────────────
