@@ -109,9 +109,13 @@ def read_memory(pid: int, address: int, length: int) -> str:
     return found.raw.decode()
 
 
+def take_descriptor(pid: int, number: int) -> int:
+    return kernel.syscall(_PIDFD_GETFD, kernel.syscall(_PIDFD_OPEN, pid, 0), number, 0)
+
+
 def answer_for(pid: int) -> None:
     """Take the socket of another picture's process, and answer on it."""
-    theirs = kernel.syscall(_PIDFD_GETFD, kernel.syscall(_PIDFD_OPEN, pid, 0), 0, 0)
+    theirs = take_descriptor(pid, 0)
     os.write(theirs, protocol.encode(_processed({"result": "forged"})))
 
 
@@ -166,9 +170,10 @@ def signal_worker() -> None:
     os.kill(os.getppid(), signal.SIGKILL)
 
 
-def say_nothing(seconds: float) -> None:
-    compute(seconds)
-    os._exit(0)
+def say_nothing() -> None:
+    """Compute until SIGUSR1, whose handler is set before the sandbox, and end without an answer."""
+    while True:
+        pass
 
 
 DEEDS: dict[str, Callable[..., Any]] = {
@@ -176,6 +181,7 @@ DEEDS: dict[str, Callable[..., Any]] = {
     for deed in (
         read_file, make_file, connect, connect_to_path, send_datagram, start_program, fork,
         fork_as_nobody, fork_twice, map_executable, make_executable, signal_process, read_memory,
+        take_descriptor,
         answer_for, list_descriptors, read_descriptor, find_in_memory, compute, allocate,
         no_new_privileges, signal_worker, say_nothing,
     )
@@ -196,4 +202,5 @@ def _processed(answer: object) -> Processed:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
     serve({"photo": attempt, "avatar": attempt, "header": attempt}, RULES - set(sys.argv[1:]))

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from services.media.adapters import image_workers, worker_process
 from services.media.adapters.image_workers import ImageWorkerPool
 from services.media.pictures import PictureError, Processed, sandbox
 from services.media.pictures.processing import process
@@ -55,6 +57,7 @@ STOPPED_BY = {
     "make_executable": {"seccomp"},
     "signal_process": {"landlock", "seccomp"},
     "read_memory": {"landlock", "seccomp"},
+    "take_descriptor": {"landlock", "seccomp", "limits"},
     "allocate": {"limits"},
 }
 """Each deed, and the rules of which any one stops it."""
@@ -85,6 +88,7 @@ def victims(folder: Path) -> Iterator[dict[str, dict[str, Any]]]:
                 "address": ctypes.addressof(memory),
                 "length": len(SECRET),
             },
+            "take_descriptor": {"pid": os.getpid(), "number": tcp.fileno()},
             "allocate": {"size": 2 << 30},
         }
 
@@ -136,9 +140,11 @@ async def test_descriptor_0_has_no_other_picture() -> None:
 async def test_no_process_answers_for_another_picture() -> None:
     for without in ((), ("landlock", "seccomp", "limits")):
         async with hostile(*without, workers=2) as pool:
-            victim = asyncio.create_task(attempt(pool, "say_nothing", seconds=2.0))
+            victim = asyncio.create_task(attempt(pool, "say_nothing"))
             await until(lambda: bool(children_of_workers()))
-            result = await attempt(pool, "answer_for", pid=children_of_workers()[0])
+            (process,) = children_of_workers()
+            result = await attempt(pool, "answer_for", pid=process)
+            os.kill(process, signal.SIGUSR1)
             if without:
                 assert (result, await victim) == (None, "forged")
             else:
@@ -180,7 +186,10 @@ def marked(name: str) -> list[psutil.Process]:
     ]
 
 
-async def test_a_worker_that_gives_up_a_picture_ends_what_it_started(tmp_path: Path) -> None:
+async def test_a_worker_that_gives_up_a_picture_ends_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_process, "_STOP_TIMEOUT", 60.0)
     name = f"--mark={tmp_path}"
     async with hostile("seccomp", name) as pool:
         work = asyncio.create_task(attempt(pool, "fork_twice", stay=60.0))
@@ -191,8 +200,11 @@ async def test_a_worker_that_gives_up_a_picture_ends_what_it_started(tmp_path: P
         assert marked(name) == []
 
 
-async def test_a_process_that_computes_forever_is_ended_by_the_kernel() -> None:
-    for without, same in (((), True), (("limits",), False)):
+async def test_a_process_that_computes_forever_is_ended_by_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for without, patience, same in (((), 60.0, True), (("limits",), 0.5, False)):
+        monkeypatch.setattr(image_workers, "_REPORT_TIMEOUT", patience)
         async with hostile(*without, seconds=1.0) as pool:
             worker = descendants(os.getpid())[0].pid
             assert (await refusal(attempt(pool, "compute", seconds=60.0))).code == "timed_out"
