@@ -141,10 +141,10 @@ async def test_no_process_answers_for_another_picture() -> None:
     for without in ((), ("landlock", "seccomp", "limits")):
         async with hostile(*without, workers=2) as pool:
             victim = asyncio.create_task(attempt(pool, "say_nothing"))
-            await until(lambda: bool(children_of_workers()))
+            await until(lambda: any(map(has_one_descriptor, children_of_workers())))
             (process,) = children_of_workers()
-            result = await attempt(pool, "answer_for", pid=process)
-            os.kill(process, signal.SIGUSR1)
+            result = await attempt(pool, "answer_for", pid=process.pid)
+            process.send_signal(signal.SIGUSR1)
             if without:
                 assert (result, await victim) == (None, "forged")
             else:
@@ -152,9 +152,14 @@ async def test_no_process_answers_for_another_picture() -> None:
                 assert (await refusal(victim)).code == "broken"
 
 
-def children_of_workers() -> list[int]:
+def children_of_workers() -> list[psutil.Process]:
     me = os.getpid()
-    return [each.pid for each in descendants(me) if each.ppid() != me]
+    return [each for each in descendants(me) if each.ppid() != me]
+
+
+def has_one_descriptor(process: psutil.Process) -> bool:
+    """Whether the process of a picture has left what it inherited."""
+    return process.num_fds() == 1
 
 
 async def test_no_earlier_picture_is_in_the_memory_of_a_process() -> None:
