@@ -160,17 +160,6 @@ class CostVisitor:
         return self._roots[name]
 
 
-def count_aliases(selected: SelectionSetNode) -> int:
-    """The number of aliases, at any depth."""
-    total = 0
-    for node in selected.selections:
-        if isinstance(node, FieldNode) and node.alias is not None:
-            total += 1
-        if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
-            total += count_aliases(node.selection_set)
-    return total
-
-
 def _field_of(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:
     if isinstance(on, GraphQLObjectType | GraphQLInterfaceType):
         found: GraphQLField | None = on.fields.get(name)

@@ -23,8 +23,10 @@ from graphql import (
     subscribe,
     validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from services.gateway.graphql import limits
+from services.gateway.graphql.budget import RequestBudget
 from services.gateway.graphql.context import Context
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
@@ -101,14 +103,26 @@ class GraphqlEngine:
             *specified_rules,
             *([] if development else [NoSchemaIntrospectionCustomRule]),
         ]
+        overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.MAX_COMPARISONS
         self._documents: LRUCache[str, _CachedDocument] = LRUCache(
             _MAX_CACHED_CHARACTERS, getsizeof=lambda cached: cached.characters
         )
 
-    def prepare(self, request: GraphqlRequest) -> PreparedOperation:
-        """Parse, measure and validate an operation. Raises `RequestRejected`."""
+    def prepare(self, request: GraphqlRequest, budget: RequestBudget) -> PreparedOperation:
+        """Parse, measure, validate and charge an operation. Raises `RequestRejected`.
+
+        It takes its tokens from the budget, and one that fails as many as it has characters.
+        """
+        left = budget.tokens
+        budget.tokens -= min(left, len(request.query))
+        prepared = self._prepare(request, left)
+        budget.tokens = left - prepared.document.token_count
+        budget.charge_operation(prepared.charge)
+        return prepared
+
+    def _prepare(self, request: GraphqlRequest, max_tokens: int) -> PreparedOperation:
         try:
-            known = self._parse(request.query)
+            known = self._parse(request.query, max_tokens)
             operation = get_operation_ast(known.document, request.operation)
             if not isinstance(operation, OperationDefinitionNode):
                 raise RequestRejected(
@@ -120,14 +134,19 @@ class GraphqlEngine:
             raise RequestRejected("The query is nested too deeply.", TOO_COMPLEX) from error
         return PreparedOperation(request, known.document, operation.operation.value, counts)
 
-    def _parse(self, query: str) -> _CachedDocument:
+    def _parse(self, query: str, max_tokens: int) -> _CachedDocument:
         known = self._documents.get(query)
+        if max_tokens < (known.document.token_count if known else 1):
+            raise RequestRejected(
+                f"The operations of a request can have at most {limits.MAX_TOKENS} tokens.",
+                TOO_COMPLEX,
+                limit="tokens",
+                most=limits.MAX_TOKENS,
+            )
         if known is not None:
             return known
         try:
-            document = parse(
-                query, max_lexical_tokens=limits.MAX_TOKENS, max_comments=limits.MAX_TOKENS
-            )
+            document = parse(query, max_lexical_tokens=max_tokens, max_comments=limits.MAX_TOKENS)
         except GraphQLSyntaxError as error:
             code = TOO_COMPLEX if error.message.endswith(_ABORTED) else PARSE_FAILED
             raise RequestRejected(error.message, code) from error

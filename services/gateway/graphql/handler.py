@@ -12,23 +12,25 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
-from services.chassis.errors import ServiceError, TooLarge, Unavailable
+from services.chassis.errors import ServiceError, Unavailable
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user_of_any_scope
 from services.contracts.invalidations import reader_document
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine, graphiql, limits
+from services.gateway.graphql.budget import RequestBudget
 from services.gateway.graphql.engine import GraphqlEngine
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
-    RATE_LIMITED,
     TOO_COMPLEX,
     Entity,
     RequestRejected,
     failure_error,
 )
 from services.gateway.graphql.resolvers import create_context
-from services.gateway.ratelimit.charge import Charge, charge_of
+from services.gateway.http.body import read_body
+from services.gateway.http.json_body import parse_json
+from services.gateway.ratelimit.charge import charge_of
 
 _RESPONSE_TYPE = "application/graphql-response+json"
 _QUERY_TIMEOUT = 20.0
@@ -54,8 +56,9 @@ class GraphqlHandler:
         )
         try:
             caller = await optional_user_of_any_scope(request)
-            payload = await _read_json(request)
-            body = await self._run_all(payload, caller, charge_of(request))
+            budget = RequestBudget(charge_of(request), charged=1)  # the rate limit counted one
+            payload = await _read_json(request, budget)
+            body = await self._run_all(payload, caller, budget)
             return Response(orjson.dumps(body), media_type=media)
         except ServiceError as failure:
             return error_response(failure, media)
@@ -69,9 +72,9 @@ class GraphqlHandler:
         answer.headers["allow"] = "POST"
         return answer
 
-    async def _run_all(self, payload: Any, caller: Caller | None, charge_one: Charge) -> Any:
+    async def _run_all(self, payload: Any, caller: Caller | None, budget: RequestBudget) -> Any:
         if not isinstance(payload, list):
-            return await self._run(payload, caller, charge_one, already_charged=1)
+            return await self._run(payload, caller, budget)
         if not 1 <= len(payload) <= limits.MAX_BATCH:
             raise RequestRejected(
                 f"A list must have between 1 and {limits.MAX_BATCH} operations.",
@@ -80,22 +83,17 @@ class GraphqlHandler:
                 most=limits.MAX_BATCH,
             )
         answers = []
-        for turn, each in enumerate(payload):
+        for each in payload:
             try:
-                answers.append(
-                    await self._run(each, caller, charge_one, already_charged=0 if turn else 1)
-                )
+                answers.append(await self._run(each, caller, budget))
             except ServiceError as failure:
                 answers.append({"errors": errors_of(failure)})
         return answers
 
-    async def _run(
-        self, payload: Any, caller: Caller | None, charge_one: Charge, already_charged: int
-    ) -> Entity:
-        prepared = self.engine.prepare(engine.GraphqlRequest.of(payload))
+    async def _run(self, payload: Any, caller: Caller | None, budget: RequestBudget) -> Entity:
+        prepared = self.engine.prepare(engine.GraphqlRequest.of(payload), budget)
         if prepared.kind == "subscription":
             raise RequestRejected("Send subscriptions over a WebSocket.", BAD_REQUEST)
-        charge(charge_one, prepared.charge - already_charged)
         context = create_context(self._gateway, caller)
         if prepared.kind == "mutation":
             try:
@@ -112,16 +110,6 @@ class GraphqlHandler:
         """Let a user who wrote see it at once: the invalidation comes later."""
         if caller is not None:
             self._gateway.ready_pages.changed([reader_document(caller.user_id)])
-
-
-def charge(charge_one: Charge, times: int) -> None:
-    """Charge further requests. Raises `RequestRejected` if that exceeds the limit."""
-    for _ in range(times):
-        wait = charge_one()
-        if wait is not None:
-            raise RequestRejected(
-                "Too many requests", RATE_LIMITED, 429, retry_after=max(1, round(wait))
-            )
 
 
 def error_response(failure: ServiceError, media: str) -> Response:
@@ -145,16 +133,15 @@ def _is_browser(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-async def _read_json(request: Request) -> Any:
+async def _read_json(request: Request, budget: RequestBudget) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RequestRejected("Send the request as application/json.", BAD_REQUEST, 415)
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > limits.MAX_BODY_BYTES:
-            raise TooLarge(f"A request can have at most {limits.MAX_BODY_BYTES // 1024} KiB.")
+    raw = await read_body(request, limits.MAX_BODY_BYTES)
+    budget.charge_size(len(raw))
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        payload = parse_json(raw)
+    except ValueError as error:
         raise RequestRejected("The body is not valid JSON.", BAD_REQUEST) from error
+    budget.charge_size(len(raw), len(payload) if isinstance(payload, list) else 1)
+    return payload

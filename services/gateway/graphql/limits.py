@@ -13,19 +13,39 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
-    FragmentDefinitionNode,
     GraphQLSchema,
     IntValueNode,
     OperationDefinitionNode,
 )
 
-from services.gateway.graphql.cost import CostVisitor, count_aliases
+from services.gateway.graphql.cost import CostVisitor
+from services.gateway.graphql.document_size import DocumentSize, count_values
 from services.gateway.graphql.errors import TOO_COMPLEX, RequestRejected
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_TOKENS = 2_000
+MAX_TOKENS = 1_000
+"""Of all operations of a request. To parse and validate a token takes up to 45 µs."""
+
 MAX_DEPTH = 16
 MAX_ALIASES = 30
+MAX_REPEATS = 10
+"""Equal response names in one selection set."""
+
+MAX_COMPARISONS = 10_000
+"""Units of graphql-core's budget for comparing fields with equal response names, over fragments."""
+
+MAX_FRAGMENTS = 50
+MAX_SPREADS = 100
+"""Spreads of fragments, and inline fragments."""
+
+MAX_DIRECTIVES = 30
+MAX_VARIABLES = 50
+MAX_VARIABLE_VALUES = 1_000
+"""Values in the variables, at any depth."""
+
+MAX_DOCUMENT_OPERATIONS = 10
+"""Operations in one document, of which one is executed."""
+
 MAX_ROOT_FIELDS = 20
 """Root fields of an operation."""
 
@@ -50,23 +70,29 @@ def check(
     variables: Mapping[str, Any],
 ) -> int:
     """The number of requests that an operation is charged. Raises `RequestRejected`."""
+    _check_document(DocumentSize.of(document))
+    reject_above("values in its variables", count_values(variables) - 1, MAX_VARIABLE_VALUES)
     kind = operation.operation.value
     measured = CostVisitor(schema, document, _defaults(operation) | {**variables})
     roots = measured.roots(operation.selection_set)
-    _reject_above(
+    reject_above(
         "fields at the top", roots, MAX_MUTATION_FIELDS if kind == "mutation" else MAX_ROOT_FIELDS
     )
-    aliases = sum(
-        count_aliases(node.selection_set)
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
-    )
-    _reject_above("aliases", aliases, MAX_ALIASES)
     size = measured.of(operation.selection_set, schema.get_root_type(operation.operation), 1)
-    _reject_above("levels", size.depth, MAX_DEPTH)
+    reject_above("levels", size.depth, MAX_DEPTH)
     most = MAX_SUBSCRIPTION_COMPLEXITY if kind == "subscription" else MAX_COMPLEXITY
-    _reject_above("complexity", size.cost, most)
+    reject_above("complexity", size.cost, most)
     return max(roots, math.ceil(size.cost / COMPLEXITY_PER_REQUEST))
+
+
+def _check_document(size: DocumentSize) -> None:
+    reject_above("operations in its document", size.operations, MAX_DOCUMENT_OPERATIONS)
+    reject_above("aliases", size.aliases, MAX_ALIASES)
+    reject_above("equal names in a selection", size.repeats, MAX_REPEATS)
+    reject_above("fragments", size.fragments, MAX_FRAGMENTS)
+    reject_above("spreads of fragments", size.spreads, MAX_SPREADS)
+    reject_above("directives", size.directives, MAX_DIRECTIVES)
+    reject_above("variables", size.variables, MAX_VARIABLES)
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
@@ -78,7 +104,8 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
     }
 
 
-def _reject_above(what: str, found: int, most: int) -> None:
+def reject_above(what: str, found: int, most: int) -> None:
+    """Raise `RequestRejected` if there is more of something than accepted."""
     if found > most:
         shown = found if found < 10**12 else "far more"
         raise RequestRejected(

@@ -77,18 +77,19 @@ class SubscriptionSocket(StreamConnection):
         self._hub.remove(self)
 
 
-async def next_message(socket: WebSocket) -> dict[str, Any] | None:
-    """The next message; None when the client disconnects. Raises `ProtocolError`."""
+async def next_message(socket: WebSocket) -> tuple[dict[str, Any], int] | None:
+    """The next message and its size; None when the client leaves. Raises `ProtocolError`."""
     received = await socket.receive()
     if received["type"] != "websocket.receive":
         return None
+    raw = received.get("text") or received.get("bytes") or ""
     try:
-        message = orjson.loads(received.get("text") or received.get("bytes") or "")
+        message = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise ProtocolError(BAD_MESSAGE, "The message is not JSON") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError(BAD_MESSAGE, "A message needs a type")
-    return message
+    return message, len(raw)
 
 
 def message_id(message: dict[str, Any]) -> str:

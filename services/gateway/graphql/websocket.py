@@ -18,6 +18,7 @@ from services.chassis.security.guards import check_user
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine
+from services.gateway.graphql.budget import RequestBudget
 from services.gateway.graphql.engine import GraphqlEngine, PreparedOperation
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
@@ -25,7 +26,7 @@ from services.gateway.graphql.errors import (
     TOO_COMPLEX,
     RequestRejected,
 )
-from services.gateway.graphql.handler import charge, errors_of
+from services.gateway.graphql.handler import errors_of
 from services.gateway.graphql.resolvers import create_context
 from services.gateway.graphql.subscription_socket import (
     BAD_MESSAGE,
@@ -41,7 +42,7 @@ from services.gateway.graphql.subscription_socket import (
     message_id,
     next_message,
 )
-from services.gateway.ratelimit.charge import Charge, charge_of
+from services.gateway.ratelimit.charge import charge_of
 from services.gateway.streaming.hub import StreamHub
 
 log = logging.getLogger(__name__)
@@ -85,10 +86,11 @@ class WebSocketHandler:
             raise ProtocolError(INIT_TIMED_OUT, "Connection initialisation timeout") from error
         if received is None:
             return None
-        if received["type"] != "connection_init":
+        message, _ = received
+        if message["type"] != "connection_init":
             raise ProtocolError(UNAUTHORIZED, "Unauthorized")
         identity: TokenVerifier = socket.app.state.token_verifier
-        token = init_token(received.get("payload"))
+        token = init_token(message.get("payload"))
         try:
             caller = check_user(await identity.verify(token) if token else header_caller)
             self._hub.check_capacity(caller.user_id)
@@ -104,12 +106,17 @@ class WebSocketHandler:
         charge_one = charge_of(socket)
         try:
             while (received := await next_message(socket)) is not None:
-                self._handle_message(connection, received, charge_one)
+                message, size = received
+                self._handle_message(connection, message, RequestBudget(charge_one), size)
         finally:
             await connection.leave()
 
     def _handle_message(
-        self, connection: SubscriptionSocket, received: dict[str, Any], charge_one: Charge
+        self,
+        connection: SubscriptionSocket,
+        received: dict[str, Any],
+        budget: RequestBudget,
+        size: int,
     ) -> None:
         match received["type"]:
             case "ping":
@@ -121,20 +128,25 @@ class WebSocketHandler:
                 if task is not None:
                     task.cancel()
             case "subscribe":
-                self._subscribe(connection, received, charge_one)
+                self._subscribe(connection, received, budget, size)
             case "connection_init":
                 raise ProtocolError(TOO_MANY_INIT, "Too many initialisation requests")
             case _:
                 raise ProtocolError(BAD_MESSAGE, "Unknown type of message")
 
     def _subscribe(
-        self, connection: SubscriptionSocket, received: dict[str, Any], charge_one: Charge
+        self,
+        connection: SubscriptionSocket,
+        received: dict[str, Any],
+        budget: RequestBudget,
+        size: int,
     ) -> None:
         id = message_id(received)
         if id in connection.operations:
             raise ProtocolError(DUPLICATE_SUBSCRIBER, f"Subscriber for {id} already exists")
         try:
-            prepared = self._prepare(connection, received.get("payload"), charge_one)
+            budget.charge_size(size)
+            prepared = self._prepare(connection, received.get("payload"), budget)
         except ServiceError as failure:
             connection.send("error", id=id, payload=errors_of(failure))
             return
@@ -143,15 +155,14 @@ class WebSocketHandler:
         task.add_done_callback(lambda _: connection.operations.pop(id, None))
 
     def _prepare(
-        self, connection: SubscriptionSocket, received: Any, charge_one: Charge
+        self, connection: SubscriptionSocket, received: Any, budget: RequestBudget
     ) -> PreparedOperation:
-        charge(charge_one, 1)
         if len(connection.operations) >= MAX_SUBSCRIPTIONS:
             message = f"A socket can have at most {MAX_SUBSCRIPTIONS} subscriptions."
             raise RequestRejected(
                 message, TOO_COMPLEX, limit="subscriptions", most=MAX_SUBSCRIPTIONS
             )
-        prepared = self._engine.prepare(engine.GraphqlRequest.of(received))
+        prepared = self._engine.prepare(engine.GraphqlRequest.of(received), budget)
         if prepared.kind != "subscription":
             raise RequestRejected("Send queries and mutations by POST.", BAD_REQUEST)
         return prepared

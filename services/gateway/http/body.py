@@ -11,8 +11,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from services.chassis.errors import ServiceError, TooLarge, from_status
+from services.gateway.http.json_body import has_too_many_values
 
-MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 320 * 1024
+"""Of a body without files. The longest text of four-byte characters fits, percent-encoded."""
+
+MAX_CREDENTIAL_BYTES = 16 * 1024
+"""Of a form that logs somebody in, registers them, or exchanges tokens."""
 
 
 async def read_body(request: Request, bound: int) -> bytes:
@@ -29,6 +34,8 @@ class BoundedRoute(APIRoute):
 
         async def handler(request: Request) -> Response:
             body = await read_body(request, MAX_BODY_BYTES)
+            if has_too_many_values(body):
+                raise TooLarge("The document has too many values.")
 
             async def receive() -> Message:
                 return {"type": "http.request", "body": body, "more_body": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
@@ -16,6 +16,16 @@ from services.gateway.http.body import MAX_BODY_BYTES, bounded_chunks, too_large
 from services.gateway.http.form_fields import MAX_FIELDS
 
 MAX_DATA_URL_BYTES = limits.MAX_PICTURE_BYTES * 3 // 2  # in base64, partly percent-encoded
+_MAX_TYPE_BYTES = 1024
+_MAX_DISPOSITION_BYTES = 32 * 1024
+"""Bytes of all `Content-Disposition` headers of a form. Parsing one takes up to 0.3 µs a byte."""
+
+_MAX_SEMICOLONS = 32
+"""In such a header, since the parser of the standard library is quadratic in them."""
+
+_MAX_BOUNDARIES = MAX_FIELDS + 50
+"""How often the boundary may occur, also in what only resembles the end of a part."""
+
 _EXTENDED_FILENAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
 
 
@@ -29,15 +39,32 @@ class _MultipartParser(MultiPartParser):
     truncates = False
     """Whether a file above the bound ends there, instead of refusing the whole form."""
 
-    _taken = 0
+    _taken = _field_bytes = _disposition_bytes = 0
+
+    _is_in_part = False
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if self._is_in_part:
+            await form.close()
+            if self._current_part.file is not None:
+                await self._current_part.file.close()
+            raise MultiPartException("The last part has no end.")
+        return form
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
+        self._is_in_part = True
         self._taken = 0
 
     def on_headers_finished(self) -> None:
         part = self._current_part
         written = part.content_disposition or b""
+        self._disposition_bytes += len(written)
+        if self._disposition_bytes > _MAX_DISPOSITION_BYTES or (
+            written.count(b";") > _MAX_SEMICOLONS
+        ):
+            raise MultiPartException("The names of the fields are too long.")
         name = parse_options_header(written)[1].get(b"filename")
         if name is None and (
             _EXTENDED_FILENAME.search(written) or _is_image_part(part.item_headers)
@@ -58,9 +85,14 @@ class _MultipartParser(MultiPartParser):
                 raise too_large(limits.MAX_PICTURE_BYTES)
             if was_too_large:  # what is kept is too large already: the rest makes no difference
                 return
+        if self._current_part.file is None:
+            self._field_bytes += end - start
+            if self._field_bytes > self.max_part_size:
+                raise too_large(self.max_part_size)
         super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:
+        self._is_in_part = False
         file = self._current_part.file
         if file is None or file.filename:
             super().on_part_end()
@@ -84,9 +116,12 @@ async def parse_multipart(
 
     With `truncate` a file that is too large does not refuse the form. Its `size` tells.
     """
+    kind = request.headers["content-type"]
+    if len(kind) > _MAX_TYPE_BYTES:
+        raise from_status(400, "The content type of the form is too long.")
     parser = _MultipartParser(
         request.headers,
-        bounded_chunks(request, bound),
+        _few_boundaries(bounded_chunks(request, bound), kind),
         max_files=files + 1 if files else 0,
         max_fields=MAX_FIELDS,
         max_part_size=MAX_DATA_URL_BYTES if files else MAX_BODY_BYTES,
@@ -107,6 +142,22 @@ async def parse_multipart(
         await form.close()
         raise _not_text() from error
     return form
+
+
+async def _few_boundaries(
+    chunks: AsyncGenerator[bytes, None], kind: str
+) -> AsyncGenerator[bytes, None]:
+    """The chunks. Raises 400 if they have the boundary too often.
+
+    The parser takes 10 µs for each byte of one that ends no part.
+    """
+    boundary = parse_options_header(kind)[1].get(b"boundary", b"")
+    found = 0
+    async for chunk in chunks:
+        found += chunk.count(b"--" + boundary) if boundary else 0
+        if found > _MAX_BOUNDARIES:
+            raise from_status(400, "The form has too many parts.")
+        yield chunk
 
 
 def _not_text() -> ServiceError:

@@ -19,6 +19,9 @@ from services.chassis.errors import Invalid
 from services.shared.languages import language_code
 
 _DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+_MAX_URL_ESCAPES = 100_000
+"""Percent-encoded bytes of a `data:` URL. Each takes 0.3 µs."""
+
 _MAX_INTEGER = 2**53  # above it JSON numbers lose precision
 _TRUE = frozenset({"1", "true", "t", "on", "yes", "y"})
 _FALSE = frozenset({"0", "false", "f", "off", "no", "n"})
@@ -125,9 +128,11 @@ class RequestParams(dict[str, Any]):
 
 def _decode_data_url(head: str, written: str) -> bytes:
     """The content of a `data:` URL. Raises `ValueError`."""
+    if written.count("%") > _MAX_URL_ESCAPES:
+        raise ValueError("The URL has too many escaped characters.")
     if not head.lower().endswith(";base64,"):
         return unquote_to_bytes(written)
     code = unquote(written) if "%" in written else written
     # Forms turn an unescaped + into a space, and some libraries wrap lines.
-    code = code.translate({ord(" "): "+", ord("\r"): None, ord("\n"): None}).rstrip("=")
+    code = code.replace(" ", "+").replace("\r", "").replace("\n", "").rstrip("=")
     return b64decode(code + "=" * (-len(code) % 4), validate=True)

@@ -8,6 +8,7 @@ from services.chassis.errors import Forbidden, Unauthenticated
 from services.chassis.http.responses import OrjsonResponse
 from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.reading import read_params
 from services.gateway.rest.dependencies import AccountWriter
@@ -31,7 +32,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         All tokens of the account are revoked within 5 s. The data is deleted in the background. The
         username stays reserved.
         """
-        password = (await read_params(request)).string("password")
+        password = (await read_params(request, most=MAX_CREDENTIAL_BYTES)).string("password")
         who = DeletionRequest.model_construct(login=caller.username, password=password[:256])
         try:
             await gateway.services.auth.delete_account(who, caller)

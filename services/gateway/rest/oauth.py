@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote_plus
@@ -17,6 +16,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.contracts.logins import TokenRequest
 from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.errors import oauth_error
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.params import RequestParams
@@ -86,7 +86,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     )
     async def token(request: Request) -> OrjsonResponse:
         """Exchange a code, a refresh token, or an app's credentials, for an access token."""
-        body = _with_basic_credentials(request, await read_params(request))
+        body = await _read_credentials(request)
         asked = {name: body.string(name) for name in _TOKEN_FIELDS}
         made = await gateway.services.auth.issue_token(
             TokenRequest.model_construct(None, grant_type=body.string("grant_type"), **asked)
@@ -104,7 +104,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     )
     async def revoke(request: Request) -> OrjsonResponse:
         """Revoke a token. It stops working within seconds."""
-        body = _with_basic_credentials(request, await read_params(request))
+        body = await _read_credentials(request)
         await gateway.services.auth.revoke_token(
             client_id=body.string("client_id"),
             client_secret=body.string("client_secret"),
@@ -115,14 +115,15 @@ def create_router(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _with_basic_credentials(request: Request, body: RequestParams) -> RequestParams:
-    """The parameters with the client's credentials from the `Authorization` header, if any."""
+async def _read_credentials(request: Request) -> RequestParams:
+    """The parameters, with the client's credentials from the `Authorization` header, if any."""
+    body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "basic" or body.get("client_secret"):
         return body
     try:
         client, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of base64, or of UTF-8
         return body
     return RequestParams(
         body | {"client_id": unquote_plus(client), "client_secret": unquote_plus(secret)}

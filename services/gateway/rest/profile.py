@@ -15,6 +15,7 @@ from services.contracts.accounts import Account, OwnAccount
 from services.gateway.application.profile_changes import profile_changes
 from services.gateway.application.registration import new_registration, validation_error
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.openapi import FILE_SCHEMA, array_of, request_body, responses
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import params_with_files, read_params
@@ -49,7 +50,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     ) -> OrjsonResponse:
         """Register an account, and get its token. Requires the token of an app."""
         user_agent = request.headers.get("user-agent", "")
-        form = new_registration(await read_params(request), user_agent)
+        form = new_registration(await read_params(request, most=MAX_CREDENTIAL_BYTES), user_agent)
         try:
             made = await gateway.services.auth.register(form, caller)
         except ServiceError as failure:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from services.chassis.security.caller import Caller
 from services.gateway.streaming.channels import Channel
@@ -119,7 +119,7 @@ class StreamConnection:
                 await self._stream.write(text)
             if self._is_closing and not self._transport.is_closing():
                 await self._stream.close()
-        except (OSError, WebSocketDisconnect):
+        except (OSError, WebSocketDisconnect, WebSocketDisconnected):
             self._is_closing = True
             self._clear_queue()
         finally:
@@ -171,5 +171,5 @@ async def wait_for_disconnect(receive: Receive) -> None:
 
 
 def transport_of(request: HTTPConnection) -> Any:
-    """The connection's transport (services/chassis/http/server.py)."""
+    """The connection's transport (services/chassis/http/http_protocol.py)."""
     return request.state.transport

@@ -10,6 +10,7 @@ from services.chassis.errors import ServiceError
 from services.chassis.security.caller import Caller
 from services.contracts.logins import DeletionRequest
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.reading import read_params
 from services.gateway.http.session_cookie import delete_session_cookie
 from services.gateway.web.login_form import login_credentials, retry_form
@@ -36,7 +37,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post(_PATH)
     async def delete(request: Request, viewer: Viewer) -> Response:
         """Delete the account."""
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         who = login_credentials(body)
         login = who["login"]
         if not body.strict_boolean("sure"):

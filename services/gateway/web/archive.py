@@ -20,6 +20,7 @@ from services.chassis.security.token_verifier import TokenVerifier
 from services.contracts.data_export import Export
 from services.contracts.logins import NewSession
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.reading import read_params
 from services.gateway.web.login_form import login_credentials, retry_form
 from services.gateway.web.renderer import PageRenderer
@@ -87,7 +88,7 @@ class _ArchivePage:
 
     async def log_in(self, request: Request) -> Response:
         """Log in."""
-        who = login_credentials(await read_params(request))
+        who = login_credentials(await read_params(request, most=MAX_CREDENTIAL_BYTES))
         try:
             session = await self._gateway.services.auth.open_session(NewSession(**who))
         except ServiceError as failure:

@@ -16,6 +16,7 @@ from services.contracts.logins import App, Authorization, RegistrationRequest
 from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors, new_registration
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
 from services.gateway.web.addresses import LOGIN
@@ -120,7 +121,7 @@ class _AuthorizePage:
 
     async def post(self, request: Request, viewer: Viewer) -> Response:
         """Authorize or deny the app."""
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         asked = AuthorizationRequest.of(body)
         app = await _app(self._gateway, asked, self._pages.texts)
         if body.string("decision") == "deny":
@@ -217,14 +218,14 @@ class _SignUpPage:
 
     async def get(self, request: Request, viewer: Viewer) -> Response:
         """The form; users who are logged in are led on."""
-        query = await read_params(request)
+        query = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         if viewer is not None:
             return RedirectResponse(_next_url(query) or "/", 303)
         return self._pages.render("register", next=_next_url(query), given={}, faults={}, error="")
 
     async def post(self, request: Request) -> Response:
         """Register an account."""
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         new = new_registration(body)
         try:
             await self._gateway.services.auth.register(new)

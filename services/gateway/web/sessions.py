@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from services.chassis.errors import ServiceError
 from services.contracts.logins import NewSession
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.reading import read_params
 from services.gateway.http.session_cookie import delete_session_cookie, set_session_cookie
 from services.gateway.web.addresses import LOGIN, local_address
@@ -61,7 +62,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post(LOGIN)
     async def log_in(request: Request) -> Response:
         """Log in, and go on to the page that was asked for."""
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         target = local_address(body.string("next"))
         who, factor = login_credentials(body), code_credentials(body)
         try:

@@ -14,6 +14,7 @@ from services.contracts.logins import ActiveSession, NewEmail, NewPassword
 from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.errors import public_message, public_status
 from services.gateway.http.paths import ACCOUNT_SETTINGS, EMAIL_SETTINGS
 from services.gateway.http.reading import read_params
@@ -106,7 +107,7 @@ def _password_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
 
         Passwords are never sent back, so they are typed again after a fault.
         """
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         new = NewPassword(
             current_password=body.string("current_password")[:256],
             password=body.string("password")[:1000],

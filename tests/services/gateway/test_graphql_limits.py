@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.gateway.graphql import limits
+from services.gateway.graphql.budget import RequestBudget
 from services.gateway.graphql.engine import GraphqlEngine, GraphqlRequest
 from tests.fakes import Response
 from tests.services.gateway.deployment import GatewayDeployment
@@ -55,6 +56,14 @@ TOO_MUCH = {
     "aliases": "{ viewer { " + " ".join(f"a{n}: note" for n in range(31)) + " } }",
     "fields at the top": "{ " + "unreadNotifications " * 21 + "}",
     "aliases at the top": "{ " + MANY + " }",
+    "equal names": "{ viewer { person { " + "id " * 11 + "} } }",
+    "equal names in fragments": ("{ viewer { person { " + "id ... on Person { id } " * 6 + "} } }"),
+    "fragments": "{ viewer { note } }"
+    + " ".join(f"fragment F{n} on Person {{ id }}" for n in range(51)),
+    "spreads": "{ viewer { person { " + "... { id } ... { url } " * 51 + "} } }",
+    "directives": "{ viewer { note " + "@include(if: true) " * 31 + "} }",
+    "variables": "query (" + " ".join(f"$v{n}: Int" for n in range(51)) + ") { viewer { note } }",
+    "operations": " ".join(f"query Q{n} {{ viewer {{ note }} }}" for n in range(11)),
     "fragments that double": fragments("...F{0}", ends=True).replace("{ id }", "{ id url }"),
 }
 
@@ -63,8 +72,9 @@ TOO_MUCH = {
 async def test_too_large_operations_are_rejected_without_a_call(
     empty: GatewayDeployment, what: str
 ) -> None:
+    name = "Q1" if what == "operations" else ""
     async with invocations(empty) as made:
-        answered = await send(empty, query=TOO_MUCH[what])
+        answered = await send(empty, query=TOO_MUCH[what], operationName=name)
     assert answered.status == 400
     assert code(answered) == "TOO_COMPLEX"
     assert made == []
@@ -73,6 +83,7 @@ async def test_too_large_operations_are_rejected_without_a_call(
 @pytest.mark.parametrize(
     ("query", "variables"),
     [
+        ("query ($ids: [ID!]!) { posts(ids: $ids) { id } }", {"ids": [[[]]] * 600}),
         (PAGES.replace("40", "$n").replace("{ p", "query ($n: Int) { p", 1), {"n": 40.0}),
         (
             "query ($ids: [ID!]!) { posts(ids: $ids) { comments { nodes { id text html } } } }",
@@ -90,8 +101,8 @@ async def test_variables_count_in_the_cost(
 def test_the_cache_of_documents_is_bounded() -> None:
     engine = GraphqlEngine(development=False)
     for n in range(300):
-        fields = "id " * 300
-        engine.prepare(GraphqlRequest(f'{{ person(id: "{n}") {{ {fields} }} }}', {}, None))
+        query = f'{{ person(id: "{n}{"x" * 900}") {{ id }} }}'
+        engine.prepare(GraphqlRequest(query, {}, None), RequestBudget(lambda: None))
     assert sum(map(len, engine._documents)) <= 128 * 1024
     assert len(engine._documents) > 10
 
@@ -246,6 +257,51 @@ async def test_a_large_query_is_charged_as_many_requests() -> None:
         assert (await ask(deployment, people % 15))["people"] == []  # 431, as five
         over = await send(deployment, query=people % 25)
         assert (over.status, code(over)) == (429, "RATE_LIMITED")
+
+
+THE_SAME_FIELD = "{ viewer { person { " + "id " * 790 + "} } }"
+
+
+async def used(deployment: GatewayDeployment) -> int:
+    """How many requests were charged before this one, which counts too."""
+    answered = await deployment.ask("GET", "/api/v1/custom_emojis")
+    return 1000 - int(answered.headers["x-ratelimit-remaining"]) - 1
+
+
+@pytest.mark.parametrize(
+    ("body", "charged"),
+    [
+        ([{"query": THE_SAME_FIELD}] * 5, 12),
+        ({"query": "{ viewer { " + "note " * 800}, 4),
+        ({"query": "{ nothing }"}, 1),
+        ([{"query": "{ nothing }"}] * 5, 5),
+        ([{"query": "{"}] * 6, 6),
+        ({"query": "{ people(ids: []) { id } }", "variables": {"a": "a" * 5_000}}, 5),
+        ("{" * 3_000, 3),
+    ],
+)
+async def test_a_request_is_charged_by_its_size_though_it_fails(body: Any, charged: int) -> None:
+    async with a_gateway(microgram_limit_address=1000) as deployment:
+        before = await used(deployment)
+        await deployment.ask("POST", "/graphql", json=body)
+        assert await used(deployment) - before - 1 == charged
+
+
+async def test_a_request_that_cannot_be_paid_is_not_parsed() -> None:
+    async with a_gateway(microgram_limit_address=3) as deployment:
+        over = await send(deployment, query="{" * 4_000)
+        assert (over.status, code(over)) == (429, "RATE_LIMITED")
+
+
+async def test_the_operations_of_a_batch_share_the_tokens_of_one(empty: GatewayDeployment) -> None:
+    fields = "id username displayName locked bot url avatarUrl headerUrl createdAt discoverable "
+    query = "{ person(id: 1) { " + fields * 4 + "} }"  # 50 tokens each
+    many = "{ person(id: 1) { " + " ".join(f"x: {name}" for name in fields.split()) * 8 + "} }"
+    batch = [{"query": many}, {"query": query}, {"query": "{" * 900}, {"query": query}]
+    answered = (await empty.ask("POST", "/graphql", json=batch)).json()
+    codes = [one["errors"][0]["extensions"]["code"] for one in answered]
+    assert codes[2:] == ["GRAPHQL_PARSE_FAILED", "TOO_COMPLEX"]
+    assert answered[3]["errors"][0]["extensions"]["limit"] == "tokens"
 
 
 async def test_introspection_is_enabled_in_development() -> None:

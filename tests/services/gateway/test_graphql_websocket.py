@@ -259,3 +259,19 @@ async def test_a_client_that_does_not_read_is_aborted(deployment: GatewayDeploym
         for _ in range(200):
             socket.frame(type="ping")
         await socket.transport.aborted.wait()
+
+
+async def test_a_message_is_charged_by_its_size_though_it_fails() -> None:
+    async with deploy(microgram_limit_user=10) as deployment:
+        anna = await deployment.register("anna")
+        async with opened(deployment, anna.token) as socket:
+            socket.frame(type="connection_init")
+            await await_message(socket, "connection_ack")
+            payload = {"query": "subscription { " + "a " * 2_000}
+            for id in "1", "2", "3":
+                socket.frame(type="subscribe", id=id, payload=payload)
+            codes = [
+                (await await_message(socket, "error", id))["payload"][0]["extensions"]["code"]
+                for id in ("1", "2", "3")
+            ]
+    assert codes == ["TOO_COMPLEX", "TOO_COMPLEX", "RATE_LIMITED"]

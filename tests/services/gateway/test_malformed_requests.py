@@ -9,6 +9,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.gateway.http.body import MAX_BODY_BYTES, BoundedRoute
+from services.gateway.http.json_body import MAX_VALUES
+from services.gateway.http.reading import MAX_ESCAPES
 from tests.services.gateway.deployment import GatewayDeployment, deploy
 from tests.services.gateway.graphql_client import a_gateway
 
@@ -88,3 +90,63 @@ async def test_hsts_is_sent_over_tls() -> None:
         assert answered.headers["strict-transport-security"].startswith("max-age=")
     async with deploy() as deployment:
         assert "strict-transport-security" not in (await deployment.ask("GET", "/")).headers
+
+
+@pytest.mark.parametrize("credentials", ["\xff", "/w==", "\u00e9:\u00e9", "Og==", "a", "%%%"])
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke"])
+async def test_malformed_basic_credentials_are_refused(
+    deployment: GatewayDeployment, path: str, credentials: str
+) -> None:
+    headers = {"authorization": f"Basic {credentials}"}
+    form = {"grant_type": "client_credentials"}
+    answered = await deployment.ask("POST", path, headers=headers, form=form)
+    assert answered.status in (400, 401)
+    assert answered.json()["error"] in ("invalid_client", "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/statuses", "/api/shop/v1/quotes"])
+async def test_json_of_too_many_values_is_refused(deployment: GatewayDeployment, path: str) -> None:
+    ada = await deployment.register("ada")
+    body = b'{"status":"a","items":[' + b"[]," * MAX_VALUES + b"[]]}"
+    content: dict[str, Any] = {"data": body, "headers": {"content-type": "application/json"}}
+    assert (await ada.ask("POST", path, **content)).status in (400, 413)
+
+
+async def test_a_form_of_too_many_escapes_is_refused(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    content: dict[str, Any] = {
+        "data": b"avatar=data:,a" + b"%41" * (MAX_ESCAPES + 1),
+        "headers": {"content-type": "application/x-www-form-urlencoded"},
+    }
+    path = "/api/v1/accounts/update_credentials"
+    assert (await ada.ask("PATCH", path, **content)).status == 413
+
+
+_PART = b'--b\r\nContent-Disposition: form-data; name="a"%b\r\n\r\nb\r\n'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _PART % (b";" * 3_000),
+        (_PART % (b'; x="' + b"a" * 2_000 + b'"')) * 30,
+        b'--b\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n' + b"--bX" * 300,
+        b'--b\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\nno end',
+        b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nno end',
+    ],
+)
+async def test_forms_that_are_slow_to_parse_or_have_no_end_are_refused(
+    deployment: GatewayDeployment, body: bytes
+) -> None:
+    """Also no file stays open: the warning would fail the test."""
+    ada = await deployment.register("ada")
+    for path in ("/api/v2/media", "/api/v1/statuses"):
+        sent = {"data": body, "headers": {"content-type": "multipart/form-data; boundary=b"}}
+        assert (await ada.ask("POST", path, **sent)).status == 400
+
+
+async def test_a_long_content_type_is_refused(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    kind = "multipart/form-data; boundary=b" + ";" * 2_000
+    sent: dict[str, Any] = {"data": _PART % b"" + b"--b--", "headers": {"content-type": kind}}
+    assert (await ada.ask("POST", "/api/v1/statuses", **sent)).status == 400
