@@ -12,6 +12,7 @@ from services.contracts.logins import AccountLink, ForgottenPassword, PasswordRe
 from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.errors import public_message, public_status
 from services.gateway.http.params import RequestParams
 from services.gateway.http.paths import EMAIL_CONFIRMATION, RECOVERY, RECOVERY_LINK
@@ -41,7 +42,9 @@ def _forgotten_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post(RECOVERY)
     async def request(request: Request, viewer: Viewer) -> Response:
         """Request a link. The answer is the same for every address."""
-        email = (await read_params(request)).string("email").strip()[:320]
+        email = (
+            (await read_params(request, most=MAX_CREDENTIAL_BYTES)).string("email").strip()[:320]
+        )
         await gateway.services.auth.request_password_reset(ForgottenPassword(email=email))
         return pages.render("password_forgotten", viewer=viewer, is_sent=True)
 
@@ -70,7 +73,7 @@ def _new_password_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post(RECOVERY_LINK)
     async def reset(request: Request) -> Response:
         """Set the password, and lead to the login."""
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         link = _link_of(body)
         new = PasswordReset.model_construct(
             user_id=link.user_id, token=link.token, password=body.string("password")[:1000]
@@ -100,7 +103,7 @@ def _confirmation_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post(EMAIL_CONFIRMATION)
     async def confirm(request: Request, viewer: Viewer) -> Response:
         """Confirm the address."""
-        link = _link_of(await read_params(request))
+        link = _link_of(await read_params(request, most=MAX_CREDENTIAL_BYTES))
         try:
             await gateway.services.auth.confirm_email(link)
         except ServiceError as failure:

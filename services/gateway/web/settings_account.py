@@ -85,7 +85,7 @@ def _password_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     @router.post(EMAIL_SETTINGS)
     async def change_email(request: Request, viewer: SignedIn) -> Response:
         """Have a link sent to another address."""
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         email = body.string("email").strip()[:320]
         new = NewEmail(email=email, current_password=body.string("email_password")[:256])
         try:

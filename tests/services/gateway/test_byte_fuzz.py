@@ -142,10 +142,10 @@ async def _open(stack: AsyncExitStack) -> Target:
 def _names(document: Any) -> set[str]:
     """The names of all parameters and properties in an OpenAPI document."""
     if isinstance(document, list):
-        return set().union(*map(_names, document))
+        return set[str]().union(*map(_names, document))
     if not isinstance(document, dict):
         return set()
-    own = {document["name"]} if "in" in document else set(document.get("properties", ()))
+    own: set[str] = {document["name"]} if "in" in document else {*document.get("properties", ())}
     return own.union(*map(_names, document.values()))
 
 

@@ -14,6 +14,10 @@ from tests.services.gateway.deployment import GatewayDeployment
 from tests.services.gateway.graphql_client import a_gateway
 from tests.services.gateway.wire import Wire, faults, on_the_wire, rest_of, status_of
 
+CHUNKED = (
+    b"POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
@@ -51,7 +55,7 @@ async def trickle(writer: asyncio.StreamWriter, byte: bytes = b"a") -> None:
         b"GET / HTTP/1.1\r\nX-A: ",
         form("/oauth/token", 10_000),
         form("/graphql", 10_000),
-        b"POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n",
+        CHUNKED + b"ff\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Length: 100000\r\n\r\n",
     ],
 )
@@ -137,6 +141,8 @@ async def test_the_body_of_a_get_is_not_read(wire: Wire) -> None:
         ("/auth/sign_up", MAX_CREDENTIAL_BYTES),
         ("/auth/delete", MAX_CREDENTIAL_BYTES),
         ("/auth/archive", MAX_CREDENTIAL_BYTES),
+        ("/auth/password", MAX_CREDENTIAL_BYTES),
+        ("/auth/password/edit", MAX_CREDENTIAL_BYTES),
         ("/api/v1/apps", MAX_BODY_BYTES),
     ],
 )
@@ -150,7 +156,8 @@ async def test_forms_are_bounded_by_what_they_are_for(wire: Wire, path: str, mos
 # ── WebSocket ───────────────────────────────────────────────────────────────────────────────
 
 SHAKE = (
-    b"GET /api/v1/streaming HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET /api/v1/streaming HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 PING, TEXT, FIRST, NEXT, CLOSE = 0x89, 0x81, 0x01, 0x00, 0x88
