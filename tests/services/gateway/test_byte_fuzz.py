@@ -119,7 +119,7 @@ async def _open(stack: AsyncExitStack) -> Target:
             (method, route.path)
             for route in app.routes
             if isinstance(route, APIRoute)
-            for method in route.methods
+            for method in route.methods or ()
         ),
         [route.path for route in app.routes if isinstance(route, APIWebSocketRoute)],
         sorted(_names(document) | {"login", "password", "code", "state", "query", "back"}),
