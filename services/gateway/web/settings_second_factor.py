@@ -15,6 +15,7 @@ from services.contracts.logins import CurrentPassword, NewSecondFactor, SecondFa
 from services.gateway.application.failures import log_failure
 from services.gateway.application.registration import field_errors
 from services.gateway.container import Gateway
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.errors import public_message, public_status
 from services.gateway.http.paths import SECOND_FACTOR_SETTINGS
 from services.gateway.http.reading import read_params
@@ -61,7 +62,7 @@ class _SecondFactorPage:
 
         After a wrong code the form shows the same secret.
         """
-        body = await read_params(request)
+        body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
         new = NewSecondFactor(secret=body.string("secret")[:64], uri=body.string("uri")[:500])
         code = SecondFactorCode(code=body.string("second_factor").strip()[:40])
         try:
@@ -108,7 +109,9 @@ class _SecondFactorPage:
 
 
 async def _proof(request: Request) -> CurrentPassword:
-    password = (await read_params(request)).string("current_password")[:256]
+    password = (await read_params(request, most=MAX_CREDENTIAL_BYTES)).string("current_password")[
+        :256
+    ]
     return CurrentPassword(current_password=password)
 
 
