@@ -109,10 +109,8 @@ class _SecondFactorPage:
 
 
 async def _proof(request: Request) -> CurrentPassword:
-    password = (await read_params(request, most=MAX_CREDENTIAL_BYTES)).string("current_password")[
-        :256
-    ]
-    return CurrentPassword(current_password=password)
+    body = await read_params(request, most=MAX_CREDENTIAL_BYTES)
+    return CurrentPassword(current_password=body.string("current_password")[:256])
 
 
 def _qr_code(uri: str) -> Markup:
