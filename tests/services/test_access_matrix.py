@@ -145,6 +145,20 @@ async def test_operators_routes_need_the_token_and_the_own_sidecar(name: str) ->
                 assert not await subject.admits(route, caller, OPERATOR_TOKEN), (route, caller)
 
 
+@pytest.mark.parametrize("name", [name for name in SERVICES if _subscribers(name)])
+async def test_events_are_fetched_by_the_subscribers_of_their_topic_alone(name: str) -> None:
+    async with FakeCluster() as cluster:
+        app = start(cluster, name).app
+        for topic in said(name)["publishes"]:
+            for caller in _subscribers(name):
+                headers = {"dapr-api-token": APP_TOKEN, "dapr-caller-app-id": caller}
+                is_subscriber = topic in said(caller)["subscribes"]
+                for path in (f"/changes?topics={topic}", f"/changes/{topic}/x?after=0"):
+                    answer = await call(app, "GET", path, headers=headers)
+                    if "invalidations" not in topic:
+                        assert (answer.status == 200) == is_subscriber, (caller, path)
+
+
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_service_gets_only_its_own_secrets_and_topics(name: str) -> None:
     secrets = {secret for each in SERVICES for secret in said(each)["secrets"]}
