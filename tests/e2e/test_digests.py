@@ -67,7 +67,7 @@ def digest_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Di
     with start_system(
         request.param, tmp_path / "system", env=env, replicas="notifications=2"
     ) as system:
-        component = next((system.run_dir / "components").glob("*-mail.yaml"))
+        component = next((system.run_dir / "components").rglob("*mail.yaml"))
         document = yaml.safe_load(component.read_text())
         for item in document["spec"]["metadata"]:
             if item["name"] == "port":

@@ -148,8 +148,12 @@ async def auth_harness(*, mail: bool = False) -> AsyncIterator[Auth]:
         clock = SettableClock()
         auth = Auth(cluster, clock, await start(cluster, clock, mail=mail))
         if mail:
-            await cluster.start(_notifications, "notifications")
+            await start_notifications(cluster)
         yield auth
+
+
+async def start_notifications(cluster: FakeCluster) -> RunningReplica:
+    return await cluster.start(_notifications, "notifications")
 
 
 def _notifications(settings: NotificationsSettings) -> FastAPI:

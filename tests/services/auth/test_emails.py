@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.auth.repository import email_key
 from tests.fakes import Response
 from tests.services.auth.harness import PASSWORD, Auth, auth_harness
 from tests.services.auth.mailing import EMAIL, confirm, confirmed, follow, link, mails
@@ -114,6 +115,9 @@ async def test_a_former_address_is_free_again(auth: Auth) -> None:
     await change(auth, web)
     (mail,) = [mail for mail in await mails(auth) if mail.to == OTHER]
     await confirm(auth, mail)
+    await auth.cluster.settle()
+    kept = auth.running.sidecar.state.peek(f"email:{email_key(EMAIL)}")
+    assert kept["data"]["user_id"] == ""
     auth.clock.turn(601)
     await auth.register("eve", email=EMAIL)
     mail = [mail for mail in await mails(auth) if mail.subject.startswith("Confirm")][-1]

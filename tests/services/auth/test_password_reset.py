@@ -11,7 +11,7 @@ from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.ids import SnowflakeGenerator
 from tests.fakes.faults import Call
 from tests.fakes.sidecar import FakeSidecar
-from tests.services.auth.harness import PASSWORD, Auth, auth_harness
+from tests.services.auth.harness import PASSWORD, Auth, auth_harness, start_notifications
 from tests.services.auth.mailing import (
     EMAIL,
     confirmed,
@@ -98,6 +98,14 @@ async def test_an_unconfirmed_address_gets_no_link(auth: Auth) -> None:
     await mails(auth)
     auth.cluster.mails.clear()
     assert await request_reset(auth) is None
+
+
+async def test_an_address_from_before_there_was_mail_gets_no_link_until_it_is_confirmed() -> None:
+    async with auth_harness() as auth:
+        await auth.register("ada")
+        other = await auth.replica(mail=True)
+        await start_notifications(auth.cluster)
+        assert await request_reset(other) is None
 
 
 async def test_suspended_and_deleted_users_get_no_link(auth: Auth) -> None:

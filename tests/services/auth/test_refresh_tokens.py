@@ -135,6 +135,25 @@ async def test_a_revocation_during_a_refresh_ends_both(auth: Auth) -> None:
     assert [one["kind"] for one in await listed(auth, web)] == ["web"]
 
 
+async def test_a_refresh_during_a_revocation_ends_with_it(auth: Auth) -> None:
+    await auth.register("ada")
+    app, web, other = await offline_app(auth), await session(auth, kind="web"), await auth.replica()
+    first = await log_in(auth, app)
+    (shown,) = [one for one in await listed(auth, web) if one["kind"] == "app"]
+    faults, made = auth.running.sidecar.state.faults, []
+
+    async def overtake(call: Any) -> None:
+        if call.name == "compare_and_set" and call.about[0].startswith("revocations:"):
+            faults.before.remove(overtake)
+            made.append(await refresh(other, app, first))
+
+    faults.before.append(overtake)
+    assert (await auth.ask(f"/sessions/{shown['id']}/revoke", web)).status == 200
+    assert made[0].status == 200
+    assert not await works(auth, made[0].json()["access_token"])
+    assert (await refresh(auth, app, made[0].json())).status == 400
+
+
 async def test_a_changed_password_ends_it(auth: Auth) -> None:
     await auth.register("ada")
     app, web = await offline_app(auth), await session(auth, kind="web")
