@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Id = str
+from services.contracts.texts import Line, Prose
+
+Id = Annotated[str, "id"]
+"""An id. The mark tells it from texts that people write (`texts`)."""
+
 ID_PATTERN = r"^[0-9]{1,20}$"
 """Matches ids in requests. Our ids have 18 digits; clients send longer ones as page bounds."""
 
@@ -52,8 +56,8 @@ ACCOUNT: dict[str, Any] = {
 class ProfileField(Model):
     """A row of the table on a profile."""
 
-    name: str
-    value: str
+    name: Line
+    value: Line
     verified_at: str | None = None
 
 
@@ -77,8 +81,8 @@ class Profile(Model):
 
     id: Id
     username: str
-    display_name: str = ""
-    note: str = ""
+    display_name: Line = ""
+    note: Prose = ""
     avatar: str = ""
     header: str = ""
     fields: list[ProfileField] = Field(default_factory=list)
@@ -126,15 +130,15 @@ class OwnAccount(Account):
 class EditedProfileField(Model):
     """A row of the table on a profile, as typed."""
 
-    name: str = Field(max_length=4_000)
-    value: str = Field(max_length=4_000)
+    name: Line = Field(max_length=4_000)
+    value: Line = Field(max_length=4_000)
 
 
 class ProfileValues(Model):
     """Values of a profile, as typed. These bounds only limit the size of requests."""
 
-    display_name: str | None = Field(default=None, max_length=1_000)
-    note: str | None = Field(default=None, max_length=10_000)
+    display_name: Line | None = Field(default=None, max_length=1_000)
+    note: Prose | None = Field(default=None, max_length=10_000)
     avatar: str | None = Field(default=None, max_length=200)
     header: str | None = Field(default=None, max_length=200)
     fields: list[EditedProfileField] | None = Field(default=None, max_length=20)
@@ -186,7 +190,7 @@ class Edge(Model):
     muting: bool = False
     muting_notifications: bool = False
     muted_until: str | None = None
-    note: str = ""
+    note: Prose = ""
 
 
 class FollowCount(Model):
@@ -245,7 +249,7 @@ class AccountNote(Model):
 
     model_config = examples({"comment": "Met in Uppsala."})
 
-    comment: str = Field(default="", max_length=10_000)
+    comment: Prose = Field(default="", max_length=10_000)
 
 
 class Relationship(Model):
@@ -281,7 +285,7 @@ class Relationship(Model):
     muting_expires_at: str | None = None
     requested: bool = False
     requested_by: bool = False
-    note: str = ""
+    note: Prose = ""
 
 
 class Suggestion(Model):

@@ -13,6 +13,7 @@ from pydantic import Field
 from services.contracts import limits
 from services.contracts.accounts import Id, Model, examples
 from services.contracts.posts import ATTACHMENT, Attachment
+from services.contracts.texts import Line, Prose
 
 Currency = Literal[
     "AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "JPY", "KWD", "NOK", "PLN", "SEK", "USD"
@@ -81,8 +82,8 @@ class Shop(Model):
 
     id: Id
     owner: Id
-    name: str = ""
-    description: str = ""
+    name: Line = ""
+    description: Prose = ""
     currency: Currency
     created_at: str
     edited_at: str | None = None
@@ -94,7 +95,7 @@ class Variant(Model):
     """A variant of a product. Its price is in the product's currency."""
 
     id: Id
-    name: str = ""
+    name: Line = ""
     price: Price
 
 
@@ -110,8 +111,8 @@ class Product(Model):
     id: Id
     shop: Id
     seller: Id
-    title: str = ""
-    description: str = ""
+    title: Line = ""
+    description: Prose = ""
     pictures: list[Attachment] = Field(default_factory=list)
     currency: Currency
     variants: list[Variant] = Field(default_factory=list)
@@ -184,8 +185,8 @@ class NewShop(Model):
         }
     )
 
-    name: str = Field(max_length=1_000)
-    description: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
+    name: Line = Field(max_length=1_000)
+    description: Prose = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     currency: Currency
     idempotency_key: str = Field(default="", max_length=200)
 
@@ -195,15 +196,15 @@ class EditedShop(Model):
 
     model_config = examples({"name": "Anna & Ben"}, {"archived": True})
 
-    name: str | None = Field(default=None, max_length=1_000)
-    description: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
+    name: Line | None = Field(default=None, max_length=1_000)
+    description: Prose | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     archived: bool | None = None
 
 
 class NewVariant(Model):
     """A variant of a new product, with its initial stock."""
 
-    name: str = Field(default="", max_length=1_000)
+    name: Line = Field(default="", max_length=1_000)
     price: Price
     stock: int = Field(default=0, ge=0, le=limits.MAX_STOCK, strict=True)
 
@@ -212,7 +213,7 @@ class EditedVariant(Model):
     """A variant of an edited product: an existing one with its `id`, a new one without."""
 
     id: Id | None = Field(default=None, max_length=20)
-    name: str = Field(default="", max_length=1_000)
+    name: Line = Field(default="", max_length=1_000)
     price: Price
 
 
@@ -233,8 +234,8 @@ class NewProduct(Model):
     )
 
     shop: Id = Field(max_length=20)
-    title: str = Field(max_length=1_000)
-    description: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
+    title: Line = Field(max_length=1_000)
+    description: Prose = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
     variants: list[NewVariant] = Field(min_length=1, max_length=100)
     idempotency_key: str = Field(default="", max_length=200)
@@ -249,8 +250,8 @@ class EditedProduct(Model):
         {"archived": True},
     )
 
-    title: str | None = Field(default=None, max_length=1_000)
-    description: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
+    title: Line | None = Field(default=None, max_length=1_000)
+    description: Prose | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
     variants: list[EditedVariant] | None = Field(default=None, min_length=1, max_length=100)
     archived: bool | None = None
@@ -319,8 +320,8 @@ class QuoteLine(Model):
 
     product: Id
     variant: Id
-    title: str
-    name: str
+    title: Line
+    name: Line
     quantity: int
     price: int
     currency: Currency

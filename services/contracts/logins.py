@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from services.contracts.accounts import Id, Model, examples
+from services.contracts.texts import Line
 
 WEB_CLIENT_ID = "microgram-web-app"
 """The client id of the web app, which has no secret: only a login on its pages gets a token."""
@@ -125,7 +126,7 @@ class App(Model):
     id: Id
     client_id: str
     client_secret: str = ""
-    name: str
+    name: Line
     website: str = ""
     redirect_uris: list[str]
     scopes: str
@@ -325,11 +326,11 @@ class ActiveSession(Model):
 
     id: str
     kind: Literal["web", "app", "archive"]
-    app_name: str
+    app_name: Line
     website: str = ""
     created_at: int
     expires_at: int
-    user_agent: str = ""
+    user_agent: Line = ""
     is_current: bool = False
 
 

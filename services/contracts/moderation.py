@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from services.contracts.accounts import ID_PATTERN, Id, Model, examples
+from services.contracts.texts import Prose
 
 Category = Literal["spam", "legal", "violation", "other"]
 GivenId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -37,7 +38,7 @@ class NewReport(Model):
 
     target: GivenId
     statuses: list[GivenId] = Field(default_factory=list, max_length=40)
-    comment: str = Field(default="", max_length=1_000)
+    comment: Prose = Field(default="", max_length=1_000)
     category: Category = "other"
     rules: list[GivenId] = Field(default_factory=list, max_length=20)
 
@@ -51,7 +52,7 @@ class Report(Model):
     account: Id
     target: Id
     statuses: list[Id]
-    comment: str
+    comment: Prose
     category: Category
     rules: list[str]
     created_at: str

@@ -18,6 +18,7 @@ from services.contracts.catalog import (
     QuoteLine,
 )
 from services.contracts.posts import Attachment
+from services.contracts.texts import Line
 
 OrderState = Literal[
     "placed",
@@ -162,8 +163,8 @@ class OrderLine(Model):
 
     product: Id
     variant: Id
-    title: str
-    name: str
+    title: Line
+    name: Line
     quantity: int
     price: int
     picture: Attachment | None = None
@@ -174,7 +175,7 @@ class OrderEntry(Model):
 
     what: OrderStep
     at: str
-    why: str = ""
+    why: Line = ""
 
 
 class Order(Model):
@@ -194,7 +195,7 @@ class Order(Model):
     total: int
     currency: Currency
     state: OrderState
-    reason: str = ""
+    reason: Line = ""
     paid: bool = False
     history: list[OrderEntry]
     created_at: str

@@ -9,6 +9,7 @@ from pydantic import Field
 from services.contracts import limits
 from services.contracts.accounts import Id, Model, examples
 from services.contracts.catalog import Currency
+from services.contracts.texts import Line
 
 Amount = Annotated[int, Field(ge=1, le=limits.MAX_PAYMENT, strict=True)]
 PaymentState = Literal["pending", "authorized", "declined", "captured", "refunded", "voided"]
@@ -53,7 +54,7 @@ class Payment(Model):
     refunds: dict[str, int] = Field(default_factory=dict)
     fee: int = 0
     waiting: str = ""
-    reason: str = ""
+    reason: Line = ""
 
 
 class NewPayment(Model):

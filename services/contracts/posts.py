@@ -8,6 +8,7 @@ from pydantic import Field
 
 from services.contracts import limits
 from services.contracts.accounts import Account, Id, Mention, Model, examples
+from services.contracts.texts import Line, Prose
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
@@ -53,7 +54,7 @@ class Attachment(Model):
     original_size: Size
     small_size: Size
     blurhash: str
-    description: str = ""
+    description: Prose = ""
     focus: tuple[float, float] = (0.0, 0.0)
     medium: str = ""
     medium_size: Size | None = None
@@ -118,8 +119,8 @@ class Post(Model):
 
     id: Id
     author: Id
-    text: str = ""
-    spoiler_text: str = ""
+    text: Prose = ""
+    spoiler_text: Prose = ""
     visibility: Visibility = "public"
     sensitive: bool = False
     language: str | None = None
@@ -132,7 +133,7 @@ class Post(Model):
     reblog_of_id: Id | None = None
     reblog_of_account_id: Id | None = None
     product_ids: list[Id] = Field(default_factory=list)
-    application: str = ""
+    application: Line = ""
     application_website: str = ""
     created_at: str
     edited_at: str | None = None
@@ -245,15 +246,15 @@ class NewPost(Model):
         {"text": "Wonderful!", "in_reply_to_id": POST["id"]},
     )
 
-    text: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
+    text: Prose = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
     in_reply_to_id: Id | None = None
     visibility: Visibility | None = None
     sensitive: bool = False
-    spoiler_text: str = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
+    spoiler_text: Prose = Field(default="", max_length=limits.MAX_TEXT_CODE_POINTS)
     language: str | None = Field(default=None, max_length=100)
     product_ids: list[Id] = Field(default_factory=list, max_length=40)
-    application: str = Field(default="", max_length=100)
+    application: Line = Field(default="", max_length=100)
     application_website: str = Field(default="", max_length=300)
     idempotency_key: str = Field(default="", max_length=200)
 
@@ -263,11 +264,11 @@ class EditedPost(Model):
 
     model_config = examples({"text": "Last light, in fact"})
 
-    text: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
+    text: Prose | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
     product_ids: list[Id] | None = Field(default=None, max_length=40)
     sensitive: bool | None = None
-    spoiler_text: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
+    spoiler_text: Prose | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     language: str | None = Field(default=None, max_length=100)
 
 
@@ -333,8 +334,8 @@ class PostVersion(Model):
         }
     )
 
-    text: str
-    spoiler_text: str
+    text: Prose
+    spoiler_text: Prose
     sensitive: bool
     language: str | None
     attachments: list[Attachment]
@@ -359,7 +360,7 @@ class AttachmentEdit(Model):
 
     model_config = examples({"description": "Boats in a harbour"})
 
-    description: str | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
+    description: Prose | None = Field(default=None, max_length=limits.MAX_TEXT_CODE_POINTS)
     focus: tuple[float, float] | None = None
 
 

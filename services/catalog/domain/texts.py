@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
+from services.contracts.texts import clean_line, clean_prose
 from services.shared.text import count, graphemes
 
 
 def clean(text: str) -> str:
-    """Return the text without NUL characters and surrounding blanks, with Unix line ends."""
-    return text.replace("\x00", "").replace("\r\n", "\n").strip()
+    """Return the text without control characters, open isolates and surrounding blanks."""
+    return clean_prose(text).strip()
 
 
 def normalize_title(text: str, what: str) -> str:
     """Return a title or name on one line. Raises `Invalid` if it is empty or too long."""
-    title = " ".join(clean(text).split())
+    title = _single_line(text)
     if not title:
         raise Invalid(f"{what} needs a name.")
     return normalize_name(title, what)
@@ -22,7 +23,7 @@ def normalize_title(text: str, what: str) -> str:
 
 def normalize_name(text: str, what: str) -> str:
     """Return a name on one line, which may be empty. Raises `Invalid` if it is too long."""
-    name = " ".join(clean(text).split())
+    name = _single_line(text)
     characters = graphemes(name)
     if characters > limits.MAX_TITLE_CHARACTERS:
         raise Invalid(
@@ -42,3 +43,7 @@ def normalize_description(text: str) -> str:
             f" at most {limits.MAX_POST_CHARACTERS} are allowed."
         )
     return text
+
+
+def _single_line(text: str) -> str:
+    return " ".join(clean_line(text).split())

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from services.chassis.errors import RateLimited, ServiceError
 from services.chassis.http.responses import OrjsonResponse
+from services.contracts.texts import clean_line
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -36,8 +37,8 @@ _OAUTH_CODE_BY_STATUS = {401: "invalid_client", 403: "unauthorized_client", 404:
 
 
 def public_message(failure: ServiceError) -> str:
-    """The message for clients: it hides what failed on the server."""
-    return failure.message if failure.status < 500 else _SERVER_ERROR
+    """The message for clients: it hides what failed on the server, and may repeat what was sent."""
+    return clean_line(failure.message) if failure.status < 500 else _SERVER_ERROR
 
 
 def public_status(status: int) -> int:

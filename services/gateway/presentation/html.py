@@ -9,13 +9,11 @@ import re
 from collections.abc import Mapping
 from html import escape
 
+from services.contracts.texts import clean_prose
 from services.gateway.presentation.urls import PublicUrls
 from services.shared.text import Entity, Hashtag, Link, entities
 
 _PARAGRAPH_BREAKS = re.compile(r"\n{2,}")
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_DIRECTION_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Bidirectional overrides: they can make one URL look like another."""
 
 
 class HtmlWriter:
@@ -38,11 +36,12 @@ class HtmlWriter:
         """One line: the value of a profile field."""
         pieces: list[str] = []
         done = 0
+        text = clean_prose(text)
         for one in entities(text):
             html = self._linked(one, text[one.start : one.end], mentions)
             pieces += [escape(text[done : one.start]), html]
             done = one.end
-        return _clean("".join((*pieces, escape(text[done:]))))
+        return "".join((*pieces, escape(text[done:])))
 
     def _linked(self, one: Entity, typed: str, mentions: Mapping[str, str]) -> str:
         if isinstance(one, Link):
@@ -63,11 +62,6 @@ class HtmlWriter:
             f'<span class="h-card"><a href="{address}" class="u-url mention">'
             f"@<span>{escape(name)}</span></a></span>"
         )
-
-
-def _clean(text: str) -> str:
-    plain = _DIRECTION_OVERRIDES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _CONTROL_CHARACTERS.sub("", plain)
 
 
 def _link(url: str) -> str:

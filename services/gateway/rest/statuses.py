@@ -13,6 +13,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
 from services.contracts.posts import PostView
+from services.contracts.texts import clean_prose
 from services.gateway.application.media import parse_focus
 from services.gateway.application.post_edits import PictureChange
 from services.gateway.application.post_inputs import PostInput, edited_post
@@ -104,7 +105,7 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         delete_media = await _deletes_media(request)
         view = await gateway.services.posts.delete(id, caller, delete_media=delete_media)
         status = orjson.loads(await gateway.posts.render(view))
-        return OrjsonResponse(status | {"text": view["post"]["text"]})
+        return OrjsonResponse(status | {"text": clean_prose(view["post"]["text"])})
 
     return router
 

@@ -17,6 +17,7 @@ from services.chassis.errors import NotFound, RateLimited, ServiceError, Unauthe
 from services.chassis.security.caller import Caller
 from services.clients.base import gather_all
 from services.contracts import limits
+from services.contracts.texts import clean_prose
 from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.http.errors import public_message, public_status
@@ -126,7 +127,7 @@ class ComposeForm:
         """
         if failure.code == "key_reused" and (id := failure.details.get("details", {}).get("post")):
             view = await self._gateway.posts.get(id, viewer)
-            if view["post"]["text"] == draft.text.strip():
+            if view["post"]["text"] == clean_prose(draft.text).strip():
                 return self._led_to(viewer, id)
             error = self._pages.texts("compose.posted_before")
             return await self.show(viewer, replace(draft, key=Draft().key), status=422, error=error)

@@ -25,6 +25,7 @@ from services.chassis.errors import (
 from services.chassis.http.responses import ErrorRenderer
 from services.chassis.security.caller import Caller
 from services.contracts import limits
+from services.contracts.texts import clean_prose
 from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import TOO_MANY_REQUESTS, public_message, public_status
 from services.gateway.http.origin import Origin, origin_of
@@ -75,6 +76,7 @@ class PageRenderer:
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=select_autoescape(default=True, default_for_string=True),
             undefined=StrictUndefined,
+            finalize=_shown,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
@@ -212,6 +214,11 @@ class PageRenderer:
         origin = origin_of(request, self._hosts)
         if origin is Origin.OTHER or (origin is Origin.UNKNOWN and request.cookies):
             raise Forbidden(self.texts("error.foreign_form"))
+
+
+def _shown(value: Any) -> Any:
+    """What a template shows of a value: no text turns what stands around it."""
+    return clean_prose(value) if type(value) is str else value  # what is markup was cleaned before
 
 
 def _needs_login(request: Request, failure: ServiceError) -> bool:

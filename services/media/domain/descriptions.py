@@ -6,6 +6,7 @@ import math
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
+from services.contracts.texts import clean_prose
 from services.shared.text import graphemes
 
 Focus = tuple[float, float]
@@ -14,8 +15,8 @@ _INVALID_FOCUS = "The focus must be two numbers from -1 to 1, such as '0.0,0.5'.
 
 
 def normalize_description(text: str) -> str:
-    """Return a description without NUL characters and surrounding blanks. Raises `Invalid`."""
-    text = text.replace("\x00", "").strip()
+    """Return a description, cleaned and without surrounding blanks. Raises `Invalid`."""
+    text = clean_prose(text).strip()
     characters = graphemes(text)
     if characters > limits.MAX_DESCRIPTION_CHARACTERS:
         raise Invalid(

@@ -20,6 +20,7 @@ from services.chassis.storage.window import Window
 from services.clients.auth import AuthClient
 from services.clients.users import UsersClient
 from services.contracts.logins import EmailAddress
+from services.contracts.texts import clean_line
 from services.notifications.adapters import digest_email
 from services.notifications.adapters.digest_email import DigestEmail, EmailPerson
 from services.notifications.application.digest_settings import DUE_LIST_ID, due_position
@@ -175,7 +176,7 @@ class DigestScheduler:
     async def _load_people(self, rows: list[Row]) -> dict[str, EmailPerson]:
         found = await self._users.accounts([row[ACCOUNT] for row in rows])
         return {
-            id: EmailPerson(one["profile"]["username"], one["profile"]["display_name"])
+            id: EmailPerson(one["profile"]["username"], clean_line(one["profile"]["display_name"]))
             for id, one in found.items()
         }
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
+from services.contracts.texts import clean_prose
 from services.shared.text import Entity, names_in, tags_in
 
 
 def clean(text: str) -> str:
-    """Return text without NUL characters, which some stores reject, and surrounding whitespace."""
-    return text.replace("\x00", "").strip()
+    """Return text without control characters, open isolates and surrounding whitespace."""
+    return clean_prose(text).strip()
 
 
 def hashtags(found: Iterable[Entity]) -> tuple[str, ...]:

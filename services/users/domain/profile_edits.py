@@ -9,6 +9,7 @@ from typing import Any
 
 from services.chassis.errors import Invalid, PreconditionFailed
 from services.contracts import limits
+from services.contracts.texts import clean_line, clean_prose
 from services.shared.languages import language_code
 from services.shared.text import count, entities, graphemes, names_in
 from services.users.domain.profiles import ProfileMention, UserProfile, UserProfileField
@@ -16,12 +17,6 @@ from services.users.domain.profiles import ProfileMention, UserProfile, UserProf
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\.[a-z0-9]{1,8})?")
-_LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_BIDI_CONTROL = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-"""These change the direction of all text that follows, also of other users' text."""
-
-_TEXT_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +91,7 @@ def _display_name(text: str) -> str:
 
 
 def _note(text: str) -> str:
-    plain = _TEXT_CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    note = _without_surrogates(plain).strip()
+    note = clean_prose(text).strip()
     return _within_limit(note, count(note), limits.MAX_NOTE_CHARACTERS, "The bio")
 
 
@@ -136,12 +130,7 @@ def _language(code: str) -> str:
 
 
 def _single_line(text: str) -> str:
-    return _without_surrogates(_BIDI_CONTROL.sub("", _LINE_CONTROL.sub(" ", text))).strip()
-
-
-def _without_surrogates(text: str) -> str:
-    """Remove halves of surrogate pairs, which JSON text cannot contain."""
-    return _SURROGATE.sub("", text)
+    return clean_line(text).strip()
 
 
 def _within_limit(text: str, characters: int, most: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from time import thread_time
 from unicodedata import bidirectional, category
@@ -14,7 +15,7 @@ from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.urls import PublicUrls
 from tests.mastodon import schemas
 
-TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF")
 writer = HtmlWriter(PublicUrls("https://micro.example"))
 ADA = {"ada": "Ada"}
 
@@ -105,6 +106,8 @@ def test_control_and_bidi_characters_are_removed(typed: str) -> None:
         wrong = [c for c in html if category(c) in ("Cc", "Cs") and c not in "\n\t"]
         assert not wrong
         assert not [c for c in html if bidirectional(c) in TURNS]
+        for line in re.split("<br />|</p>", html):
+            assert line.count("\u2066") == line.count("\u2069"), "an isolate ends with its line"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
@@ -78,7 +78,5 @@ def page_response(gateway: Gateway, request: Request, rows: list[Entity], last: 
     if last:
         kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
         query = urlencode([*kept, ("cursor", last)])
-        headers["link"] = (
-            f'<{gateway.urls.public_url}{quote(request.scope["path"])}?{query}>; rel="next"'
-        )
+        headers["link"] = f'<{gateway.urls.public_url}{request.url.path}?{query}>; rel="next"'
     return OrjsonResponse({"items": rows, "next_cursor": last or None}, headers=headers)
