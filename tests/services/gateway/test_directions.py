@@ -141,6 +141,10 @@ async def test_no_page_and_no_answer_has_a_text_that_turns_others(
         page = await ben.get(path)
         check(page, f"{path} of a session {page.status}")
         found |= {route.path} if b"OLD" in page.body else set()
+    path = f"/api/v1/statuses/{ids['post']}"
+    deleted = await replica.public("DELETE", path, token=ada.token)
+    check(deleted, "the text of a deleted post")
+    assert "OLD" in deleted.json()["text"]
     expected = {
         *("/@{username}", "/@{username}/{id}", "/products/{id}", "/shops/{id}", "/tags/{tag}"),
         *("/api/v1/statuses/{id}", "/api/v1/accounts/{id}", "/api/v1/timelines/public"),
@@ -202,6 +206,14 @@ async def test_forms_that_are_refused_show_what_was_typed_clean(
             check(await browser.send(path, **form), path)
             if path in ("/logout", "/auth/delete"):
                 browser = await FormBrowser(deployment).sign_up(f"ben{len(path)}")
+
+
+async def test_errors_repeat_names_of_fields_clean(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    form = {f"{HOSTILE}[a][b][c][d]": "1"}
+    refused = await ada.ask("POST", "/api/v1/statuses", form=form)
+    assert (refused.status, "is nested too deeply" in refused.text) == (422, True)
+    check(refused, "a name of a field")
 
 
 async def test_names_of_apps_with_such_characters_are_refused(
