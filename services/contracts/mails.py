@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from services.contracts.accounts import Id, Model, examples
+from services.contracts.texts import Line
 
 MailKind = Literal[
     "password_reset",
@@ -42,5 +43,5 @@ class AccountMail(Model):
     username: str = Field(max_length=100)
     token: str = Field(default="", max_length=100)
     at: int
-    app: str = Field(default="", max_length=100)
-    user_agent: str = Field(default="", max_length=200)
+    app: Line = Field(default="", max_length=100)
+    user_agent: Line = Field(default="", max_length=200)

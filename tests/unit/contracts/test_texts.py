@@ -36,12 +36,15 @@ NO_TEXT = {
     **dict.fromkeys(("avatar", "header", "original", "medium", "small"), "the name of a file"),
     **dict.fromkeys(("documents", "group_key", "key", "idempotency_key"), "a key"),
     **dict.fromkeys(("code", "client_id", "client_secret", "token", "access_token"), "random"),
+    "refresh_token": "random",
     **dict.fromkeys(("code_challenge", "code_challenge_method", "code_verifier"), "of OAuth"),
     **dict.fromkeys(("scope", "scopes", "grant_type", "token_type", "redirect_uri"), "of OAuth"),
     **dict.fromkeys(("login", "password", "current_password"), "compared only"),
     **dict.fromkeys(("kty", "crv", "use", "alg", "kid", "x", "revoked"), "of a key or a token"),
     # Of a fixed form, which the owner of the field checks.
-    **dict.fromkeys(("username", "usernames", "email"), "checked on registration"),
+    **dict.fromkeys(
+        ("username", "usernames", "email", "unconfirmed_email"), "checked on registration"
+    ),
     **dict.fromkeys(("redirect_uris", "website", "application_website"), "a URI, ASCII only"),
     **dict.fromkeys(("tags", "names"), "hashtags: letters, digits and marks"),
     **dict.fromkeys(("language", "default_language", "locale"), "a code, or no language"),
@@ -75,6 +78,7 @@ NO_TEXT_OF = {
     ("LedgerPage", "sums"): "by currency",
     ("NewMarker", "last_read_id"): "an id with a pattern",
     ("Marker", "last_read_id"): "an id",
+    ("PasswordLink", "url"): "ours",
     **{
         (model, "user_agent"): "one visible line, which auth makes"
         for model in ("Authorization", "NewSession", "RegistrationRequest")
