@@ -36,7 +36,8 @@ NO_TEXT = {
     **dict.fromkeys(("avatar", "header", "original", "medium", "small"), "the name of a file"),
     **dict.fromkeys(("documents", "group_key", "key", "idempotency_key"), "a key"),
     **dict.fromkeys(("code", "client_id", "client_secret", "token", "access_token"), "random"),
-    "refresh_token": "random",
+    **dict.fromkeys(("refresh_token", "ticket", "secret", "codes"), "random"),
+    "second_factor": "compared only",
     **dict.fromkeys(("code_challenge", "code_challenge_method", "code_verifier"), "of OAuth"),
     **dict.fromkeys(("scope", "scopes", "grant_type", "token_type", "redirect_uri"), "of OAuth"),
     **dict.fromkeys(("login", "password", "current_password"), "compared only"),
@@ -79,6 +80,7 @@ NO_TEXT_OF = {
     ("NewMarker", "last_read_id"): "an id with a pattern",
     ("Marker", "last_read_id"): "an id",
     ("PasswordLink", "url"): "ours",
+    ("NewSecondFactor", "uri"): "ours",
     **{
         (model, "user_agent"): "one visible line, which auth makes"
         for model in ("Authorization", "NewSession", "RegistrationRequest")
