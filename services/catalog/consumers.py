@@ -9,13 +9,18 @@ from services.chassis.consuming.events import Event
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
 from services.clients.deletions import confirm_deletions
-from services.contracts.accounts import Profile
+from services.contracts.accounts import Edge, Profile
 from services.contracts.catalog import Product, Shop
-from services.contracts.events import ACCOUNT_CHANGED, PRODUCT_CHANGED, SHOP_CHANGED
+from services.contracts.events import (
+    ACCOUNT_CHANGED,
+    EDGE_CHANGED,
+    PRODUCT_CHANGED,
+    SHOP_CHANGED,
+)
 
 
 def subscribe(service: Service, repository: Repository) -> None:
-    """Subscribe the projections and the erasure of deleted accounts."""
+    """Subscribe the projections, blocks, and the erasure of deleted accounts."""
     projector = CatalogProjector(repository)
     erasure = SellerErasure(repository, projector, JobQueue(service))
 
@@ -24,6 +29,9 @@ def subscribe(service: Service, repository: Repository) -> None:
 
     async def on_product_changed(event: Event[Product]) -> None:
         await projector.project_product(event.subject)
+
+    async def on_edge_changed(event: Event[Edge]) -> None:
+        await repository.apply_block(event.data, event.version)
 
     async def on_account_changed(event: Event[Profile]) -> None:
         profile = event.data
@@ -36,4 +44,5 @@ def subscribe(service: Service, repository: Repository) -> None:
 
     service.on(SHOP_CHANGED, on_shop_changed)
     service.on(PRODUCT_CHANGED, on_product_changed)
+    service.on(EDGE_CHANGED, on_edge_changed)
     service.on(ACCOUNT_CHANGED, confirm_deletions(service.sidecar, on_account_changed))

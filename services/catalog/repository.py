@@ -5,6 +5,7 @@ product:PRODUCT         a product; published on `products`
 stock:VARIANT           how many pieces there are, and which orders hold some of them
 reservation:ORDER       what an order holds
 seller:USER             whether a user is suspended or deleted, as users published it
+block:SOURCE:TARGET     whether a user blocks another, as users published it
 idempotency:USER:KEY    which shop or product a request creates, for an hour
 indexed:PRODUCT         the terms under which a product may be listed
 reindexed:all           which grammar of terms all products are indexed with
@@ -35,7 +36,9 @@ from services.catalog.domain.stock import StockRecord
 from services.chassis.dapr.state import StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
+from services.contracts.accounts import Edge
 from services.contracts.events import PRODUCT_CHANGED, SHOP_CHANGED
+from services.shared.block_list import BlockState
 
 IDEMPOTENCY_KEY_TTL = 3600
 """Seconds for which an idempotency key is kept."""
@@ -116,6 +119,7 @@ class Repository:
             "reservation", ReservationRecord, upgrades={1: reservation_rules.upgrade_from_1}
         )
         self.sellers = service.collection("seller", SellerStatus)
+        self.blocks = service.collection("block", BlockState)
         self.intents = service.collection("idempotency", CreationIntent, ttl=IDEMPOTENCY_KEY_TTL)
         self.indexed_terms = service.collection("indexed", IndexedTerms)
         self.index_version = service.collection("reindexed", IndexVersion)
@@ -126,6 +130,30 @@ class Repository:
         self.offered_products = service.lists("market", max_rows=MAX_LISTED_PRODUCTS)
         self.products_by_term = service.lists("word", max_rows=MAX_LISTED_PRODUCTS)
 
+    async def apply_block(self, edge: Edge, version: int) -> None:
+        """Store whether an account blocks another. No state call if it never did, else two."""
+        if version == 1 and not edge.blocking:
+            return
+        await self.blocks.update(
+            _block_id(edge.source, edge.target),
+            lambda kept: (kept or BlockState()).apply(version, blocks=edge.blocking),
+        )
+
+    def block_keys(self, viewer: str, sellers: Iterable[str]) -> set[str]:
+        """Return the keys of the blocks between a viewer and some sellers, in both directions."""
+        others = {seller for seller in sellers if viewer and seller != viewer}
+        return {
+            self.blocks.key(id)
+            for seller in others
+            for id in (_block_id(seller, viewer), _block_id(viewer, seller))
+        }
+
+    def is_separated(self, viewer: str, seller: str, rows: Mapping[str, StateEntry]) -> bool:
+        """Whether a block between two users is among rows that were read together."""
+        found = [rows.get(key) for key in self.block_keys(viewer, [seller])]
+        states = [self.blocks.decode(entry) for entry in found if entry]
+        return any(state is not None and state.value.version > 0 for state in states)
+
     async def delete_shop(self, id: str) -> None:
         """Replace a shop by its tombstone. Two state calls."""
         await self.shops.update(id, lambda kept: shop_rules.tombstone(kept) if kept else None)
@@ -133,6 +161,10 @@ class Repository:
     async def delete_product(self, id: str) -> None:
         """Replace a product by its tombstone. Two state calls."""
         await self.products.update(id, lambda kept: product_rules.tombstone(kept) if kept else None)
+
+
+def _block_id(source: str, target: str) -> str:
+    return f"{source}:{target}"
 
 
 def decode_row(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:

@@ -308,11 +308,12 @@ class QuoteItem(Model):
 
 
 class QuoteRequest(Model):
-    """The items to buy together."""
+    """The items to buy together. `buyer` is who would buy them, if that is not the caller."""
 
     model_config = examples({"items": [ITEM]})
 
     items: list[QuoteItem] = Field(min_length=1, max_length=limits.MAX_LINES)
+    buyer: Id | None = None
 
 
 class QuoteLine(Model):

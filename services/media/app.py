@@ -12,6 +12,7 @@ from services.media.application.attachments import AttachmentService
 from services.media.application.orphan_sweep import SWEEP_INTERVAL, OrphanSweep
 from services.media.application.profile_images import ProfileImageService
 from services.media.application.removal import AttachmentRemoval
+from services.media.application.suspended_owners import SuspensionFilter
 from services.media.application.uploads import ImageProcessor, Uploads
 from services.media.consumers import subscribe
 from services.media.exports import api as exports
@@ -29,15 +30,16 @@ def create_app(service: Service, images: ImageProcessor | None = None) -> FastAP
         service.manage(images)
     repository, ids = Repository(service), SnowflakeGenerator().next
     uploads = Uploads(repository, service.sidecar, images, ids=ids)
-    removal, profile_images = AttachmentRemoval(uploads), ProfileImageService(uploads)
-    attachment_service = AttachmentService(uploads, removal)
+    suspensions = SuspensionFilter(repository)
+    removal, profile_images = AttachmentRemoval(uploads), ProfileImageService(uploads, suspensions)
+    attachment_service = AttachmentService(uploads, removal, suspensions)
     service.every(SWEEP_INTERVAL, OrphanSweep(uploads, removal, profile_images).sweep)
     export_repository = ExportRepository(service)
     collector = ExportCollector(repository, service.sidecar, service.settings.public_url)
     worker = ExportWorker(export_repository, collector, service.sidecar)
     service.every(TURN_PAUSE, worker.run, name="exports", at_start=True, max_backoff=POLL_INTERVAL)
     export_service = ExportService(export_repository, worker, service.sidecar, ids=ids)
-    subscribe(service, removal, profile_images, export_service.delete)
+    subscribe(service, removal, profile_images, suspensions, export_service.delete)
     return service.create_app(
         attachments.create_router(attachment_service, removal),
         files.create_router(attachment_service, profile_images),

@@ -13,6 +13,8 @@ from services.contracts.events import ACCOUNT_CHANGED, POST_CHANGED
 from services.contracts.posts import Post
 from services.media.application.profile_images import ProfileImageService
 from services.media.application.removal import AttachmentRemoval
+from services.media.application.suspended_owners import SuspensionFilter
+from services.media.domain.suspensions import OwnerSuspension
 
 ERASURE_JOB = "erasure"
 
@@ -21,6 +23,7 @@ def subscribe(
     service: Service,
     removal: AttachmentRemoval,
     profile_images: ProfileImageService,
+    suspensions: SuspensionFilter,
     delete_export: Callable[[str], Awaitable[None]],
 ) -> None:
     """Subscribe the removal of pictures, profile images and archives."""
@@ -35,6 +38,8 @@ def subscribe(
         user, profile = event.subject_id, event.data
         shown = tuple(name for name in (profile.avatar, profile.header) if name)
         await profile_images.on_profile_changed(user, shown, event.version, deleted=profile.deleted)
+        is_hidden = profile.suspended and not profile.deleted
+        await suspensions.apply(user, OwnerSuspension(event.version, is_hidden))
         if profile.deleted:
             await delete_export(user)
             await jobs.enqueue(ERASURE_JOB, user)

@@ -6,6 +6,8 @@ uploads:HOUR      the pictures that were uploaded or released in an hour since 1
                   that no post claimed; profile images as OWNER:NAME
 owned:USER        [picture], all that a user uploaded for posts (a segmented list)
 portraits:USER    a user's avatars and headers, and which of them the profile shows
+standing:USER     whether a user is suspended, as users published it
+suspended:all     the suspended users, and the names of their profile images
 swept:all         up to which hour unclaimed pictures were removed
 """
 
@@ -18,6 +20,7 @@ from services.chassis.errors import Invalid
 from services.chassis.service import Service
 from services.media.domain.attachments import AttachmentRecord
 from services.media.domain.profile_images import ProfileImages
+from services.media.domain.suspensions import OwnerSuspension, SuspendedOwners
 
 ALL = "all"
 
@@ -64,4 +67,6 @@ class Repository:
         self.uploads = service.collection("uploads", UploadBatch)
         self.profile_images = service.collection("portraits", ProfileImages)
         self.sweep_progress = service.collection("swept", SweepProgress)
+        self.suspensions = service.collection("standing", OwnerSuspension)
+        self.suspended_owners = service.collection("suspended", SuspendedOwners)
         self.by_owner = service.lists("owned")

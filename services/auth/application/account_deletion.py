@@ -8,15 +8,17 @@ from services.auth.application.accounts import AccountService
 from services.auth.application.login import Authenticator
 from services.auth.application.second_factor import SecondFactorService
 from services.auth.application.session_registry import SessionRegistry
-from services.auth.domain import name_reservations
 from services.auth.domain.errors import InvalidCredentials, SecondFactorRequired
 from services.auth.domain.name_reservations import NameReservation
 from services.auth.domain.users import User
-from services.auth.repository import Repository, email_key
+from services.auth.repository import Repository
 
 
 class AccountDeletion:
-    """Deletes logins. The username stays reserved for good; the e-mail address is free again."""
+    """Deletes logins. The e-mail address is free again. The username stays reserved for good.
+
+    In the end the store holds neither: the username is a keyed hash.
+    """
 
     def __init__(
         self,
@@ -47,20 +49,24 @@ class AccountDeletion:
         return user.user_id
 
     async def finish(self, user_id: str) -> None:
-        """Delete the sessions of a deleted user, and release the address. Safe to repeat."""
+        """Delete the sessions, the address and the name of a deleted user. Safe to repeat."""
         user = await self._repository.users.get(user_id)
         if user is None or not user.deleted:
             return
         await self._sessions.delete_all(user_id)
         await self._repository.second_factors.delete(user_id)
-        if user.email:
-            await self._release_email(user)
+        if user.email or user.username:
+            await self._release_names(user)
 
-    async def _release_email(self, user: User) -> None:
-        own = NameReservation(user.user_id, user.username.lower(), 0)
-        await self._repository.email_reservations.update(
-            email_key(user.email), lambda held: name_reservations.release(held, own)
-        )
+    async def _release_names(self, user: User) -> None:
+        """Release the reservations first: their keys are made of the names."""
+        username = user.username.lower()
+        if user.email:
+            await self._repository.release_email(
+                user.email, NameReservation(user.user_id, username, 0)
+            )
+        if username:
+            await self._repository.retire_username(username, user.user_id)
         await self._repository.users.update(
-            user.user_id, lambda kept: replace(kept, email="") if kept else None
+            user.user_id, lambda kept: replace(kept, email="", username="") if kept else None
         )

@@ -11,14 +11,13 @@ from collections.abc import Callable
 
 from services.auth.domain import account_mails as rules
 from services.auth.domain.account_mails import MailedRecently, MailRequest
-from services.auth.domain.clients import sha256_hex
 from services.auth.domain.one_time_tokens import (
     CONFIRMATION_TTL,
     RESET_TTL,
     new_one_time_token,
 )
 from services.auth.domain.users import User
-from services.auth.repository import Repository, email_key
+from services.auth.repository import Repository
 from services.chassis.consuming.events import Event
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from services.chassis.ids import Clock
@@ -53,10 +52,11 @@ class AccountMailer:
         """Request a mail with a link to a new password, if the address is somebody's.
 
         The work is the same whether or not it is: that is looked up later. At most one mail is
-        sent in `MIN_INTERVAL`; a further request has no effect. Three state calls.
+        sent in `MIN_INTERVAL`; a further request has no effect. Four state calls.
         """
         if self.enabled:
-            request = MailRequest("password_reset", self._now(), address_key=email_key(email))
+            key = await self._repository.held_email_key(email)
+            request = MailRequest("password_reset", self._now(), address_key=key)
             await self._request(self._new_id(), request)
 
     async def announce_login(self, user: User, app: str, user_agent: str) -> None:
@@ -117,7 +117,7 @@ class AccountMailer:
         user = await self._repository.users.get(reservation.user_id if reservation else "0")
         if user is None or not (user.is_active and user.email_confirmed):
             return
-        is_theirs = email_key(user.email) == request.address_key
+        is_theirs = request.address_key in await self._repository.email_keys(user.email)
         if is_theirs and await self._may_mail("password_reset", user.email, id):
             token = await self.issue_reset(user.user_id, "mail")
             await self._hand_over("password_reset", user.email, user, request, token)
@@ -151,7 +151,7 @@ class AccountMailer:
         await self._hand_over("email_confirmation", email, user, request, token)
 
     async def _owner_of(self, email: str) -> User | None:
-        reservation = await self._repository.email_reservations.get(email_key(email))
+        reservation = await self._repository.email_reservation(email)
         owner = await self._repository.users.get(reservation.user_id if reservation else "0")
         return owner if owner is not None and owner.email == email else None
 
@@ -176,9 +176,10 @@ class AccountMailer:
 
     async def _may_mail(self, kind: MailKind, email: str, id: str) -> bool:
         now = self._now()
+        key = await self._repository.identifiers.hash("email", f"{kind}:{email}")
         try:
             await self._repository.last_mails.update(
-                sha256_hex(f"{kind}:{email}"), lambda kept: rules.allow_mail(kept, id, now)
+                key, lambda kept: rules.allow_mail(kept, id, now)
             )
         except MailedRecently:
             return False

@@ -5,12 +5,11 @@ from __future__ import annotations
 from services.auth.application.account_mails import AccountMailer
 from services.auth.application.accounts import AccountService
 from services.auth.application.login import Authenticator
-from services.auth.domain import name_reservations
 from services.auth.domain.errors import InvalidCredentials, InvalidFields, InvalidLink
 from services.auth.domain.name_reservations import NameReservation
 from services.auth.domain.one_time_tokens import check_one_time_token
 from services.auth.domain.users import User, email_errors, normalize_email
-from services.auth.repository import Repository, email_key
+from services.auth.repository import Repository
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import Clock
 
@@ -70,9 +69,7 @@ class EmailService:
         email = user.email_to_confirm
         own = NameReservation(user_id, user.username.lower(), now)
         absent = await self._holders_without(email)
-        await self._repository.email_reservations.update(
-            email_key(email), lambda held: name_reservations.reserve_email(held, own, absent)
-        )
+        await self._repository.reserve_email(email, own, absent)
         return await self._accounts.confirm_email(user_id, email, token)
 
     async def release_former(self, user_id: str) -> None:
@@ -81,14 +78,11 @@ class EmailService:
         for notice in user.notices if user else []:
             if user and notice.kind == "email_changed" and notice.address != user.email:
                 own = NameReservation(user_id, user.username.lower(), 0)
-                await self._repository.email_reservations.update(
-                    email_key(notice.address),
-                    lambda held, own=own: name_reservations.release(held, own),  # type: ignore[misc]
-                )
+                await self._repository.release_email(notice.address, own)
 
     async def _holders_without(self, email: str) -> set[str]:
         """Return the holder of a reservation, if there is no such user with this address."""
-        held = await self._repository.email_reservations.get(email_key(email))
+        held = await self._repository.email_reservation(email)
         holder = await self._repository.users.get(held.user_id) if held and held.user_id else None
         is_valid = holder is not None and holder.email == email
         return {held.user_id} if held and not is_valid else set()

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.application.second_factor import SecondFactorService
-from services.auth.domain.clients import sha256_hex
 from services.auth.domain.errors import (
     AccountSuspended,
     InvalidCredentials,
@@ -58,7 +57,7 @@ class Authenticator:
         self._passwords.ensure_capacity()
         name = normalize_login(login)
         now = int(self._clock().timestamp())
-        key = sha256_hex(name)
+        key = await self._repository.identifiers.hash("login", name)
         # Counted before the outcome is known: concurrent guesses must not bypass the limit.
         try:
             await self._repository.login_attempts.update(

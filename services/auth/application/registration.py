@@ -12,7 +12,7 @@ from services.auth.domain import name_reservations
 from services.auth.domain.errors import InvalidFields
 from services.auth.domain.name_reservations import REGISTRATION_TIMEOUT, TAKEN, NameReservation
 from services.auth.domain.users import NewUser, User
-from services.auth.repository import Repository, email_key
+from services.auth.repository import Repository
 from services.chassis.errors import Unavailable
 from services.chassis.ids import Clock, timestamp
 
@@ -72,11 +72,12 @@ class RegistrationService:
         """Reject names in use before the costly hash. Returns reserved user ids without a user."""
         held = {"username": await self._repository.username_reservations.get(new_user.username_key)}
         if not self._confirms:
-            key = email_key(new_user.email)
-            held["email"] = await self._repository.email_reservations.get(key)
+            held["email"] = await self._repository.email_reservation(new_user.email)
         owners = {field: one.user_id for field, one in held.items() if one and one.user_id}
         users = await self._repository.users.get_many(set(owners.values()))
         taken = [field for field, owner in owners.items() if owner in users]
+        if await self._repository.is_retired(new_user.username_key):
+            taken.append("username")
         if taken:
             raise InvalidFields({field: [TAKEN] for field in sorted(taken, reverse=True)})
         return set(owners.values()) - users.keys()
@@ -84,25 +85,26 @@ class RegistrationService:
     async def _reserve(self, new_user: NewUser, absent: set[str]) -> NameReservation:
         """Reserve the address, then the username. Returns the reservation with the user id."""
         new = NameReservation(self._new_id(), new_user.username_key, int(self._clock().timestamp()))
-        email = email_key(new_user.email)
         reservation = new
         if not self._confirms:
-            adopted = await self._repository.email_reservations.update(
-                email, lambda held: name_reservations.reserve_email(held, new, absent)
-            )
-            reservation = adopted or new
+            reservation = await self._repository.reserve_email(new_user.email, new, absent)
         try:
             await self._repository.username_reservations.update(
                 new_user.username_key,
                 lambda held: name_reservations.reserve_username(held, reservation, absent),
             )
+            await self._refuse_retired(new_user)
         except InvalidFields:
             if reservation.user_id == new.user_id and not self._confirms:
-                await self._repository.email_reservations.update(
-                    email, lambda held: name_reservations.release(held, new)
-                )
+                await self._repository.release_email(new_user.email, new)
             raise
         return reservation
+
+    async def _refuse_retired(self, new_user: NewUser) -> None:
+        """Undo the reservation of a name whose user was deleted a moment ago, and raise."""
+        if await self._repository.is_retired(new_user.username_key):
+            await self._repository.username_reservations.delete(new_user.username_key)
+            raise InvalidFields({"username": [TAKEN]})
 
 
 def _only_first(kept: User | None, user: User) -> User:

@@ -65,8 +65,18 @@ def reserve_username(
     return reservation
 
 
+@dataclass(frozen=True, slots=True)
+class RetiredName:
+    """Says that a username was that of a deleted user. The document's key is a keyed hash."""
+
+    retired: bool = True
+
+
 def release(held: NameReservation | None, reservation: NameReservation) -> NameReservation | None:
-    """Return the released reservation, unless another user holds it by now."""
+    """Return an empty reservation, unless another user holds it by now.
+
+    The document stays: a registration may reserve the name between an update and a removal.
+    """
     if held is None or held.user_id != reservation.user_id:
         return held
-    return replace(held, user_id="")
+    return NameReservation("", "", 0)

@@ -178,7 +178,7 @@ class User:
         return bool(login) and login in (self.username.lower(), self.email)
 
     def delete(self, now: int) -> User:
-        """Return the tombstone. The address stays until its reservation is released."""
+        """Return the tombstone. Name and address stay until their reservations are released."""
         if self.deleted:
             return self
         return replace(

@@ -103,7 +103,7 @@ def create_router(
     @router.post("/quotes", responses=_QUOTE)
     async def quote(request: QuoteRequest, caller: OptionalReader) -> OrjsonResponse:
         """Return what some items cost now, and how many are available. Nothing is reserved."""
-        return OrjsonResponse(await quotes.quote(request.items, viewer_id(caller)))
+        return OrjsonResponse(await quotes.quote(request.items, request.buyer or viewer_id(caller)))
 
     return router
 

@@ -23,6 +23,7 @@ _MAX_CACHED_PRODUCTS = 10_000
 class RelatedKeys:
     """The keys of the documents that decide who may see a product, and of its stocks."""
 
+    seller: str
     visibility: tuple[str, ...]
     stocks: tuple[str, ...]
 
@@ -63,11 +64,13 @@ class CatalogReader:
     async def _visible_shops(self, ids: Sequence[str], viewer: str) -> dict[str, ShopRecord]:
         repository = self._repository
         found = await repository.shops.get_many(ids)
-        sellers = await repository.sellers.get_many({shop.owner for shop in found.values()})
+        owners = {shop.owner for shop in found.values()}
+        keys = {repository.sellers.key(owner) for owner in owners}
+        rows = await repository.state.get_many(sorted(keys | repository.block_keys(viewer, owners)))
         return {
             id: found[id]
             for id in ids
-            if id in found and _is_shop_visible(found[id], sellers, viewer)
+            if id in found and self._is_shop_visible(found[id], rows, viewer)
         }
 
     # ── products ────────────────────────────────────────────────────────────────────────────
@@ -89,13 +92,15 @@ class CatalogReader:
         """
         repository, ids = self._repository, list(dict.fromkeys(ids))
         asked = {repository.products.key(id) for id in ids}
-        asked |= {key for id in ids if id in self._related for key in self._related[id].keys(stock)}
+        for related in [self._related[id] for id in ids if id in self._related]:
+            asked |= {*related.keys(stock), *repository.block_keys(viewer, [related.seller])}
         rows = await repository.state.get_many(sorted(asked))
         read = {id: decode_row(rows, repository.products, id) for id in ids}
         found: dict[str, ProductRecord] = {
             id: one for id, one in read.items() if one and not one.deleted
         }
         needed = {key for one in found.values() for key in self._remember_related(one).keys(stock)}
+        needed |= repository.block_keys(viewer, [one.seller for one in found.values()])
         rows |= await repository.state.get_many(sorted(needed - asked))
         return {
             id: ProductOffer(product, self._available(product, rows) if stock else None)
@@ -107,6 +112,7 @@ class CatalogReader:
         """Cache the keys of related documents, to be read together with the product next time."""
         repository = self._repository
         related = RelatedKeys(
+            product.seller,
             (repository.shops.key(product.shop), repository.sellers.key(product.seller)),
             tuple(repository.stocks.key(variant.id) for variant in product.variants),
         )
@@ -129,11 +135,15 @@ class CatalogReader:
         shop: ShopRecord | None = decode_row(rows, repository.shops, product.shop)
         seller = decode_row(rows, repository.sellers, product.seller) or SellerStatus()
         is_open = shop is not None and not (shop.archived or shop.deleted)
-        return product.is_offered and is_open and not seller.is_hidden
+        is_hidden = seller.is_hidden or repository.is_separated(viewer, product.seller, rows)
+        return product.is_offered and is_open and not is_hidden
 
-
-def _is_shop_visible(shop: ShopRecord, sellers: Mapping[str, SellerStatus], viewer: str) -> bool:
-    if shop.deleted:
-        return False
-    is_hidden = shop.archived or sellers.get(shop.owner, SellerStatus()).is_hidden
-    return shop.owner == viewer or not is_hidden
+    def _is_shop_visible(
+        self, shop: ShopRecord, rows: Mapping[str, StateEntry], viewer: str
+    ) -> bool:
+        if shop.deleted or shop.owner == viewer:
+            return not shop.deleted
+        repository = self._repository
+        seller = decode_row(rows, repository.sellers, shop.owner) or SellerStatus()
+        is_separated = repository.is_separated(viewer, shop.owner, rows)
+        return not (shop.archived or seller.is_hidden or is_separated)

@@ -10,11 +10,12 @@ from services.chassis.security.caller import Caller
 from services.chassis.storage.window import normalize_or_missing
 from services.contracts import limits
 from services.media.application.removal import AttachmentRemoval
+from services.media.application.suspended_owners import SuspensionFilter
 from services.media.application.uploads import Uploads, new_file_name
 from services.media.domain import attachments as rules
 from services.media.domain.attachments import NO_SUCH_PICTURE, AttachmentRecord, PixelSize
 from services.media.domain.descriptions import Focus, normalize_description
-from services.media.domain.files import MEDIUM, ORIGINAL, SMALL, file_part
+from services.media.domain.files import MEDIUM, NO_SUCH_FILE, ORIGINAL, SMALL, file_part
 from services.media.pictures import Rendition
 from services.media.repository import PostClaims
 
@@ -27,8 +28,11 @@ _PUBLIC_FIELDS = (
 class AttachmentService:
     """The pictures of posts and products."""
 
-    def __init__(self, uploads: Uploads, removal: AttachmentRemoval) -> None:
+    def __init__(
+        self, uploads: Uploads, removal: AttachmentRemoval, suspensions: SuspensionFilter
+    ) -> None:
         self._uploads = uploads
+        self._suspensions = suspensions
         self._repository = uploads.repository
         self._removal = removal
 
@@ -93,15 +97,19 @@ class AttachmentService:
         return await self._uploads.sidecar.get_blob(name)
 
     async def check_visible(self, name: str) -> None:
-        """Raise `NotFound` if the file's picture is deleted or released. One state call.
+        """Raise `NotFound` if the picture is deleted or released, or its owner is suspended.
 
-        Profile images are always visible.
+        One state call, none for a profile image; and what `SuspensionFilter` costs.
         """
         if file_part(name) not in (ORIGINAL, MEDIUM, SMALL):
+            if await self._suspensions.hides_profile_image(name):
+                raise NotFound(NO_SUCH_FILE)
             return
         attachment = await self._repository.attachments.get(name.partition("-")[0])
         if attachment is None or not attachment.is_visible:
-            raise NotFound("There is no such file.")
+            raise NotFound(NO_SUCH_FILE)
+        if await self._suspensions.hides_files_of(attachment.owner):
+            raise NotFound(NO_SUCH_FILE)
 
     async def claim(self, post: str, ids: Sequence[str], caller: Caller) -> list[AttachmentRecord]:
         """Let a post show all pictures, or none. A repeat changes nothing.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from services.chassis.security.caller import Caller
+from services.media.application.suspended_owners import SuspensionFilter
 from services.media.application.uploads import Uploads, new_file_name
 from services.media.domain.profile_images import ProfileImages
 from services.media.pictures import Kind
@@ -14,12 +15,13 @@ from services.media.pictures import Kind
 class ProfileImageService:
     """The avatars and headers of all users."""
 
-    def __init__(self, uploads: Uploads) -> None:
+    def __init__(self, uploads: Uploads, suspensions: SuspensionFilter) -> None:
         self._uploads = uploads
+        self._suspensions = suspensions
         self._images = uploads.repository.profile_images
 
     async def upload(self, data: bytes, kind: Kind, caller: Caller) -> str:
-        """Store an avatar or header and return the name of its file. Five state calls.
+        """Store an avatar or header and return the name of its file. Six state calls.
 
         Everything that finds the file again is written before the file is.
         """
@@ -27,6 +29,7 @@ class ProfileImageService:
         user, name = caller.user_id, new_file_name(self._uploads.new_id(), kind[0], made.original)
         await self._uploads.record(f"{user}:{name}")
         await self._images.update(user, lambda kept: (kept or ProfileImages()).add(name))
+        await self._suspensions.on_profile_image_added(user)
         await self._uploads.store({name: made.original})
         await self._uploads.refuse_deleted_account(user, lambda: self.remove_replaced(user))
         return name

@@ -34,16 +34,16 @@ class ShopServices:
         self._catalog = CatalogClient(invoker, REQUEST_TIMEOUT)
         self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 
-    async def quote(self, items: Sequence[CartEntry]) -> list[QuoteLine]:
-        """Return what items cost now.
+    async def quote(self, items: Sequence[CartEntry], buyer: str) -> list[QuoteLine]:
+        """Return what items cost a buyer now.
 
-        Raises `NotFound` (`not_sold`) with the variants that are not sold.
+        Raises `NotFound` (`not_sold`) with the variants that are not sold, or not to this buyer.
         """
         asked = [
             QuoteItem(product=item.product, variant=item.variant, quantity=item.quantity)
             for item in items
         ]
-        return (await self._catalog.quote(QuoteRequest(items=asked))).lines
+        return (await self._catalog.quote(QuoteRequest(items=asked, buyer=buyer))).lines
 
     async def reserve(self, order: OrderRecord) -> None:
         """Hold an order's pieces, if they are still sold at the agreed prices.

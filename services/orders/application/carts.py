@@ -24,7 +24,7 @@ class CartService:
 
     async def show(self, user: str) -> dict[str, Any]:
         """Return a `Cart`. One state call; one invocation, two if some items are not sold."""
-        return await self._view(await self._repository.carts.get(user))
+        return await self._view(await self._repository.carts.get(user), user)
 
     async def replace(
         self, user: str, items: Sequence[CartEntry], seen: Condition | None
@@ -34,7 +34,7 @@ class CartService:
         cart = await self._repository.carts.update(
             user, lambda kept: rules.replace_items(_check_revision(kept, seen), items, shop)
         )
-        return await self._view(cart)
+        return await self._view(cart, user)
 
     async def add(self, user: str, item: CartEntry, seen: Condition | None) -> dict[str, Any]:
         """Add an item, or increase its quantity. Two state calls, two invocations."""
@@ -42,7 +42,7 @@ class CartService:
         cart = await self._repository.carts.update(
             user, lambda kept: rules.add(_check_revision(kept, seen), item, shop)
         )
-        return await self._view(cart)
+        return await self._view(cart, user)
 
     async def set_quantity(
         self, user: str, variant: str, quantity: int, seen: Condition | None
@@ -51,18 +51,18 @@ class CartService:
         cart = await self._repository.carts.update(
             user, lambda kept: rules.set_quantity(_check_revision(kept, seen), variant, quantity)
         )
-        return await self._view(cart)
+        return await self._view(cart, user)
 
     async def remove(self, user: str, variant: str, seen: Condition | None) -> dict[str, Any]:
         """Remove an item. Two state calls, one invocation."""
         cart = await self._repository.carts.update(
             user, lambda kept: rules.remove(_check_revision(kept, seen), variant)
         )
-        return await self._view(cart)
+        return await self._view(cart, user)
 
-    async def _view(self, cart: CartRecord | None) -> dict[str, Any]:
+    async def _view(self, cart: CartRecord | None, user: str) -> dict[str, Any]:
         cart = cart or CartRecord()
-        lines, gone = await self._priced(cart.items)
+        lines, gone = await self._priced(cart.items, user)
         first = lines[0] if lines else None
         added = {item.variant: item.price for item in cart.items}
         return {
@@ -86,7 +86,7 @@ class CartService:
 
         Raises if they cannot be bought together.
         """
-        lines = await self._shop_services.quote(items)
+        lines = await self._shop_services.quote(items, user)
         if any(line.seller == user for line in lines):
             raise Invalid("You cannot buy your own products.", code="own_product")
         shops = {line.shop for line in lines}
@@ -95,7 +95,9 @@ class CartService:
         prices = {line.variant: line.price for line in lines}
         return [replace(item, price=prices[item.variant]) for item in items], shops.pop()
 
-    async def _priced(self, items: Sequence[CartEntry]) -> tuple[list[QuoteLine], list[CartEntry]]:
+    async def _priced(
+        self, items: Sequence[CartEntry], user: str
+    ) -> tuple[list[QuoteLine], list[CartEntry]]:
         """Return the current prices of items, and the items that are not sold any more."""
         gone: list[CartEntry] = []
         kept = list(items)
@@ -103,7 +105,7 @@ class CartService:
             if not kept:
                 break
             try:
-                return await self._shop_services.quote(kept), gone
+                return await self._shop_services.quote(kept, user), gone
             except NotFound as missing:
                 variants = missing.details.get("variants")
                 if missing.code != "not_sold" or not variants:

@@ -155,7 +155,7 @@ class CheckoutService:
         if not cart.items:
             raise Invalid("The cart is empty.", code="cart_empty")
         try:
-            lines = await self._shop_services.quote(cart.items)
+            lines = await self._shop_services.quote(cart.items, user)
         except NotFound as missing:
             if missing.code != "not_sold":
                 raise

@@ -32,7 +32,7 @@ class PostQueries:
     ) -> None:
         self._repository = repository
         self._users = users
-        self._suspended_accounts = suspended_accounts
+        self.suspended_accounts = suspended_accounts
 
     async def get(
         self, id: str, caller: Caller | None, relationships: AuthorRelationships | None = None
@@ -85,7 +85,7 @@ class PostQueries:
         """
         viewer = caller.user_id if caller else ""
         details = await self._load(ids, viewer)
-        suspended = await self._suspended_accounts.ids()
+        suspended = await self.suspended_accounts.ids()
         found = {
             id: (doc, each)
             for id, each in details.items()

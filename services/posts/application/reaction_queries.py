@@ -23,15 +23,29 @@ class ReactionQueries:
         self._queries = queries
 
     async def favourited_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
-        """Return who favourites a post. One state call, two beyond the newest hundred."""
+        """Return who favourites a post, except suspended users.
+
+        One state call, two beyond the newest hundred.
+        """
         seen = await self._queries.get_original(id, caller)
         lists = self._repository.favouriters
         doc = lists.heads.decode(seen.details.favouriters)
-        rows = await lists.read(doc.value if doc else ListHead(), window)
-        return _reactor_page(rows, window.next_cursor(rows))
+        kept: list[Row] = []
+        for _ in range(MAX_PAGES_SCANNED):
+            rows = await lists.read(doc.value if doc else ListHead(), window)
+            kept = await self._shown(rows)
+            if kept or len(rows) < window.limit:
+                break
+            window = window.beyond(rows)
+        return _reactor_page(kept, window.next_cursor(rows))
+
+    async def _shown(self, rows: list[Row]) -> list[Row]:
+        """Return the rows of accounts that are not suspended."""
+        suspended = await self._queries.suspended_accounts.ids()
+        return [row for row in rows if row[1] not in suspended]
 
     async def reblogged_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
-        """Return who boosts a post, except users who boost for their followers only.
+        """Return who boosts a post, except suspended users, and who boosts for followers only.
 
         One state call, two beyond the newest hundred.
         """
@@ -42,7 +56,8 @@ class ReactionQueries:
         kept: list[Row] = []
         for _ in range(MAX_PAGES_SCANNED):
             rows = await lists.read(doc.value if doc else ListHead(), window)
-            kept = [row for row in rows if _is_listed_boost(row, seen.post, viewer)]
+            listed = [row for row in rows if _is_listed_boost(row, seen.post, viewer)]
+            kept = await self._shown(listed)
             if kept or len(rows) < window.limit:
                 break
             window = window.beyond(rows)

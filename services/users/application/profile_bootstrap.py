@@ -36,17 +36,22 @@ class ProfileBootstrap:
         self._auth = auth
 
     async def create_profile(self, id: str, username: str) -> UserProfile:
-        """Create a profile if there is none. The username comes first, so no profile lacks one."""
+        """Create a profile if there is none. The username comes first, so no profile lacks one.
+
+        A late event of a deleted account leaves no username behind.
+        """
         await self._repository.names.update(username.lower(), UsernameOwner(id).newer_of)
         created = await self._repository.users.update(
             id, lambda kept: kept or new_profile(id, username)
         )
+        if created is not None and created.deleted:
+            await self._release_username(id, username)
         return created or new_profile(id, username)
 
     async def apply_login(self, id: str, login: Login, version: int) -> None:
         """Bring a profile in line with a version of its login. Some seven state calls."""
         if login.deleted:
-            await self._delete_profile(id)
+            await self._delete_profile(id, login.username)
             return
         await self.create_profile(id, login.username)
         status = LoginStatus(version, login.role, login.suspended, login.locale)
@@ -95,7 +100,25 @@ class ProfileBootstrap:
             id, lambda kept: (kept or LoginStatus()).newer_of(status)
         )
 
-    async def _delete_profile(self, id: str) -> None:
+    async def _delete_profile(self, id: str, username: str) -> None:
+        """Write the tombstone, and release the username.
+
+        `username` is that of the login, if auth still has it. Before and after the tombstone: a
+        crash between leaves no username that nobody knows, and who creates the profile at the same
+        time sees the tombstone, or is seen.
+        """
+        profile = await self._repository.users.get(id)
+        names = {username, profile.username if profile else ""} - {""}
+        for name in names:
+            await self._release_username(id, name)
         await self._repository.users.update(
             id, lambda kept: kept if kept and kept.deleted else tombstone(id)
         )
+        for name in names:
+            await self._release_username(id, name)
+
+    async def _release_username(self, id: str, username: str) -> None:
+        """Remove the document of a username. Auth never gives the name of a deleted user again."""
+        owner = await self._repository.names.get(username.lower())
+        if owner is not None and owner.id == id:
+            await self._repository.names.delete(username.lower())

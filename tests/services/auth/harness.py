@@ -15,6 +15,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from services.auth.adapters.identifier_hash import IDENTIFIER_KEY_SECRET
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET
 from services.auth.app import create_app
@@ -145,6 +146,7 @@ async def auth_harness(*, mail: bool = False) -> AsyncIterator[Auth]:
     """Auth; with `mail` also notifications, which sends mails to `cluster.mails`."""
     async with FakeCluster() as cluster:
         cluster.secrets[SIGNING_KEYS_SECRET] = signing_keys("first")
+        cluster.secrets[IDENTIFIER_KEY_SECRET] = "k" * 32
         clock = SettableClock()
         auth = Auth(cluster, clock, await start(cluster, clock, mail=mail))
         if mail:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from services.auth.adapters.identifier_hash import IDENTIFIER_KEY_SECRET
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET
 from services.auth.domain.authorization_codes import s256_challenge
 from services.catalog.app import create_app as create_catalog
@@ -246,6 +247,7 @@ async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
     """All services, with settings of the gateway. Mails go to `cluster.mails`."""
     async with FakeCluster() as cluster:
         cluster.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
+        cluster.secrets[IDENTIFIER_KEY_SECRET] = "k" * 32
         mail = settings.get("microgram_mail", False)
         await auth.start(cluster, auth.SettableClock(), mail=mail)
         timelines = (posts_app, comments_app, feed_app, notifications_app)

@@ -22,6 +22,7 @@ from services.media.application.attachments import AttachmentService
 from services.media.application.orphan_sweep import OrphanSweep
 from services.media.application.profile_images import ProfileImageService
 from services.media.application.removal import AttachmentRemoval
+from services.media.application.suspended_owners import SuspensionFilter
 from services.media.application.uploads import HOUR, Uploads
 from services.media.domain.files import content_type, file_name
 from services.media.pictures import (
@@ -63,16 +64,18 @@ class MediaServices:
     """The use cases of media with a clock of the test, as after a restart."""
 
     def __init__(self, harness: MediaHarness, now: Callable[[], float]) -> None:
+        repository = Repository(harness.media.service)
         uploads = Uploads(
-            Repository(harness.media.service),
+            repository,
             harness.cluster.sidecar("media"),
             harness.images,
             ids=SnowflakeGenerator().next,
             now=now,
         )
         self.removal = AttachmentRemoval(uploads)
-        self.profile_images = ProfileImageService(uploads)
-        self.attachments = AttachmentService(uploads, self.removal)
+        suspensions = SuspensionFilter(repository)
+        self.profile_images = ProfileImageService(uploads, suspensions)
+        self.attachments = AttachmentService(uploads, self.removal, suspensions)
         self._orphans = OrphanSweep(uploads, self.removal, self.profile_images)
 
     async def sweep(self) -> None:

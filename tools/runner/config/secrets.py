@@ -18,6 +18,7 @@ REDIS = "redis-password"
 NATS = "nats-url"
 JWT = "jwt-signing-keys"
 WEBHOOKS = "payments-webhook-secret"
+IDENTIFIERS = "identifier-hash-key"
 
 
 class SecretsFile:
@@ -115,6 +116,7 @@ def _signing_keys() -> str:
 
 _MAKERS: dict[str, Callable[[], str]] = {
     JWT: _signing_keys,
+    IDENTIFIERS: lambda: random.token_urlsafe(32),
     RABBITMQ: lambda: f"amqp://microgram:{password()}@localhost:5672/",
     REDIS: password,
     WEBHOOKS: password,
