@@ -235,7 +235,7 @@ async def _(life: Life) -> bool:
     body = {"card": "tok_ok", "expected_total": 2400, "currency": "EUR"}
     headers = {"idempotency-key": "again"}
     made = await life.shop("POST", "/checkouts", life.ben.token, json=body, headers=headers)
-    return filled.status == 200 and made.status == 201
+    return bool(filled.status == 200 and made.status == 201)
 
 
 @probe("order")
@@ -381,3 +381,63 @@ async def test_every_place_is_closed_in_every_state(
     reached = {place for place, is_reached in PROBES.items() if await is_reached(life)}
     expected = set(PROBES) if state == "active" else set(KEPT[state])
     assert (sorted(reached - expected), sorted(expected - reached)) == ([], [])
+
+
+NAME = "Zanzibar_7"
+WORDS = ("zanzibar", "harpsichord", "@example.net", "tulip", "walnut", "ocelot", "quince")
+"""Of the deleted user: the name, the display name, the address, and texts of every kind."""
+
+
+KEPT_KEYS = {
+    # words of an index that all share; they lead to nothing of hers
+    "catalog": ["word:"],
+    "feed": ["tag:", "tagindex:", "trend:"],
+    # what the admins were told, and what they decided on
+    "users": ["report:"],
+}
+
+
+async def test_the_stores_hold_neither_name_nor_address_nor_texts_of_a_deleted_user(
+    complete: GatewayDeployment,
+) -> None:
+    """What Ben wrote himself stays, also the name in it: it is his text."""
+    token = await complete.app_token(await complete.app())
+    form = {"username": NAME, "email": "zed@example.net", "password": PASSWORD, "agreement": True}
+    made = await complete.ask("POST", "/api/v1/accounts", token, json={**form, "locale": "en"})
+    ada = SignedInUser(complete, "", NAME, made.json()["access_token"])
+    ada.id = (await ada.get("accounts/verify_credentials"))["id"]
+    ben = await complete.register("ben")
+    path = "/api/v1/accounts/update_credentials"
+    fields = {"display_name": "Harpsichord", "note": "I play the harpsichord"}
+    assert (await ada.ask("PATCH", path, json=fields)).status == 200
+    await ada.post(f"accounts/{ben.id}/follow")
+    await ben.post(f"accounts/{ada.id}/follow")
+    await complete.cluster.settle()
+    picture = await ada.upload("a walnut")
+    post = await ada.post("statuses", {"status": "tulip #ocelot", "media_ids": [picture["id"]]})
+    await ada.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "tulips #ocelot"})
+    theirs = await ben.post("statuses", {"status": "mine"})
+    await ada.post("statuses", {"status": "a tulip", "in_reply_to_id": theirs["id"]})
+    await ada.post("statuses", {"status": "@ben tulip", "visibility": "direct"})
+    await ada.post(f"statuses/{theirs['id']}/favourite")
+    await ada.post(f"accounts/{ben.id}/note", {"comment": "quince"})
+    await ada.post("tags/ocelot/follow")
+    await ada.post("reports", {"account_id": ben.id, "comment": "quince"})
+    await sold(complete, ada, "Walnut bowl")
+    await ada.post("export")
+    await ready(ada)
+    await complete.cluster.settle()
+    done = await ada.ask("POST", "/api/v1/accounts/delete", json={"password": PASSWORD})
+    assert done.status == 200
+    for _ in range(12):
+        await complete.cluster.settle(rounds=1)
+    left = {
+        (service, key, word)
+        for service, state in complete.cluster.states.items()
+        for key in state.keys("")
+        for word in WORDS
+        if word in f"{key} {state.peek(key)}".lower()
+        if not key.startswith(tuple(KEPT_KEYS.get(service, ())))
+    }
+    assert sorted(left) == []
+    assert complete.cluster.blobs == {}
