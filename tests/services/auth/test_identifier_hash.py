@@ -163,6 +163,7 @@ async def test_an_interrupted_deletion_leaves_neither_name_nor_address(
         settled = asyncio.ensure_future(auth.cluster.settle())
         await faults.dead.wait()
         settled.cancel()
+        await asyncio.gather(settled, return_exceptions=True)
     await doomed.kill()
     doomed.service.outboxes.clear()
     await auth.replica()
