@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.auth.repository import email_key
+from services.auth.adapters.identifier_hash import IDENTIFIER_KEY_SECRET, IdentifierHasher
 from tests.fakes import Response
 from tests.services.auth.harness import PASSWORD, Auth, auth_harness
 from tests.services.auth.mailing import EMAIL, confirm, confirmed, follow, link, mails
@@ -116,7 +116,8 @@ async def test_a_former_address_is_free_again(auth: Auth) -> None:
     (mail,) = [mail for mail in await mails(auth) if mail.to == OTHER]
     await confirm(auth, mail)
     await auth.cluster.settle()
-    kept = auth.running.sidecar.state.peek(f"email:{email_key(EMAIL)}")
+    hasher = IdentifierHasher(lambda: auth.running.sidecar.secret(IDENTIFIER_KEY_SECRET))
+    kept = auth.running.sidecar.state.peek(f"email:{await hasher.hash('email', EMAIL)}")
     assert kept["data"]["user_id"] == ""
     auth.clock.turn(601)
     await auth.register("eve", email=EMAIL)
