@@ -90,7 +90,7 @@ async def on_the_wire(deployment: GatewayDeployment, **config: Any) -> AsyncIter
 
 
 @dataclass(slots=True)
-class Faults(logging.Handler):
+class ErrorLog(logging.Handler):
     """Errors in the log, and exceptions that no task handled."""
 
     found: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Faults(logging.Handler):
 @contextmanager
 def faults() -> Iterator[list[str]]:
     """What goes wrong on the server meanwhile; the event loop reports to the log as well."""
-    handler = Faults()
+    handler = ErrorLog()
     root = logging.getLogger()
     root.addHandler(handler)
     try:
