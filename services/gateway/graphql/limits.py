@@ -24,7 +24,7 @@ from services.gateway.graphql.errors import TOO_COMPLEX, RequestRejected
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOKENS = 1_000
-"""Of all operations of a request. To parse and validate a token takes up to 45 µs."""
+"""Of all operations of a request. The dearest that was found takes 33 ms."""
 
 MAX_DEPTH = 16
 MAX_ALIASES = 30
