@@ -235,5 +235,5 @@ def _with_changes(own: ServiceAccess, services: Mapping[str, ServiceAccess]) -> 
         for topic in own.publishes
     }
     callers = frozenset().union(*subscribers.values())
-    calls = {**own.calls, **dict.fromkeys(CHANGES_ROUTES, callers)}
+    calls = {**own.calls, **dict.fromkeys(sorted(CHANGES_ROUTES), callers)}
     return replace(own, calls=calls, subscribers=subscribers)
