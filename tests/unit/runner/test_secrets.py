@@ -12,6 +12,7 @@ import pytest
 from services.chassis.security.access_rules import OPERATOR_SECRET
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import (
+    IDENTIFIERS,
     JWT,
     NATS,
     RABBITMQ,
@@ -36,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_first_start_makes_every_secret_for_its_owner_only(path: Path) -> None:
     SecretsFile(path).create_missing()
     values = json.loads(path.read_text())
-    assert set(values) == {JWT, RABBITMQ, REDIS, NATS, WEBHOOKS}
+    assert set(values) == {JWT, RABBITMQ, REDIS, NATS, WEBHOOKS, IDENTIFIERS}
     assert all(isinstance(value, str) for value in values.values())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
