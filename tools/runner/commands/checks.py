@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.runner.config.paths import REPO
-from tools.runner.config.topology import CONTROL_PLANE
+from tools.runner.config.topology import CONTROL_PLANE, ETCD
 from tools.runner.errors import RunnerError
 from tools.runner.infra import debian, toolchain
 
@@ -105,7 +105,7 @@ def _run_parts(
 
 def _set_up_tools() -> tuple[int, str]:
     try:
-        toolchain.require_tools(["nats-server", "daprd", *CONTROL_PLANE])
+        toolchain.require_tools(["nats-server", "daprd", "sentry", ETCD, *CONTROL_PLANE])
     except RunnerError as error:
         return 1, str(error)
     return 0, ""
