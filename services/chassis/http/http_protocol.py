@@ -34,8 +34,11 @@ A form has to arrive within one interval, and the largest picture within 64 minu
 MAX_PIECES, MIN_PIECE_BYTES = 1_000, 256
 """A body may come in so many pieces, and in one more for each `MIN_PIECE_BYTES` of it."""
 
-MAX_DISCARDED_BYTES = 1024 * 1024
-"""Bytes of a body that are still read after its response, so that the client sees the response."""
+MAX_DISCARDED_BYTES = 24 * 1024 * 1024
+"""Bytes of a body that are still read after its response, as many as the largest upload has.
+
+So a client that sends all before it reads sees the response, and can use the connection again.
+"""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):

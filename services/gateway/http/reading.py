@@ -41,11 +41,17 @@ async def params_with_files(
 
 
 async def read_params(
-    request: Request, files: int = 0, *, truncate: bool = False, most: int = MAX_BODY_BYTES
+    request: Request,
+    files: int = 0,
+    *,
+    truncate: bool = False,
+    most: int = MAX_BODY_BYTES,
+    body_of_get: bool = False,
 ) -> RequestParams:
     """All parameters. For files use `params_with_files`. `most` bounds a body without files.
 
-    A GET has no body: what a client sends with one is not read (RFC 9110, 9.3.1).
+    A GET has no body: what a client sends with one is not read (RFC 9110, 9.3.1), except with
+    `body_of_get`.
 
     With `truncate` a file above `limits.MAX_PICTURE_BYTES` is cut soon after it: a page says so
     beside the file, and shows the rest of its form again.
@@ -54,7 +60,7 @@ async def read_params(
     """
     bound = files * MAX_DATA_URL_BYTES + _MULTIPART_OVERHEAD if files else most
     params = params_of(request.query_params.multi_items())
-    if request.method == "GET":
+    if request.method == "GET" and not body_of_get:
         return params
     check_content_length(request, bound)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -15,6 +15,7 @@ from services.contracts.accounts import Relationship
 from services.gateway.application.account_search import local_username
 from services.gateway.container import Gateway
 from services.gateway.http import paging
+from services.gateway.http.body import MAX_CREDENTIAL_BYTES
 from services.gateway.http.openapi import responses
 from services.gateway.http.query import MAX_IDS, QueryFlag, query_flag, requested_ids
 from services.gateway.http.reading import read_params
@@ -83,8 +84,12 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
 
     @router.get("/accounts/familiar_followers", responses=responses([]))
     async def familiar_followers(request: Request, caller: FollowReader) -> OrjsonResponse:
-        """The accounts followed by the caller that follow each of some accounts: `id[]`."""
-        given = (await read_params(request)).strings("id") or []
+        """The accounts followed by the caller that follow each of some accounts: `id[]`.
+
+        Mastodon.py sends the ids as the JSON body of the GET.
+        """
+        params = await read_params(request, most=MAX_CREDENTIAL_BYTES, body_of_get=True)
+        given = params.strings("id") or []
         ids = [numeric_id(id) for id in given[:MAX_IDS]]
         if not ids:
             return OrjsonResponse([])

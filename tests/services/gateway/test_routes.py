@@ -161,6 +161,8 @@ async def test_friends_of_friends_are_suggested(deployment: GatewayDeployment) -
     (familiar,) = await ada.get(f"accounts/familiar_followers?id[]={cyd.id}")
     check("FamiliarFollowers", familiar)
     assert [one["id"] for one in familiar["accounts"]] == [bob.id]
+    by_body = await ada.ask("GET", "/api/v1/accounts/familiar_followers", json={"id": [cyd.id]})
+    assert by_body.json() == [familiar], "as Mastodon.py asks"
     assert (await ada.ask("DELETE", f"/api/v1/suggestions/{cyd.id}")).json() == {}
     assert await ada.get("suggestions") == []
     standing = await cyd.post(f"accounts/{bob.id}/remove_from_followers")
