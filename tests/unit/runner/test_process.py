@@ -119,7 +119,7 @@ async def test_a_process_with_fatal_output_is_restarted_also_during_the_start(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make("import os; os.write(1, b'out of'); " + SLEEP, run, processes)
-    process.spec = replace(process.spec, fatal_output="out ofup")
+    process.spec = replace(process.spec, fatal_outputs=("out ofup",))
     process.start()
     await until(lambda: process.restarts == 2)
     assert (process.cause, process.died.is_set()) == ('wrote "out ofup"', False)

@@ -32,7 +32,7 @@ class ProcessSpec:
     probe: Probe
     stop_timeout: float = 1.5
     """Seconds between SIGTERM and SIGKILL."""
-    fatal_output: str = ""
+    fatal_outputs: tuple[str, ...] = ()
     """Output after which the process is useless although it runs: it is killed and restarted."""
 
 
@@ -80,7 +80,7 @@ class ManagedProcess:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._restarts_enabled = False
-        self._is_fatal = False
+        self._fatal_output = ""
         self._backoff = Backoff()
         self._down_since: float | None = None
         self._log_start = 0
@@ -136,7 +136,7 @@ class ManagedProcess:
                 lived = await self._run_once()
                 if self._stopping:
                     break
-                if not (self._restarts_enabled or self._is_fatal):
+                if not (self._restarts_enabled or self._fatal_output):
                     self.state = "failed"
                     self.died.set()
                     return
@@ -151,7 +151,7 @@ class ManagedProcess:
 
     async def _run_once(self) -> float:
         self.state = "starting"
-        self._is_fatal = False
+        self._fatal_output = ""
         began = time.monotonic()
         try:
             self._log_start = self._file.size if self._file else 0
@@ -162,7 +162,7 @@ class ManagedProcess:
         tasks = [asyncio.create_task(self._copy_output(child)), asyncio.create_task(self._probe())]
         try:
             code = await child.wait()
-            self.cause = f'wrote "{self.spec.fatal_output}"' if self._is_fatal else _cause(code)
+            self.cause = f'wrote "{self._fatal_output}"' if self._fatal_output else _cause(code)
             await asyncio.wait(tasks[:1], timeout=0.3)  # a child of it may keep the pipe open
         finally:
             self.is_ready.clear()
@@ -187,15 +187,17 @@ class ManagedProcess:
         )
 
     async def _copy_output(self, child: Child) -> None:
-        stream, file, sign, end = child.stdout, self._file, self.spec.fatal_output.encode(), b""
+        stream, file, end = child.stdout, self._file, b""
+        signs = [sign.encode() for sign in self.spec.fatal_outputs]
+        overlap = max(map(len, signs), default=0)
         while stream and file and (chunk := await stream.read(65_536)):
             file.write(chunk)
             if self._echo is not None:
                 self._echo(self.spec.name, chunk)
-            if sign and sign in end + chunk:
-                self._is_fatal = True
+            if found := [sign for sign in signs if sign in end + chunk]:
+                self._fatal_output = found[0].decode()
                 self._signal(signal.SIGKILL)
-            end = chunk[-len(sign) :]
+            end = chunk[-overlap:] if overlap else b""
 
     async def _probe(self) -> None:
         while True:

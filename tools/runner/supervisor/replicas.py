@@ -16,6 +16,13 @@ from tools.runner.supervisor.process import ProcessSpec
 REGISTRATION_FAILURE = "initialization error occurred for nr ("
 """The log line of a sidecar that failed to register its name and runs on, unreachable."""
 
+LOST_CONSUMERS = "unexpected command received"
+"""In the log of a sidecar whose subscriptions and publishes met on one channel of RabbitMQ.
+
+The broker keeps consumers that the sidecar does not know, which swallow messages
+(docs/dapr-notes.md, 8).
+"""
+
 
 @dataclass(frozen=True)
 class ServiceReplica:
@@ -121,7 +128,7 @@ def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else sidecars would publish a network address
         probe=tcp_probe(replica.http_port),
         stop_timeout=1.2,
-        fatal_output=REGISTRATION_FAILURE,
+        fatal_outputs=(REGISTRATION_FAILURE, LOST_CONSUMERS),
     )
 
 
