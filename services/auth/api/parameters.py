@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import HTTPConnection
 
 from services.chassis.errors import Forbidden
@@ -43,6 +43,10 @@ def require_web_user(scope: str) -> UserGuard:
         return caller
 
     return guard
+
+
+WebReader = Annotated[Caller, Depends(require_web_user("read:accounts"))]
+WebWriter = Annotated[Caller, Depends(require_web_user("write:accounts"))]
 
 
 def split_ids(ids: str) -> list[str]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from services.auth.api.parameters import NO_CONTENT, new_router, require_web_user
+from services.auth.api.parameters import NO_CONTENT, WebReader, WebWriter, new_router
 from services.auth.application.account_mails import AccountMailer
 from services.auth.application.emails import EmailService
 from services.auth.application.passwords import PasswordService
 from services.auth.domain.users import User, normalize_email
 from services.chassis.http.openapi import error_responses
-from services.chassis.security.caller import Caller
 from services.contracts.logins import (
     AccountLink,
     ForgottenPassword,
@@ -23,9 +21,6 @@ from services.contracts.logins import (
     PasswordLinkRequest,
     PasswordReset,
 )
-
-WebReader = Annotated[Caller, Depends(require_web_user("read:accounts"))]
-WebWriter = Annotated[Caller, Depends(require_web_user("write:accounts"))]
 
 
 def create_routers(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.auth.adapters.totp import provisioning_uri
-from services.auth.api.parameters import NO_CONTENT, new_router, require_web_user
+from services.auth.api.parameters import NO_CONTENT, WebReader, WebWriter, new_router
 from services.auth.application.passwords import PasswordService
 from services.auth.application.second_factor import SecondFactorService
 from services.chassis.http.openapi import error_responses
-from services.chassis.security.caller import Caller
 from services.contracts.logins import (
     CurrentPassword,
     NewSecondFactor,
@@ -19,9 +16,6 @@ from services.contracts.logins import (
     SecondFactorCode,
     SecondFactorStatus,
 )
-
-WebReader = Annotated[Caller, Depends(require_web_user("read:accounts"))]
-WebWriter = Annotated[Caller, Depends(require_web_user("write:accounts"))]
 
 
 def create_router(

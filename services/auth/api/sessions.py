@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from services.auth.api.parameters import NO_CONTENT, new_router, require_web_user
+from services.auth.api.parameters import NO_CONTENT, WebReader, WebWriter, new_router
 from services.auth.application.passwords import PasswordService
 from services.auth.application.session_registry import ListedSession
 from services.auth.application.sessions import SessionService
@@ -24,8 +24,6 @@ from services.contracts.logins import (
 )
 
 SessionCaller = Annotated[Caller, Depends(require_user(SESSION_SCOPE))]
-WebReader = Annotated[Caller, Depends(require_web_user("read:accounts"))]
-WebWriter = Annotated[Caller, Depends(require_web_user("write:accounts"))]
 SessionId = Annotated[
     str,
     Path(

@@ -27,16 +27,16 @@ from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import deploy
 from tests.services.gateway.test_shop import sold
 from tests.services.gateway.test_shop_orders import with_orders
-from tests.services.gateway.wire import Wire, faults, on_the_wire, status_of
+from tests.services.gateway.wire import (
+    UNLIMITED,
+    Wire,
+    faults,
+    on_the_wire,
+    running_target,
+    status_of,
+)
 
 EXAMPLES = int(os.environ.get("MICROGRAM_FUZZ_EXAMPLES", "150"))
-UNLIMITED = [
-    f"microgram_limit_{what}"
-    for what in (
-        *("user", "address", "media", "reports", "logins", "tokens", "webhooks"),
-        *("registrations", "apps"),
-    )
-]
 SCOPES = "read write follow profile admin:read admin:write"
 _ENDS_SESSION = ("/logout", "/settings/account", "/settings/sessions", "/auth/delete")
 """Forms that end the session of who sends them, if what they are sent is right."""
@@ -93,14 +93,11 @@ class Target:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[asyncio.Runner, Target]]:
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        yield runner, runner.run(_open(stack))
-        runner.run(stack.aclose())
+    yield from running_target(_open)
 
 
 async def _open(stack: AsyncExitStack) -> Target:
-    deployment = await stack.enter_async_context(deploy(**dict.fromkeys(UNLIMITED, 10**9)))
+    deployment = await stack.enter_async_context(deploy(**UNLIMITED))
     await with_orders(deployment)
     ada, bob = await deployment.admin("ada", SCOPES), await deployment.register("bob")
     post = await bob.post("statuses", {"status": "Low #tide at https://example.org, @ada"})

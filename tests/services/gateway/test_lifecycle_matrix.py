@@ -40,38 +40,29 @@ _OWN_POST = "a reaction to Ben's own post"
 _MAY_LOOK = "a block protects who blocks: they may still look at what they ask for"
 _TO_UNBLOCK = "clients look a blocked account up to unblock it"
 
+_BOTH_WAYS = {
+    "picture": _BY_ADDRESS,
+    "picture, cached": _BY_ADDRESS,
+    "avatar": _BY_ADDRESS,
+    "picture of a product": _BY_ADDRESS,
+    "page of the profile": _STRANGERS,
+    "page of the post": _STRANGERS,
+    "feed of the profile": _STRANGERS,
+    "shop of a stranger": _STRANGERS,
+    "order": _OTHER_PARTY,
+    "own token": _OWN_LOGIN,
+    "own archive": _OWN_LOGIN,
+    "profile": _PROFILE,
+    "favourite": _OWN_POST,
+}
+"""What a block leaves open, whoever blocks."""
+
 KEPT: dict[str, dict[str, str]] = {
     "deleted": {"order": _OTHER_PARTY},
     "suspended": {"order": _OTHER_PARTY},
-    "blocked": {
-        "picture": _BY_ADDRESS,
-        "picture, cached": _BY_ADDRESS,
-        "avatar": _BY_ADDRESS,
-        "picture of a product": _BY_ADDRESS,
-        "page of the profile": _STRANGERS,
-        "page of the post": _STRANGERS,
-        "feed of the profile": _STRANGERS,
-        "shop of a stranger": _STRANGERS,
-        "order": _OTHER_PARTY,
-        "own token": _OWN_LOGIN,
-        "own archive": _OWN_LOGIN,
-        "profile": _PROFILE,
-        "favourite": _OWN_POST,
-    },
+    "blocked": _BOTH_WAYS,
     "blocking": {
-        "picture": _BY_ADDRESS,
-        "picture, cached": _BY_ADDRESS,
-        "avatar": _BY_ADDRESS,
-        "picture of a product": _BY_ADDRESS,
-        "page of the profile": _STRANGERS,
-        "page of the post": _STRANGERS,
-        "feed of the profile": _STRANGERS,
-        "shop of a stranger": _STRANGERS,
-        "order": _OTHER_PARTY,
-        "own token": _OWN_LOGIN,
-        "own archive": _OWN_LOGIN,
-        "profile": _PROFILE,
-        "favourite": _OWN_POST,
+        **_BOTH_WAYS,
         "search of accounts": _TO_UNBLOCK,
         **dict.fromkeys(("post", "posts of the account", "bookmarks", "favourites"), _MAY_LOOK),
     },

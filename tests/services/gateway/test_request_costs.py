@@ -23,17 +23,13 @@ from services.contracts import limits as texts
 from services.gateway.graphql import limits
 from tests.services.gateway.deployment import deploy
 from tests.services.gateway.test_shop import sold
-from tests.services.gateway.wire import Wire, on_the_wire, status_of
+from tests.services.gateway.wire import UNLIMITED, Wire, on_the_wire, running_target, status_of
 
 log = logging.getLogger(__name__)
 
 MOST_SECONDS = 0.050
 TRIES = 5
 KIB = 1024
-UNLIMITED = [
-    f"microgram_limit_{what}"
-    for what in ("user", "address", "media", "logins", "tokens", "registrations", "apps")
-]
 
 
 @dataclass
@@ -46,14 +42,11 @@ class Target:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[asyncio.Runner, Target]]:
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        yield runner, runner.run(_open(stack))
-        runner.run(stack.aclose())
+    yield from running_target(_open)
 
 
 async def _open(stack: AsyncExitStack) -> Target:
-    deployment = await stack.enter_async_context(deploy(**dict.fromkeys(UNLIMITED, 10**9)))
+    deployment = await stack.enter_async_context(deploy(**UNLIMITED))
     ada = await deployment.register("ada")
     post = await ada.post("statuses", {"status": "Low tide."})
     product = await sold(deployment, ada)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -17,6 +17,17 @@ from services.chassis.http.server import Server
 from services.chassis.http.websocket_protocol import MAX_FRAME_BYTES, BoundedWebSocketProtocol
 from tests.fakes import until
 from tests.services.gateway.deployment import GatewayDeployment
+
+T = TypeVar("T")
+
+UNLIMITED: dict[str, Any] = {
+    f"microgram_limit_{what}": 10**9
+    for what in (
+        *("user", "address", "media", "reports", "logins", "tokens", "webhooks"),
+        *("registrations", "apps"),
+    )
+}
+"""Settings of a gateway that refuses nobody for the number of requests."""
 
 _ANSWER_TIMEOUT = 20.0
 
@@ -60,6 +71,16 @@ async def rest_of(reader: asyncio.StreamReader) -> bytes:
 def status_of(answer: bytes) -> int:
     """The status of an answer; 0 if the connection was cut without one."""
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def running_target(
+    open_target: Callable[[AsyncExitStack], Coroutine[Any, Any, T]],
+) -> Iterator[tuple[asyncio.Runner, T]]:
+    """The content of a fixture: something that is opened once for all tests of a module."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        yield runner, runner.run(open_target(stack))
+        runner.run(stack.aclose())
 
 
 @asynccontextmanager
