@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+from tools.runner.commands.operator_client import OperatorClient
 from tools.runner.config.paths import RunDir
-from tools.runner.config.secrets import operator_headers
 from tools.runner.errors import RunnerError
-from tools.runner.http_client import call_service
 
 Row = tuple[str, dict[str, Any]]
-Call = tuple[int, dict[str, str]]
-"""The port of a sidecar, and the headers of a call through it."""
 
 
 def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
@@ -25,14 +22,8 @@ def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
     if not chosen:
         known = ", ".join(row["app_id"] for row in services)
         raise RunnerError(f'there is no service "{app}" (known: {known})')
-    calls = {
-        row["app_id"]: (
-            row["sidecar_port"],
-            operator_headers(run.operator_token, state["tokens"][row["service"]]["sidecar"]),
-        )
-        for row in chosen
-    }
-    answers = asyncio.run(_ask_all(calls, replay))
+    clients = [OperatorClient.of(run, state, row) for row in chosen]
+    answers = asyncio.run(_ask_all(clients, replay))
     if replay:
         for name, answer in answers.items():
             print(f"{name}: {json.dumps(answer)}")
@@ -41,16 +32,15 @@ def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
     return 0
 
 
-async def _ask_all(calls: Mapping[str, Call], replay: bool) -> dict[str, Any]:
-    answers = await asyncio.gather(*(_ask(name, *call, replay) for name, call in calls.items()))
-    return dict(zip(calls, answers, strict=True))
+async def _ask_all(clients: Sequence[OperatorClient], replay: bool) -> dict[str, Any]:
+    answers = await asyncio.gather(*(_ask(client, replay) for client in clients))
+    return {client.app_id: answer for client, answer in zip(clients, answers, strict=True)}
 
 
-async def _ask(name: str, port: int, headers: dict[str, str], replay: bool) -> Any:
-    path = f"/v1.0/invoke/{name}/method/deadletters"
-    verb, path = ("POST", f"{path}/replay") if replay else ("GET", path)
-    _, body = await call_service(name, port, path, verb, headers)
-    return json.loads(body or b"null")
+async def _ask(client: OperatorClient, replay: bool) -> Any:
+    path, method = ("deadletters/replay", "POST") if replay else ("deadletters", "GET")
+    _, content = await client.call(path, method)
+    return content
 
 
 def letters_in(answer: Any) -> list[dict[str, Any]]:

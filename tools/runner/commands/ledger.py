@@ -1,31 +1,22 @@
 """Adds up the ledger of payments page by page, through the sidecar of payments."""
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
+from tools.runner.commands.operator_client import OperatorClient
 from tools.runner.config.paths import RunDir
-from tools.runner.config.secrets import operator_headers
-from tools.runner.errors import RunnerError
-from tools.runner.http_client import call_service
 
-_PATH = "/v1.0/invoke/payments/method/ledger"
+_PATH = "ledger"
 _ACCOUNTS_PER_REQUEST = 40
 """Keeps the request line below 4 KiB, the default limit of a sidecar."""
 
 
 def audit_ledger(run: RunDir) -> int:
     """Print the sums of the ledger; return 1 if one is not zero or an account disagrees."""
-    state = run.read_state()
-    row = next((r for r in state["services"] if r["app_id"] == "payments"), None) if state else None
-    if not state or row is None:
-        raise RunnerError("payments is not running: start it with ./tye-like-run.sh")
-    sidecar_token = state["tokens"][row["service"]]["sidecar"]
-    headers = operator_headers(run.operator_token, sidecar_token)
-    books = LedgerTotals(row["sidecar_port"], headers)
+    books = LedgerTotals(OperatorClient.connect(run, "payments"))
     faults = asyncio.run(books.audit())
     print(
         f"{books.payments} payments, {books.entries} entries, {len(books.accounts)} accounts; "
@@ -39,9 +30,8 @@ def audit_ledger(run: RunDir) -> int:
 class LedgerTotals:
     """The totals of all ledger pages read so far."""
 
-    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
-        self._port = port
-        self._headers = headers
+    def __init__(self, client: OperatorClient) -> None:
+        self._client = client
         self.payments = 0
         self.entries = 0
         self.accounts: Counter[str] = Counter()
@@ -92,5 +82,5 @@ class LedgerTotals:
                 return
 
     async def _ask(self, path: str) -> Any:
-        _, body = await call_service("payments", self._port, path, headers=self._headers)
-        return json.loads(body)
+        _, content = await self._client.call(path)
+        return content

@@ -68,8 +68,9 @@ class StartPlan:
 
     def require_rules(self, apps: Sequence[ManifestApp]) -> None:
         """Raise RunnerError for an app that the rules do not name."""
+        rules = self.rules()
         for app in apps:
-            if app.app_id not in self.rules():
+            if app.app_id not in rules:
                 raise RunnerError(
                     f'{self.access}: "{app.app_id}" is missing in "services". Name there what it '
                     "may use, and who may call its routes: whatever is not named is refused"
