@@ -8,6 +8,7 @@ certificate authority.
 
 import asyncio
 import base64
+import contextlib
 import json
 import shutil
 import time
@@ -81,8 +82,9 @@ class Identities:
         """Renew all tokens before they expire, for as long as the system runs."""
         while True:
             await asyncio.sleep(_RENEWAL_INTERVAL)
-            for name in self._subjects:
-                self._write(name)
+            with contextlib.suppress(OSError):  # a full disk: tokens last for three more intervals
+                for name in self._subjects:
+                    self._write(name)
 
     def _write(self, name: str) -> None:
         import jwt
