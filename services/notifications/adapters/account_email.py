@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from services.contracts.mails import AccountMail, MailKind
+from services.notifications.adapters.mail_templates import load_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,7 @@ _CONTENTS: dict[MailKind, _Content] = {
     ),
 }
 
-_TEMPLATE = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    trim_blocks=True,
-    keep_trailing_newline=True,
-    undefined=StrictUndefined,
-).get_template("account_email.html")
+_TEMPLATE = load_template("account_email.html")
 
 
 def render_account_mail(mail: AccountMail, *, title: str, public_url: str) -> tuple[str, str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from services.notifications.adapters.mail_templates import load_template
 from services.notifications.domain.notifications import ACCOUNT, POST, TYPE, Row
 
 MAX_LISTED = 20
@@ -30,13 +28,7 @@ _PHRASES = {
 _OWN_POST_TYPES = ("favourite", "reblog")
 """Types about a post of the reader, whose address contains the reader's name."""
 
-_TEMPLATE = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    trim_blocks=True,
-    keep_trailing_newline=True,
-    undefined=StrictUndefined,
-).get_template("digest_email.html")
+_TEMPLATE = load_template("digest_email.html")
 
 
 @dataclass(frozen=True, slots=True)
