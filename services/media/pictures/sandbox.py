@@ -55,8 +55,10 @@ def enter(
 
 def _set_limits(seconds: float, memory: int, processes: int | None) -> None:
     """Let the kernel limit this process by SIGALRM, SIGXCPU or failed calls."""
+    processor = math.ceil(seconds)
+    # The kernel sends SIGXCPU at the soft limit, but SIGKILL where the hard one is reached as well.
+    resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 1))
     for what, limit in (
-        (resource.RLIMIT_CPU, math.ceil(seconds)),
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

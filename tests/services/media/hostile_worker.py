@@ -158,6 +158,11 @@ def compute(seconds: float, padding: str = "") -> None:
         pass
 
 
+def compute_without_alarm(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    compute(seconds)
+
+
 def allocate(size: int) -> None:
     bytes(size)
 
@@ -182,7 +187,8 @@ DEEDS: dict[str, Callable[..., Any]] = {
         read_file, make_file, connect, connect_to_path, send_datagram, start_program, fork,
         fork_as_nobody, fork_twice, map_executable, make_executable, signal_process, read_memory,
         take_descriptor,
-        answer_for, list_descriptors, read_descriptor, find_in_memory, compute, allocate,
+        answer_for, list_descriptors, read_descriptor, find_in_memory, compute,
+        compute_without_alarm, allocate,
         no_new_privileges, signal_worker, say_nothing,
     )
 }  # fmt: skip

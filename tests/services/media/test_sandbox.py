@@ -216,6 +216,12 @@ async def test_a_process_that_computes_forever_is_ended_by_the_kernel(
             assert alive(worker) == same  # without limits, the service gives up and stops it
 
 
+async def test_a_process_that_stops_its_alarm_is_ended_by_its_processor_time() -> None:
+    async with hostile("seccomp", seconds=1.0) as pool:
+        refused = await refusal(attempt(pool, "compute_without_alarm", seconds=60.0))
+        assert refused.code == "timed_out"
+
+
 async def test_a_process_cannot_end_its_worker() -> None:
     async with hostile() as pool:
         assert (await attempt(pool, "signal_worker")).startswith("denied")
