@@ -40,6 +40,7 @@ def _up(options: Namespace, run: RunDir) -> int:
         port=options.port,
         infra_only=options.infra_only,
         mtls=not options.no_mtls,
+        trace=options.trace,
     )
     if options.detach:
         return start.up_detached(plan, _foreground_arguments(options))
@@ -59,6 +60,7 @@ def _foreground_arguments(options: Namespace) -> list[str]:
     if options.replicas:
         again += ["--replicas", ",".join(f"{k}={v}" for k, v in options.replicas.items())]
     again += ["--watch"] if options.watch else []
+    again += [] if options.trace is None else ["--trace", str(options.trace)]
     flags = {"--infra-only": options.infra_only, "--no-mtls": options.no_mtls}
     return again + [flag for flag, is_given in flags.items() if is_given]
 

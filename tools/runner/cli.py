@@ -111,6 +111,12 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")
     up.add_argument("--quiet", action="store_true", help="do not print the logs")
     up.add_argument(
+        "--trace",
+        type=_ratio,
+        metavar="RATIO",
+        help="the share of requests that are traced, from 0 to 1 (docs/observability.md)",
+    )
+    up.add_argument(
         "--no-mtls",
         action="store_true",
         help="sidecars do not check who calls them: to measure the price of mTLS only",
@@ -170,6 +176,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f'"{text}" is not a port from 0 to 65535')
     return int(text)
+
+
+def _ratio(text: str) -> float:
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = -1.0
+    if not 0 <= ratio <= 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 to 1')
+    return ratio
 
 
 def _names(text: str) -> frozenset[str]:

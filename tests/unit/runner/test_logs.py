@@ -108,17 +108,17 @@ def test_the_terminal_shortens_an_endless_line(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("line", "shown", "everything"),
     [
-        ('time="t" level=info msg="ready" app_id=x', "", "info ready"),
+        ('{"app_id":"x","level":"info","msg":"ready","type":"log"}', "", "info ready"),
         (
-            'time="t" level=error msg="no \\"such\\" thing" app_id=x',
-            'error no \\"such\\" thing',
+            '{"level":"error","msg":"no \\"such\\" thing","scope":"s","type":"log","ver":"1"}',
+            'error no "such" thing',
             None,
         ),
         ("[7] 2026/11/21 01:23:54.19 [INF] Server is ready", "", "INF Server is ready"),
         ("[7] 2026/11/21 01:23:54.19 [WRN] slow", "WRN slow", None),
         ("[7] 2026/11/21 01:23:54.19 [INF] ", "", None),
         (
-            'time="t" level=warning msg="mTLS is disabled. So." app_id=x',
+            '{"level":"warning","msg":"mTLS is disabled. So.","type":"log"}',
             "",
             "warning mTLS is disabled. So.",
         ),

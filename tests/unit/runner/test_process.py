@@ -60,7 +60,7 @@ def test_backoff_doubles_to_a_limit_and_resets_after_a_healthy_minute() -> None:
 async def test_a_death_during_the_start_is_reported_with_cause_and_last_lines(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
-    said = 'time="t" level=info msg="going on" app_id=x'
+    said = '{"level":"info","msg":"going on","type":"log"}'
     process = make(f"print('{said}'); print('what went wrong'); exit(3)", run, processes)
     process.start()
     async with asyncio.timeout(30):

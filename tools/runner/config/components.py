@@ -15,6 +15,7 @@ from tools.runner.config.access_policies import (
 )
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, RunDir, write_private
+from tools.runner.config.tracing import Tracing
 from tools.runner.errors import RunnerError
 
 Document = dict[str, Any]
@@ -131,9 +132,14 @@ def _with_own_login(document: Document, app: str, logins: Collection[str]) -> Do
 
 
 def render_configs(
-    apps: Iterable[ManifestApp], run: RunDir, access: Access, *, has_mtls: bool
+    apps: Iterable[ManifestApp],
+    run: RunDir,
+    access: Access,
+    *,
+    has_mtls: bool,
+    tracing: Tracing | None = None,
 ) -> dict[str, Path]:
-    """Write the configuration of each app's sidecar, with its policies.
+    """Write the configuration of each app's sidecar, with its policies and where spans go.
 
     Returns the written file of each app-id.
     """
@@ -146,6 +152,8 @@ def render_configs(
         document = configure(
             yaml.safe_load(source.read_text()), access[app.app_id], has_mtls=has_mtls
         )
+        if tracing:
+            document["spec"]["tracing"] = tracing.sidecar_settings()
         rendered[app.app_id] = folder / f"{app.app_id}.yaml"
         _write(rendered[app.app_id], relocated(document, run))
     return rendered

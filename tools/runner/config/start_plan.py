@@ -33,6 +33,8 @@ class StartPlan:
     infra_only: bool = False
     mtls: bool = True
     """Whether sidecars prove to each other who they are. Without it, any local process may call."""
+    trace: float | None = None
+    """The share of requests that are traced, from 0 to 1; None for the default."""
 
     @property
     def uses_manifest_ports(self) -> bool:

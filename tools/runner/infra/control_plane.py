@@ -24,7 +24,8 @@ _SCHEDULER = "dapr-scheduler-server-0"
 _ETCD_CLIENT = "unix://etcd-client:1"
 _ETCD_PEER = "unix://etcd-peer:1"
 """Sockets in the working directory; etcd requires the form of a host with a port."""
-_QUIET = (
+_COMMON = (
+    "--log-as-json",
     "--enable-metrics=false",
     f"--listen-address={_LOCAL}",
     f"--healthz-listen-address={_LOCAL}",
@@ -124,7 +125,7 @@ class ControlPlane:
         self, name: str, own: tuple[str, ...], health: int, identity: str = ""
     ) -> ProcessSpec:
         env = base_env(self._run)
-        argv: tuple[str, ...] = (str(self._tool(name)), *_QUIET, *own)
+        argv: tuple[str, ...] = (str(self._tool(name)), *_COMMON, *own)
         if identity and self._identities:
             env |= self._identities.environment(identity, CONTROL_PLANE_TRUST_DOMAIN)
             argv += (

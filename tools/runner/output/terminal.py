@@ -8,7 +8,6 @@ from typing import Any
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _MAX_LINE_LENGTH = 1_000
 """Characters of one line that the terminal shows; the file has the whole line."""
-_DAPR = re.compile(r'^time="[^"]*" level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 _NATS = re.compile(r"^\[\d+\] \S+ \S+ \[(\w+)\] ?(.*)")
 _EXPECTED_WARNINGS = (
     "mTLS is disabled",
@@ -39,6 +38,9 @@ _OMITTED_FIELDS = {
     "span_id",
     *_MESSAGE,
 }
+
+_DAPR_FIELDS = {"app_id", "instance", "scope", "type", "ver"}
+"""The fields that every line of Dapr's processes has."""
 
 
 class Terminal:
@@ -78,7 +80,7 @@ class Terminal:
 def compact(line: str, everything: bool = False) -> str:
     """Return a line in short form, or an empty text for an unimportant one."""
     text = line.rstrip()
-    if found := _DAPR.match(text) or _NATS.match(text):
+    if found := _NATS.match(text):
         level, message = found[1], found[2].strip()
         if not everything and _is_unimportant(level, message):
             return ""
@@ -106,10 +108,13 @@ def _from_json(text: str, everything: bool) -> str:
     message = next((fields[key] for key in _MESSAGE if key in fields), None)
     if message is None:
         return text
-    is_server = "caller" in fields
+    is_dapr = fields.get("type") == "log"
+    is_server = is_dapr or "caller" in fields
     if is_server and not everything and _is_unimportant(str(fields.get("level")), str(message)):
         return ""
     extras = " ".join(
-        f"{key}={value}" for key, value in fields.items() if key not in _OMITTED_FIELDS
+        f"{key}={value}"
+        for key, value in fields.items()
+        if key not in _OMITTED_FIELDS and not (is_dapr and key in _DAPR_FIELDS)
     )
     return f"{fields.get('level', '')} {message} {extras}".strip()

@@ -9,6 +9,7 @@ from pathlib import Path
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.manifest_keys import LOOPBACK
 from tools.runner.config.paths import MARKER, REPO, RunDir
+from tools.runner.config.tracing import PREFIX, Tracing
 from tools.runner.http_client import http_probe, tcp_probe
 from tools.runner.infra.identities import Identities
 from tools.runner.supervisor.process import ProcessSpec
@@ -65,6 +66,8 @@ class RunSettings:
     """The services whose sidecars get these addresses."""
     identities: Identities | None = None
     """None for sidecars that trust each other without certificates."""
+    tracing: Tracing | None = None
+    """None for no traces."""
 
 
 def create_replica(
@@ -91,7 +94,7 @@ def create_replica(
 
 def base_env(run: RunDir) -> dict[str, str]:
     """Return the environment of every process, with the mark of this run directory."""
-    inherited = dict(os.environ)
+    inherited = {key: each for key, each in os.environ.items() if not key.startswith(PREFIX)}
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, services start faster
     return inherited | {MARKER: run.marker}
 
@@ -110,7 +113,7 @@ def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         name=replica.name,
         argv=replica.app.command,
         cwd=replica.app.directory,
-        env=env | _tokens(replica) | dict(replica.app.env),
+        env=env | _tokens(replica) | _tracing(replica.name, settings) | dict(replica.app.env),
         probe=http_probe(replica.app_port, "/readyz"),
         stop_timeout=2.0,
     )
@@ -118,7 +121,7 @@ def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
 
 def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
     """Return how to run the sidecar of a replica; its tokens are never on its command line."""
-    env = base_env(settings.run) | _tokens(replica)
+    env = base_env(settings.run) | _tokens(replica) | _tracing(replica.sidecar_name, settings)
     if settings.identities:
         env |= settings.identities.daprd_environment(replica.app.app_id)
     return ProcessSpec(
@@ -136,6 +139,10 @@ def _tokens(replica: ServiceReplica) -> dict[str, str]:
     return {"DAPR_API_TOKEN": replica.sidecar_token, "APP_API_TOKEN": replica.app_token}
 
 
+def _tracing(process: str, settings: RunSettings) -> dict[str, str]:
+    return settings.tracing.environment(process) if settings.tracing else {}
+
+
 def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
     options = {
         "app-id": replica.app.app_id,
@@ -149,6 +156,7 @@ def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
         "resources-path": settings.resources / replica.app.app_id,
         "config": settings.configs[replica.app.app_id],
         "enable-metrics": "false",
+        "log-as-json": "true",
         "dapr-graceful-shutdown-seconds": 1,
         **replica.app.options,
     }

@@ -11,6 +11,7 @@ from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.secrets import SecretsFile, create_operator_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
+from tools.runner.config.tracing import tracing_of
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
@@ -50,6 +51,7 @@ class Supervisor:
         self._ports = ports.free_ports()
         has_mtls = plan.mtls and not plan.infra_only
         self._identities = Identities(plan.run) if has_mtls else None
+        self._tracing = tracing_of(plan.trace)
         self._background_tasks: set[asyncio.Task[None]] = set()
         self._fork_server = ForkServer(
             self.topology.shared_modules, base_env(plan.run), plan.run.logs / "fork-server.log"
@@ -133,7 +135,11 @@ class Supervisor:
                 self.set_name, self.plan.run, overrides, self.access, apps[0].resources, logins
             ),
             configs=render_configs(
-                apps, self.plan.run, self.access, has_mtls=bool(self._identities)
+                apps,
+                self.plan.run,
+                self.access,
+                has_mtls=bool(self._identities),
+                tracing=self._tracing,
             ),
             public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
             control_plane={
@@ -141,6 +147,7 @@ class Supervisor:
             },
             workflows=self.topology.workflows,
             identities=self._identities,
+            tracing=self._tracing,
         )
 
     def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:
