@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from services.feed.settings import FeedSettings
 from services.gateway.settings import GatewaySettings
 from services.notifications.settings import NotificationsSettings
+from tools.runner import __main__, cli
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
 ROWS = {
@@ -45,3 +47,16 @@ def test_the_operating_page_gives_the_defaults(names: tuple[str, ...]) -> None:
         [each.lower() for each in shown],
         [shown[0].lower()] if len(set(shown)) == 1 else None,
     )
+
+
+def commands(page: str) -> list[str]:
+    """Return the arguments of each command of the runner on a page, in blocks and in lines."""
+    found = re.findall(r"^\$ \./tye-like-run\.sh(.*)$", page, re.MULTILINE)
+    return found + re.findall(r"`\./tye-like-run\.sh ([^`]*)`", page)
+
+
+@pytest.mark.parametrize("arguments", commands(PAGE))
+def test_the_runner_understands_every_command_of_the_page(arguments: str) -> None:
+    words = shlex.split(arguments.replace("[", "").replace("]", ""), comments=True)
+    options = cli.parse(words)
+    assert options.verb in __main__._VERBS
