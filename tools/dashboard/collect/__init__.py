@@ -1,0 +1,1 @@
+"""What the dashboard reads: log files, OTLP, the runner, metrics, sidecars."""

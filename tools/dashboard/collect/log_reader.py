@@ -1,0 +1,167 @@
+"""Reads all log files merged by time: from the newest line back, or as they grow.
+
+The work of a request is bounded: each process's files are read back for at most `MAX_SCAN` bytes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.dashboard.collect.log_lines import LogEntry, parse_line
+
+MAX_SCAN = 8_000_000
+"""Bytes of the files of one process that one request reads."""
+
+_BLOCK = 65_536
+_MAX_LINE = 1_000_000
+"""Bytes of a line; what is beyond is cut off."""
+_MAX_ROUND = 1_000_000
+"""Bytes of one file that one round of `LogFollower` reads. It leaves out what is before them."""
+
+Prefilter = Callable[[bytes], bool]
+"""Whether a line can match at all, before it is parsed."""
+
+
+def processes(logs: Path) -> list[str]:
+    """Return the names of all processes that have a log."""
+    return sorted({path.name.split(".log")[0] for path in logs.glob("*.log")})
+
+
+@dataclass
+class Scan:
+    """What a scan has found: whether it came to the beginning of every file."""
+
+    is_complete: bool = True
+
+
+def newest_first(
+    logs: Path,
+    chosen: Iterable[str],
+    can_match: Prefilter,
+    scan: Scan,
+    max_scan: int = MAX_SCAN,
+) -> Iterator[LogEntry]:
+    """Yield the entries of some processes, newest first; lines that cannot match are left out."""
+    each = [_process_entries(logs, name, can_match, scan, max_scan) for name in chosen]
+    return heapq.merge(*each, key=lambda entry: entry.at, reverse=True)
+
+
+def _process_entries(
+    logs: Path, process: str, can_match: Prefilter, scan: Scan, max_scan: int
+) -> Iterator[LogEntry]:
+    """Yield the entries of one process, newest first.
+
+    A line without a time belongs to the one before it, so it waits until that one is read.
+    """
+    undated: list[bytes] = []
+    at = _modified(logs / f"{process}.log")
+    for line in _lines_backwards(_rotated(logs / f"{process}.log"), scan, max_scan):
+        is_match = can_match(line)
+        if not is_match and not undated:
+            continue
+        entry = parse_line(process, line.decode(errors="replace"))
+        if entry is not None:
+            at = entry.at
+            yield from _dated(process, undated, at)
+            undated = []
+            if is_match:
+                yield entry
+        elif is_match:
+            undated.append(line)
+    yield from _dated(process, undated, at)
+
+
+def _dated(process: str, lines: Iterable[bytes], at: float) -> Iterator[LogEntry]:
+    for line in lines:
+        if line.strip() and (entry := parse_line(process, line.decode(errors="replace"), at)):
+            yield entry
+
+
+def _rotated(path: Path) -> list[Path]:
+    """Return the file and its older ones, newest first."""
+    older = path.parent.glob(f"{path.name}.*")
+    numbered = sorted((int(each.suffix[1:]), each) for each in older if each.suffix[1:].isdigit())
+    return [path, *(each for _, each in numbered)]
+
+
+def _lines_backwards(paths: Iterable[Path], scan: Scan, budget: int) -> Iterator[bytes]:
+    for path in paths:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            continue
+        with file:
+            end = file.seek(0, os.SEEK_END)
+            rest = b""
+            while end > 0:
+                if budget <= 0:
+                    scan.is_complete = False
+                    return
+                size = min(_BLOCK, end)
+                end -= size
+                budget -= size
+                file.seek(end)
+                first, *lines = (file.read(size) + rest).split(b"\n")
+                yield from (line for line in reversed(lines) if line)
+                rest = first[:_MAX_LINE]
+            if rest:
+                yield rest
+
+
+class LogFollower:
+    """Reads what is appended to the log files from now on."""
+
+    def __init__(self, logs: Path, is_chosen: Callable[[str], bool]) -> None:
+        self._logs = logs
+        self._is_chosen = is_chosen
+        self._positions: dict[Path, tuple[int, int]] = {}
+        self._rest: dict[Path, bytes] = {}
+        for path in self._files():
+            status = path.stat()
+            self._positions[path] = status.st_ino, status.st_size
+
+    def _files(self) -> list[Path]:
+        return [path for path in self._logs.glob("*.log") if self._is_chosen(path.stem)]
+
+    def read(self) -> list[LogEntry]:
+        """Return the entries of all complete lines since the last call, oldest first."""
+        found = [entry for path in self._files() for entry in self._read_on(path)]
+        return sorted(found, key=lambda entry: entry.at)
+
+    def _read_on(self, path: Path) -> Iterator[LogEntry]:
+        *lines, rest = self._appended(path).split(b"\n")
+        self._rest[path] = rest[-_MAX_LINE:]
+        at: float | None = None
+        for line in lines:
+            entry = parse_line(path.stem, line.decode(errors="replace"), at or _modified(path))
+            if entry is not None and line.strip():
+                at = entry.at
+                yield entry
+
+    def _appended(self, path: Path) -> bytes:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return b""
+        with file:
+            status = os.fstat(file.fileno())
+            inode, position = self._positions.get(path, (status.st_ino, 0))
+            if inode != status.st_ino or status.st_size < position:
+                position = 0
+                self._rest.pop(path, None)
+            start = max(position, status.st_size - _MAX_ROUND)
+            file.seek(start)
+            chunk = file.read(status.st_size - start)
+            self._positions[path] = status.st_ino, start + len(chunk)
+        return (self._rest.get(path, b"") if start == position else b"") + chunk
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

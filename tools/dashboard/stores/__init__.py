@@ -1,0 +1,1 @@
+"""Rings on disk: spans, and metric samples."""
