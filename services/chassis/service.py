@@ -36,14 +36,16 @@ from services.chassis.http import batch, server
 from services.chassis.http.changes import create_changes_router
 from services.chassis.http.fast_routes import accelerate
 from services.chassis.http.health import create_health_router
+from services.chassis.http.metrics_route import create_metrics_router
 from services.chassis.http.middleware import SidecarMiddleware
+from services.chassis.http.request_metrics import MeasuredApp
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
+from services.chassis.metrics import Metrics
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
 from services.chassis.publishing.invalidations import InvalidationPublisher
 from services.chassis.publishing.journal import SETTLED_AFTER
 from services.chassis.publishing.outbox import EventMapper, Outbox
 from services.chassis.security.access_rules import ServiceAccess, read_access
-from services.chassis.security.operator import OperatorVerifier
 from services.chassis.security.route_guards import AccessMismatch, check_topics, guard_routes
 from services.chassis.security.token_verifier import REVOCATION_INTERVAL, TokenVerifier
 from services.chassis.settings import Settings
@@ -63,6 +65,7 @@ class Service:
     def __init__(self, settings: Settings, sidecar: DaprClient | None = None) -> None:
         self.settings = settings
         self.name = settings.app_id
+        self.metrics = Metrics()
         self.sidecar = sidecar or DaprClient(
             settings.dapr_http_port, settings.dapr_api_token.get_secret_value()
         )
@@ -232,7 +235,8 @@ class Service:
         some that they do.
         """
         access = access or self._access()
-        app = FastAPI(
+        app = MeasuredApp(
+            metrics=self.metrics,
             title=title or f"Microgram {self.name}",
             version="1",
             lifespan=self._lifespan,
@@ -258,7 +262,7 @@ class Service:
             app, self.name, self.inbox, topics, self.dead_letters, self._broadcasts
         )
         check_topics(self._published_topics(), {*topics, *self._broadcasts}, access)
-        guard_routes(app.routes, access, OperatorVerifier(self.sidecar.secret))
+        guard_routes(app.routes, access, self.sidecar.secret)
         handle = exception_handler(render)
         for kind in (ServiceError, HTTPException, RequestValidationError):
             app.add_exception_handler(kind, handle)
@@ -286,6 +290,7 @@ class Service:
     def _own_routers(self, access: ServiceAccess) -> list[APIRouter]:
         routers = [
             create_health_router(self.name, self.sidecar, self.failing_work),
+            create_metrics_router(self.metrics),
             consuming_routes.create_dead_letter_router(self.dead_letters, self.inbox),
         ]
         if access.publishes:

@@ -24,7 +24,7 @@ import aiohttp
 import yaml
 
 from services.chassis.dapr.client import DaprClient
-from services.chassis.security.operator import OPERATOR_HEADER
+from services.chassis.security.access_rules import OPERATOR_HEADER
 from tests.contract.echo_app import ACCESS, WORKER, create_echo_app
 from tests.fakes import OPERATOR_TOKEN, FakeCluster, RunningReplica
 from tests.system.waiting import DEADLINE

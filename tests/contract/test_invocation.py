@@ -20,7 +20,7 @@ from services.chassis.errors import (
     TooLarge,
     Unavailable,
 )
-from services.chassis.security.operator import OPERATOR_HEADER
+from services.chassis.security.access_rules import OPERATOR_HEADER
 from tests.contract.systems import KILLABLE, RealSystem, SystemUnderTest, await_value
 from tools.runner.supervisor.replicas import REGISTRATION_FAILURE
 

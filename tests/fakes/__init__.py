@@ -46,15 +46,18 @@ from tests.fakes.access import open_access
 from tests.fakes.asgi import Response, call
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
-from tests.fakes.cluster import OPERATOR_TOKEN, FakeCluster, RunningReplica
+from tests.fakes.cluster import METRICS_TOKEN, OPERATOR_TOKEN, FakeCluster, RunningReplica
 from tests.fakes.faults import Call, Faults
+from tests.fakes.scraping import SCRAPER, Scrape, scrape
 from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar
 from tests.fakes.state import FakeState
 from tests.fakes.waiting import until
 
 __all__ = [
     "APP_TOKEN",
+    "METRICS_TOKEN",
     "OPERATOR_TOKEN",
+    "SCRAPER",
     "Call",
     "FakeAuth",
     "FakeBroker",
@@ -65,7 +68,9 @@ __all__ = [
     "Faults",
     "Response",
     "RunningReplica",
+    "Scrape",
     "call",
     "open_access",
+    "scrape",
     "until",
 ]

@@ -15,8 +15,12 @@ from fastapi import FastAPI
 
 from services.chassis.dapr.pubsub import event_message
 from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
-from services.chassis.security.access_rules import OPERATOR_SECRET, Access
-from services.chassis.security.operator import OPERATOR_HEADER
+from services.chassis.security.access_rules import (
+    METRICS_SECRET,
+    OPERATOR_HEADER,
+    OPERATOR_SECRET,
+    Access,
+)
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import asgi
@@ -31,6 +35,7 @@ from tests.fakes.workflows import FakeEngine, WorkflowHistory
 
 T = TypeVar("T")
 OPERATOR_TOKEN = "the-token-of-the-operator"
+METRICS_TOKEN = "the-token-of-metrics"
 Create = Callable[[Any], Any]
 """A service's `create_app(settings)`, or `create_service(settings)` if it needs no routers."""
 
@@ -208,7 +213,10 @@ class FakeCluster:
         self.network = FakeNetwork()
         self.broker = FakeBroker()
         self.auth = FakeAuth()
-        self.secrets = {OPERATOR_SECRET: hashlib.sha256(OPERATOR_TOKEN.encode()).hexdigest()}
+        self.secrets = {
+            OPERATOR_SECRET: hashlib.sha256(OPERATOR_TOKEN.encode()).hexdigest(),
+            METRICS_SECRET: hashlib.sha256(METRICS_TOKEN.encode()).hexdigest(),
+        }
         self.blobs: dict[str, bytes] = {}
         self.mails: list[SentMail] = []
         self.states: dict[str, FakeState] = {}

@@ -19,16 +19,16 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from services.chassis.errors import Forbidden
-from services.chassis.security.access_rules import ServiceAccess, read_access
-from services.chassis.security.operator import OPERATOR_HEADER
+from services.chassis.security.access_rules import OPERATOR_HEADER, ServiceAccess, read_access
 from services.chassis.security.route_guards import AccessMismatch
 from services.chassis.service import Service
-from tests.fakes import APP_TOKEN, OPERATOR_TOKEN, FakeCluster, call
+from tests.fakes import APP_TOKEN, METRICS_TOKEN, OPERATOR_TOKEN, FakeCluster, call
 from tools.contracts.__main__ import SERVICES, settings_of
 
 FILE = Path("services/access.yaml")
 OUTSIDE, OWN_SIDECAR = "outside", "own sidecar"
 OPEN = {"GET /healthz", "GET /readyz"}
+METRICS = "GET /metrics"
 DEAD_LETTERS = {"GET /deadletters", "POST /deadletters/replay"}
 CALLERS = (*SERVICES, "stranger", OUTSIDE, OWN_SIDECAR)
 
@@ -45,20 +45,29 @@ class Subject:
             if isinstance(route, Route):
                 yield from (f"{m} {route.path}" for m in sorted(route.methods or ()) if m != "HEAD")
 
-    async def admits(self, route: str, caller: str, operator_token: str = "") -> bool:
+    async def admits(
+        self, route: str, caller: str, operator_token: str = "", metrics_token: str = ""
+    ) -> bool:
         method, _, path = route.partition(" ")
         headers = {} if caller == OUTSIDE else {"dapr-api-token": APP_TOKEN}
         if caller not in (OUTSIDE, OWN_SIDECAR):
             headers["dapr-caller-app-id"] = caller
         if operator_token:
             headers[OPERATOR_HEADER] = operator_token
+        if metrics_token:
+            headers["authorization"] = f"Bearer {metrics_token}"
         target = path.replace("{", "").replace("}", "").replace(":path", "")
         answer = await call(self.app, method, target, headers=headers, deadline=20.0)
         return not (answer.status in (401, 403) and _is_refusal(answer.text))
 
 
 def _is_refusal(text: str) -> bool:
-    said = ("does not name the caller", "is for the sidecar", "is for the operator")
+    said = (
+        "does not name the caller",
+        "is for the sidecar",
+        "is for the operator",
+        "has the token of metrics",
+    )
     return any(words in text for words in said)
 
 
@@ -90,7 +99,7 @@ def expected_callers(name: str, route: str) -> set[str]:
     named = set(SERVICES) - {name} if calls.get(route) == "all" else set(calls.get(route, ()))
     if route in OPEN:
         return named | {OUTSIDE, OWN_SIDECAR}
-    if route in {*own.get("operator", ()), *DEAD_LETTERS}:
+    if route in {*own.get("operator", ()), *DEAD_LETTERS, METRICS}:
         return set()
     if route.startswith(("GET /dapr/", "POST /events")):
         return {OWN_SIDECAR}
@@ -143,6 +152,21 @@ async def test_operators_routes_need_the_token_and_the_own_sidecar(name: str) ->
                 assert not await subject.admits(route, OWN_SIDECAR, token), route
             for caller in (*SERVICES, "stranger", OUTSIDE):
                 assert not await subject.admits(route, caller, OPERATOR_TOKEN), (route, caller)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_the_token_of_metrics_opens_metrics_and_nothing_else(name: str) -> None:
+    async with FakeCluster() as cluster:
+        subject = start(cluster, name)
+        for caller in CALLERS:
+            may = caller in (OUTSIDE, OWN_SIDECAR)
+            assert await subject.admits(METRICS, caller, metrics_token=METRICS_TOKEN) == may
+            assert not await subject.admits(METRICS, caller, OPERATOR_TOKEN)
+            assert not await subject.admits(METRICS, caller, metrics_token=OPERATOR_TOKEN)
+        for route in set(subject.routes()) - {METRICS}:
+            if OUTSIDE not in expected_callers(name, route):
+                for caller in (OUTSIDE, "stranger"):
+                    assert not await subject.admits(route, caller, METRICS_TOKEN, METRICS_TOKEN)
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if _subscribers(name)])

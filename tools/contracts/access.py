@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.chassis.security.access_rules import HEALTH_ROUTES, Access, ServiceAccess
+from services.chassis.security.access_rules import (
+    HEALTH_ROUTES,
+    METRICS_ROUTES,
+    Access,
+    ServiceAccess,
+)
 
 _HEAD = """\
 # Access
 
 Generated from `services/access.yaml` by `python -m tools.contracts`. What is not listed is refused,
 by the service and by its sidecar. **operator**: through the service's own sidecar, with the token
-of the operator. **own sidecar**: what the sidecar delivers.
+of the operator. **scraper**: directly, with the token of metrics. **own sidecar**: what the sidecar
+delivers.
 """
 
 
@@ -40,6 +46,7 @@ def _routes(own: ServiceAccess) -> Iterable[tuple[str, str]]:
     for route in sorted(HEALTH_ROUTES):
         calls[route] = ", ".join(filter(None, ["every process", calls.get(route, "")]))
     yield from calls.items()
+    yield from ((route, "scraper") for route in sorted(METRICS_ROUTES))
     yield from ((route, "operator") for route in sorted(own.operator))
     yield from ((route, "own sidecar") for route in sorted(own.event_routes))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from services.auth.adapters.revocations import RevocationLog
 from services.auth.adapters.signing_keys import SigningKeySet
 from services.chassis.http.openapi import error_responses
 from services.chassis.http.responses import OrjsonResponse
+from services.chassis.metrics import mark_as_stream
 from services.contracts.logins import JwkSet, RevokedTokens
 
 
@@ -24,6 +25,7 @@ def create_router(signing_keys: SigningKeySet, revocations: RevocationLog) -> AP
 
     @router.get("/revocations", response_model=RevokedTokens)
     async def list_revocations(
+        request: Request,
         after: Annotated[
             int, Query(ge=0, le=10**12, description="`next` of the previous response.")
         ] = 0,
@@ -32,6 +34,8 @@ def create_router(signing_keys: SigningKeySet, revocations: RevocationLog) -> AP
         ] = 0,
     ) -> OrjsonResponse:
         """Return the ids of tokens revoked since. Repeat until the list is empty."""
+        if wait:
+            mark_as_stream(request.scope)
         ids, cursor = await revocations.wait_after(after, wait)
         return OrjsonResponse({"revoked": ids, "next": cursor})
 

@@ -31,7 +31,8 @@ class SidecarMiddleware:
     here, so that their response has the request's id too.
     """
 
-    OPEN = frozenset({"/healthz", "/readyz"})
+    OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+    """Paths that come without a sidecar. `/metrics` needs a token of its own (`route_guards`)."""
 
     def __init__(
         self, app: ASGIApp, token: str, *, public: bool, insecure: bool, handle: ExceptionHandler

@@ -18,7 +18,13 @@ ACCESS_FILE = Path(__file__).parents[2] / "access.yaml"
 OPERATOR_SECRET = "operator-token-sha256"  # noqa: S105 (its name)
 """The secret with the SHA-256 of the operator's token, in hexadecimal."""
 
+OPERATOR_HEADER = "microgram-operator-token"
+
+METRICS_SECRET = "metrics-token-sha256"  # noqa: S105 (its name)
+"""The secret with the SHA-256 of the token of whoever scrapes metrics, in hexadecimal."""
+
 HEALTH_ROUTES = frozenset({"GET /healthz", "GET /readyz"})
+METRICS_ROUTES = frozenset({"GET /metrics"})
 CHANGES_ROUTES = frozenset({"GET /changes", "GET /changes/{topic}/{stream}"})
 DEAD_LETTER_ROUTES = frozenset({"GET /deadletters", "POST /deadletters/replay"})
 

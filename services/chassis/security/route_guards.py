@@ -6,7 +6,7 @@ caller. Guards of users (`guards.py`) come after it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,9 +14,18 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.chassis.errors import Forbidden, ServiceError, Unauthenticated
-from services.chassis.security.access_rules import ACCESS_FILE, HEALTH_ROUTES, ServiceAccess
+from services.chassis.metrics import RequestRecord
+from services.chassis.security.access_rules import (
+    ACCESS_FILE,
+    HEALTH_ROUTES,
+    METRICS_ROUTES,
+    METRICS_SECRET,
+    OPERATOR_HEADER,
+    OPERATOR_SECRET,
+    ServiceAccess,
+)
 from services.chassis.security.audit import security_event
-from services.chassis.security.operator import OPERATOR_HEADER, OperatorVerifier
+from services.chassis.security.token_hash import TokenHashVerifier
 
 CALLING_APP = "microgram.calling_app"
 """The key in the ASGI scope of the caller: see `CallingApp`."""
@@ -30,6 +39,9 @@ OUTSIDE: CallingApp = None
 _ANYBODY: frozenset[CallingApp] = frozenset({OUTSIDE, OWN_SIDECAR})
 _OPERATOR_HEADER = OPERATOR_HEADER.encode()
 
+METRICS_SECRET_MAX_AGE = 300.0
+"""Seconds for which the hash of the scraper's token is kept: a scrape costs no call."""
+
 
 class AccessMismatch(RuntimeError):
     """The service and the access file disagree. The message says what to change."""
@@ -37,18 +49,24 @@ class AccessMismatch(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:
-    """Who may call a route; of the operator's ones only with the operator's token."""
+    """Who may call a route; those of the operator and the scraper only with a token of theirs."""
 
     callers: frozenset[CallingApp]
     is_for_operator: bool = False
+    is_for_scraper: bool = False
+
+    @property
+    def needs_token(self) -> bool:
+        return self.is_for_operator or self.is_for_scraper
 
 
-Refusal = Literal["no_token", "not_named", "not_the_operator", "several_names"]
+Refusal = Literal["no_token", "not_named", "not_the_operator", "not_the_scraper", "several_names"]
 
 _REFUSALS: Mapping[Refusal, tuple[type[ServiceError], str]] = {
     "no_token": (Unauthenticated, "This route is for the sidecar. Call it through Dapr."),
     "not_named": (Forbidden, "The access file does not name the caller for this route."),
     "not_the_operator": (Forbidden, "This route is for the operator: use ./tye-like-run.sh."),
+    "not_the_scraper": (Unauthenticated, "This route is for whoever has the token of metrics."),
     "several_names": (Forbidden, "The caller has more than one name, or an empty one."),
 }
 
@@ -65,17 +83,25 @@ def rules_of(access: ServiceAccess) -> dict[str, RouteRule]:
         **dict.fromkeys(access.event_routes, RouteRule(own)),
         **dict.fromkeys(access.operator, RouteRule(own, is_for_operator=True)),
         **{r: RouteRule(_ANYBODY | access.calls.get(r, frozenset())) for r in HEALTH_ROUTES},
+        **dict.fromkeys(METRICS_ROUTES, RouteRule(_ANYBODY, is_for_scraper=True)),
     }
 
 
 def guard_routes(
-    routes: Sequence[BaseRoute], access: ServiceAccess, operator: OperatorVerifier
+    routes: Sequence[BaseRoute],
+    access: ServiceAccess,
+    read_secret: Callable[[str], Awaitable[str]],
 ) -> None:
     """Put its rule before each route. The rest of a public service's routes are for everybody.
 
-    Raises `AccessMismatch` for a route without a rule, and for a rule without a route.
+    `read_secret` gives the hashes of the tokens of the operator and the scraper. Raises
+    `AccessMismatch` for a route without a rule, and for a rule without a route.
     """
     rules = rules_of(access)
+    verifiers = _Verifiers(
+        TokenHashVerifier(read_secret, OPERATOR_SECRET),
+        TokenHashVerifier(read_secret, METRICS_SECRET, METRICS_SECRET_MAX_AGE),
+    )
     fallback = _PUBLIC if access.is_public else _CLOSED
     known = [route for route in routes if isinstance(route, Route | WebSocketRoute)]
     if len(known) < len(routes) and not access.is_public:
@@ -83,7 +109,7 @@ def guard_routes(
     check_routes({name for route in known for name in names_of(route)}, rules, access)
     for route in known:
         by_method = {name.partition(" ")[0]: rules.get(name, fallback) for name in names_of(route)}
-        route.app = _guarded(route.app, route.path, by_method, fallback, operator)
+        route.app = _guarded(route.app, route.path, by_method, fallback, verifiers)
 
 
 def names_of(route: Route | WebSocketRoute) -> list[str]:
@@ -126,27 +152,55 @@ def raise_mismatch(faults: list[str]) -> None:
         raise AccessMismatch("\n".join([f"{ACCESS_FILE}:", *sorted(faults)]))
 
 
+@dataclass(frozen=True, slots=True)
+class _Verifiers:
+    """Who checks the tokens of callers that are no service."""
+
+    operator: TokenHashVerifier
+    scraper: TokenHashVerifier
+
+    async def check(self, rule: RouteRule, scope: Scope) -> Refusal | None:
+        """Why a request may not pass, as far as its rule asks for a token."""
+        if rule.is_for_operator and not await self.operator.verify(_operator_token(scope)):
+            return "not_the_operator"
+        if rule.is_for_scraper and not await self.scraper.verify(_bearer_token(scope)):
+            return "not_the_scraper"
+        return None
+
+
 def _guarded(
     app: ASGIApp,
     path: str,
     rules: Mapping[str, RouteRule],
     fallback: RouteRule,
-    operator: OperatorVerifier,
+    verifiers: _Verifiers,
 ) -> ASGIApp:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if (record := scope.get(RequestRecord.KEY)) is not None:
+            record.route = path
         rule = rules.get(scope.get("method", ""), fallback)
         caller = scope[CALLING_APP]
         if caller not in rule.callers:
             raise refuse(caller, path, "no_token" if caller is OUTSIDE else "not_named")
-        if rule.is_for_operator and not await operator.verify(_operator_token(scope)):
-            raise refuse(caller, path, "not_the_operator")
+        if rule.needs_token and (reason := await verifiers.check(rule, scope)):
+            raise refuse(caller, path, reason)
         await app(scope, receive, send)
 
     return guarded
 
 
 def _operator_token(scope: Scope) -> bytes:
-    given: list[Any] = [value for name, value in scope["headers"] if name == _OPERATOR_HEADER]
+    return _only(scope, _OPERATOR_HEADER)
+
+
+def _bearer_token(scope: Scope) -> bytes:
+    kind, _, token = _only(scope, b"authorization").partition(b" ")
+    return token if kind.lower() == b"bearer" else b""
+
+
+def _only(scope: Scope, header: bytes) -> bytes:
+    """The value of a header that a request has exactly once."""
+    given: list[Any] = [value for name, value in scope["headers"] if name == header]
     return given[0] if len(given) == 1 else b""
 
 

@@ -11,8 +11,8 @@ from services.gateway.http.own_hosts import OwnHosts
 from services.gateway.middleware.callers import is_own_sidecar
 from services.gateway.middleware.messages import as_websocket_denial, send_response
 
-_PROBES = ("/healthz", "/readyz")
-"""Whoever watches the process calls it by any address."""
+_PROBES = ("/healthz", "/readyz", "/metrics")
+"""Whoever watches the process calls it by any address; for its metrics with their token."""
 
 
 class MisdirectedRequest(ServiceError):

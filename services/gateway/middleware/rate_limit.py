@@ -35,6 +35,7 @@ from services.gateway.ratelimit.limiter import RateLimiter, RateLimitStatus
 _UNLIMITED_PATHS = (
     "/healthz",
     "/readyz",
+    "/metrics",
     "/static/",
     "/media/",
     "/dapr/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.errors import ServiceError
+from services.chassis.metrics import RequestRecord
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.contracts.invalidations import reader_document
@@ -21,6 +22,7 @@ _SCOPES = {
     "/api/v1/notifications": "read:notifications",
 }
 _ACCOUNTS, _STATUSES = "/api/v1/accounts/", "/statuses"
+_ACCOUNT_STATUSES = f"{_ACCOUNTS}{{id}}{_STATUSES}"
 _FURTHER_PAGES = (b"max_id", b"since_id", b"min_id")
 _MAX_QUERY_LENGTH = 200
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -58,6 +60,8 @@ class ReadyPageMiddleware:
         if page is None:
             await self._make(key, scope, receive, send)
             return
+        if (record := scope.get(RequestRecord.KEY)) is not None:
+            record.route = scope["path"] if scope["path"] in _SCOPES else _ACCOUNT_STATUSES
         await send({"type": "http.response.start", "status": 200, "headers": page.headers})
         await send({"type": "http.response.body", "body": page.body})
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
 from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import Forbidden, ServiceError
+from services.chassis.metrics import mark_as_stream
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user_of_any_scope
 from services.gateway.http.openapi import responses
@@ -117,6 +118,7 @@ class EventStreamResponse(Response):
         self._transport = transport_of(request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mark_as_stream(scope)
         connection = StreamConnection(self._caller, SseTransport(send), self._transport)
         self._hub.add(connection)
         try:

@@ -121,6 +121,7 @@ def test_what_belongs_to_one_service_alone() -> None:
     assert readers_of("jwt-signing-keys") == {"auth"}
     assert readers_of("payments-webhook-secret") == {"payments"}
     assert readers_of("operator-token-sha256") == set(access)
+    assert readers_of("metrics-token-sha256") == set(access)
 
 
 def test_the_runner_can_read_the_file_without_the_chassis() -> None:

@@ -11,13 +11,13 @@ from starlette.routing import Mount
 
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.access_rules import OPERATOR_HEADER
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import (
     optional_user,
     require_token,
     require_user,
 )
-from services.chassis.security.operator import OPERATOR_HEADER
 from services.chassis.security.route_guards import AccessMismatch
 from services.chassis.service import Service
 from services.chassis.settings import Settings

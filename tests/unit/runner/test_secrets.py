@@ -19,7 +19,7 @@ from tools.runner.config.secrets import (
     REDIS,
     WEBHOOKS,
     SecretsFile,
-    create_operator_token,
+    create_token,
     credentials,
     operator_headers,
 )
@@ -79,7 +79,7 @@ def test_the_token_of_the_operator_is_in_a_file_of_its_own_and_its_hash_in_the_s
     run: RunDir,
 ) -> None:
     secrets = SecretsFile(run.secrets)
-    create_operator_token(run.operator_token, secrets)
+    create_token(run.operator_token, secrets, OPERATOR_SECRET)
     token = run.operator_token.read_text().strip()
     assert len(token) >= 32
     assert token not in run.secrets.read_text()
@@ -94,7 +94,7 @@ def test_the_token_of_the_operator_is_in_a_file_of_its_own_and_its_hash_in_the_s
 def test_the_hash_follows_the_file_of_the_operator(run: RunDir) -> None:
     run.operator_token.write_text("mine\n")
     run.operator_token.chmod(0o644)
-    create_operator_token(run.operator_token, SecretsFile(run.secrets))
+    create_token(run.operator_token, SecretsFile(run.secrets), OPERATOR_SECRET)
     assert SecretsFile(run.secrets)[OPERATOR_SECRET] == hashlib.sha256(b"mine").hexdigest()
     assert stat.S_IMODE(run.operator_token.stat().st_mode) == 0o600
 

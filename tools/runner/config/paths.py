@@ -50,6 +50,10 @@ class RunDir:
         return self.path / "operator-token"
 
     @property
+    def metrics_token(self) -> Path:
+        return self.path / "metrics-token"
+
+    @property
     def state(self) -> Path:
         return self.path / "state.json"
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.chassis.security.access_rules import OPERATOR_SECRET
-from services.chassis.security.operator import OPERATOR_HEADER
+from services.chassis.security.access_rules import OPERATOR_HEADER
 from tools.runner.config.paths import write_private
 from tools.runner.errors import RunnerError
 
@@ -66,8 +65,8 @@ class SecretsFile:
 _GENERATED = "generated-"
 
 
-def create_operator_token(path: Path, secrets: SecretsFile) -> None:
-    """Create the operator's token if it does not exist, and store its hash as a secret.
+def create_token(path: Path, secrets: SecretsFile, secret: str) -> None:
+    """Create a token if it does not exist, and store its hash as a secret.
 
     The token is in a file of its own, which no sidecar reads. A death in between does no harm: the
     hash is made of the file at every start.
@@ -76,7 +75,7 @@ def create_operator_token(path: Path, secrets: SecretsFile) -> None:
         write_private(path, password() + "\n")
     path.chmod(0o600)
     token = path.read_text().strip()
-    secrets.set(OPERATOR_SECRET, hashlib.sha256(token.encode()).hexdigest())
+    secrets.set(secret, hashlib.sha256(token.encode()).hexdigest())
 
 
 def operator_headers(path: Path, sidecar_token: str) -> dict[str, str]:

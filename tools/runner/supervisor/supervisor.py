@@ -6,9 +6,10 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.chassis.security.access_rules import METRICS_SECRET, OPERATOR_SECRET
 from tools.runner.config.components import load_set, render_configs, render_set
 from tools.runner.config.manifest import ManifestApp, read_manifest
-from tools.runner.config.secrets import SecretsFile, create_operator_token
+from tools.runner.config.secrets import SecretsFile, create_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
 from tools.runner.config.tracing import tracing_of
@@ -109,7 +110,8 @@ class Supervisor:
     def _server_context(self, apps: Sequence[ManifestApp]) -> servers.ServerContext:
         secrets = SecretsFile(self.plan.run.secrets)
         secrets.create_missing()
-        create_operator_token(self.plan.run.operator_token, secrets)
+        create_token(self.plan.run.operator_token, secrets, OPERATOR_SECRET)
+        create_token(self.plan.run.metrics_token, secrets, METRICS_SECRET)
         return servers.ServerContext(
             run=self.plan.run,
             secrets=secrets,

@@ -1,0 +1,19 @@
+"""`GET /metrics`, for whoever has the token of metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.chassis.metrics import CONTENT_TYPE, Metrics
+
+
+def create_metrics_router(metrics: Metrics) -> APIRouter:
+    """The route of a service's metrics. It makes no call."""
+    router = APIRouter(tags=["metrics"])
+
+    @router.get("/metrics", summary="Metrics for Prometheus. Needs the token of metrics.")
+    async def scrape() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    return router
