@@ -25,7 +25,7 @@ from tools.runner.supervisor.replicas import (
     create_replica,
     sidecar_spec,
 )
-from tools.runner.supervisor.report import server_row
+from tools.runner.supervisor.report import SystemView, server_row
 
 
 def test_only_workflows_need_them() -> None:
@@ -130,7 +130,7 @@ def test_existing_servers_on_the_ports_of_the_cli_are_used_and_named(
     assert found["placement"].spec is None
     assert found["scheduler"].spec is not None
     assert f"--port={free}" in found["scheduler"].spec.argv
-    row = server_row(found["placement"], None)
+    row = server_row(found["placement"], SystemView({}, [], {}, {}))
     assert row["state"] == "external"
     print_report({"services": [], "infra": [row]})
     (note,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]

@@ -83,11 +83,11 @@ async def _run(plan: StartPlan, watch: bool, echo: Echo | None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     system = Supervisor(plan, echo)
+    path = control.socket_path(plan.run)
     try:
-        if not await _started(system, stop):
-            return 130
-        path = control.socket_path(plan.run)
         async with control.serve_control_socket(system, path):
+            if not await _started(system, stop):
+                return 130
             _publish_state(system, path)
             await _until(stop, system, watch)
         return 0

@@ -54,7 +54,10 @@ def remove_socket(path: Path) -> None:
 
 
 async def _execute(system: Supervisor, order: dict[str, Any]) -> dict[str, Any]:
+    """Execute one order; return the report on the system after it."""
     verb, name = order["verb"], order.get("name", "")
+    if verb not in ("ps", "report") and not system.is_started:
+        raise RunnerError("the system is still starting: `ps` shows what it waits for")
     if verb in ("stop", "restart"):
         await system.stop_named(name)
     if order.get("empty"):

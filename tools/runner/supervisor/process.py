@@ -15,7 +15,7 @@ from tools.runner.output.logs import Echo, LogFile, tail
 from tools.runner.output.terminal import compact
 from tools.runner.supervisor.forking import Child, ForkServer, program_of
 
-State = Literal["starting", "ready", "backoff", "stopped", "failed"]
+State = Literal["starting", "ready", "draining", "backoff", "stopped", "failed"]
 Probe = Callable[[], Awaitable[bool]]
 _LOW_DISK = 100_000_000
 """Bytes of free disk below which a failure report mentions them."""
@@ -83,6 +83,7 @@ class ManagedProcess:
         self._fatal_output = ""
         self._backoff = Backoff()
         self._down_since: float | None = None
+        self._next_start_at = 0.0
         self._log_start = 0
 
     @property
@@ -102,8 +103,17 @@ class ManagedProcess:
         """Restart the process when it dies from now on, instead of setting `died`."""
         self._restarts_enabled = True
 
-    async def stop(self) -> None:
-        """Stop the process: SIGTERM, then SIGKILL after its timeout."""
+    def drain(self) -> None:
+        """Send SIGTERM to a process that then finishes its work; `stop` must follow.
+
+        It is not restarted when it ends, and what it writes is not fatal any more.
+        """
+        self._stopping = True
+        self.state = "draining"
+        self._signal(signal.SIGTERM)
+
+    async def stop(self, patience: float | None = None) -> None:
+        """Stop the process: SIGTERM, then SIGKILL after some seconds, by default its own."""
         self._stopping = True
         task = self._task
         if task is None or task.done():
@@ -112,7 +122,8 @@ class ManagedProcess:
             task.cancel()
         else:
             self._signal(signal.SIGTERM)
-            done, _ = await asyncio.wait([task], timeout=self.spec.stop_timeout)
+            seconds = self.spec.stop_timeout if patience is None else patience
+            done, _ = await asyncio.wait([task], timeout=seconds)
             if not done:
                 self._signal(signal.SIGKILL)
         with contextlib.suppress(asyncio.CancelledError):
@@ -144,7 +155,9 @@ class ManagedProcess:
                 self.state = "backoff"
                 if self._echo is not None:
                     self._echo(self.spec.name, f"{self.cause}: restarting\n".encode())
-                await asyncio.sleep(self._backoff.delay(lived))
+                delay = self._backoff.delay(lived)
+                self._next_start_at = time.monotonic() + delay
+                await asyncio.sleep(delay)
             self.state = "stopped"
         finally:
             self._file.close()
@@ -194,7 +207,8 @@ class ManagedProcess:
             file.write(chunk)
             if self._echo is not None:
                 self._echo(self.spec.name, chunk)
-            if found := [sign for sign in signs if sign in end + chunk]:
+            found = [sign for sign in signs if sign in end + chunk]
+            if found and not self._stopping:
                 self._fatal_output = found[0].decode()
                 self._signal(signal.SIGKILL)
             end = chunk[-overlap:] if overlap else b""
@@ -210,11 +224,26 @@ class ManagedProcess:
             self.on_recovered(time.monotonic() - self._down_since)
         self._down_since = None
 
-    def failure_report(self) -> str:
-        """Return what failed, why, its last log lines and the path of its log."""
+    def trouble(self) -> str:
+        """Return why the process does not run; empty for one that does."""
+        if self.state == "failed":
+            return self.cause
+        if self.state == "backoff":
+            wait = max(0.0, self._next_start_at - time.monotonic())
+            return f"{self.cause}; starts again in {wait:.1f} s"
+        if self.state == "stopped":
+            return f"was stopped; `start {self.spec.name}` starts it"
+        return "finishes its requests and ends" if self.state == "draining" else ""
+
+    def last_lines(self, count: int) -> list[str]:
+        """Return the last lines that the latest start wrote, without those that say nothing."""
         written = tail(self.log, 200, since=self._log_start)
         lines = [text for line in written if (text := compact(line))] or written
-        shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (no output)"
+        return [line[:500] for line in lines[-count:]]
+
+    def failure_report(self) -> str:
+        """Return what failed, why, its last log lines and the path of its log."""
+        shown = "\n".join(f"    {line}" for line in self.last_lines(20)) or "    (no output)"
         report = f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
         free = shutil.disk_usage(self.log.parent).free
         return (

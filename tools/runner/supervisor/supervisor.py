@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tools.runner.supervisor.replicas import (
     create_replica,
     sidecar_spec,
 )
+from tools.runner.supervisor.usage import UsageMeter
 
 READY_TIMEOUT = 120.0
 """Seconds after which a process that is neither ready nor dead fails the start."""
@@ -47,6 +49,8 @@ class Supervisor:
         self.gateway_port: int | None = None
         self.replicas: list[ServiceReplica] = []
         self.servers: list[servers.ManagedServer] = []
+        self.is_started = False
+        self._usage = UsageMeter()
         self._echo = echo
         self._processes: dict[str, ManagedProcess] = {}
         self._ports = ports.free_ports()
@@ -76,6 +80,7 @@ class Supervisor:
         await self._all_ready(self._processes.values())
         await self._check_gateway()
         self._enable_restarts()
+        self.is_started = True
 
     async def _start_services(self, apps: Sequence[ManifestApp]) -> None:
         """Start services, and each sidecar once the servers that it connects to are ready."""
@@ -325,15 +330,21 @@ class Supervisor:
         raise RunnerError(f'"{name}" is not a server that this runner started')
 
     def report(self) -> dict[str, Any]:
-        """Return what `ps --json` prints."""
-        processes = self._processes
+        """Return what `ps --json` prints. Takes some milliseconds."""
         gateway = f"http://127.0.0.1:{self.gateway_port}" if self.gateway_port else None
+        pids = [process.pid for process in self._processes.values() if process.pid]
+        view = report.SystemView(
+            self._processes,
+            self.servers,
+            self._usage.measure(pids),
+            Counter(replica.app.app_id for replica in self.replicas),
+        )
         return {
             "run_dir": str(self.plan.run.path),
             "components": self.set_name,
             "gateway": gateway,
-            "services": [report.replica_row(replica, processes) for replica in self.replicas],
-            "infra": [report.server_row(each, processes.get(each.name)) for each in self.servers],
+            "services": [report.replica_row(replica, view) for replica in self.replicas],
+            "infra": [report.server_row(each, view) for each in self.servers],
         }
 
     def internal_state(self) -> dict[str, Any]:
