@@ -48,7 +48,9 @@ IDLE_POLL_INTERVAL = 3.2
 interval of each kind: in less than five seconds."""
 
 BATCH_SIZE = 64
-CONCURRENCY = 16
+CONCURRENCY = 64
+"""Events of one message that are handled at the same time: all of them, so that they share calls of
+the state store."""
 
 MAX_REMEMBERED_FAILURES = 64
 """Messages of which a process remembers the events that failed."""

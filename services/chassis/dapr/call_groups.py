@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 A = TypeVar("A")
 
 MAX_CALLS = 2
-"""Calls of one kind in flight. What comes meanwhile waits, and shares the next call."""
+"""Calls of one kind in flight, if not said otherwise. What comes meanwhile waits, and shares the
+next call."""
 
 MAX_REQUESTS = 50
 MAX_GROUP_BYTES = 2**19
@@ -44,8 +45,11 @@ class CallGroups(Generic[A]):
     all fail.
     """
 
-    def __init__(self, run: Callable[[list[Request[A]]], Awaitable[None]]) -> None:
+    def __init__(
+        self, run: Callable[[list[Request[A]]], Awaitable[None]], max_calls: int = MAX_CALLS
+    ) -> None:
         self._run = run
+        self._max_calls = max_calls
         self._waiting: deque[Request[A]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._calls = 0
@@ -54,7 +58,7 @@ class CallGroups(Generic[A]):
         """Wait for the result of a request."""
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(Request(asked, size, result))
-        if len(self._waiting) == 1 and self._calls < MAX_CALLS:
+        if len(self._waiting) == 1 and self._calls < self._max_calls:
             # It starts in the next turn of the loop: what is asked in this turn shares the call.
             self._calls += 1
             worker = asyncio.create_task(self._work())

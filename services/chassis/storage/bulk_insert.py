@@ -1,14 +1,16 @@
-"""Inserts rows into many lists at once: one read, and one write for every `BULK_SIZE` lists."""
+"""Inserts rows into many lists with few calls of the state store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.state import ABSENT, StateEntry, StateStore, StateUpsert, VersionConflict
 from services.chassis.publishing.journal import ChangeMetadata
 from services.chassis.storage.documents import Document
 from services.chassis.storage.list_head import ListHead, SegmentNeeded
-from services.chassis.storage.segmented_list import SegmentedLists
+from services.chassis.storage.segmented_list import SegmentedLists, SplitHead
 from services.chassis.storage.window import Row
 
 ListRef = tuple[SegmentedLists, str]
@@ -17,29 +19,64 @@ ListRef = tuple[SegmentedLists, str]
 BULK_SIZE = 50
 """Heads in one transaction of the state store."""
 
+READ_SIZE = 200
+"""Heads in one read, of at most 5 KB each."""
 
-async def insert_everywhere(lists: SegmentedLists, ids: Sequence[str], rows: Sequence[Row]) -> None:
-    """Insert the same rows into many lists of one kind.
+_Insertion = Mapping[ListRef, Sequence[Row]]
 
-    A list that does not exist yet, or was changed meanwhile, is written separately. A lock makes
-    the calls of one process run one after another, so that they do not change each other's lists.
+
+class BulkInserter:
+    """Inserts rows into lists of any kind, those of insertions that wait at the same time together.
+
+    While one insertion is under way, the next ones wait and share its successor. So lists that all
+    of them change are read and written once, and no two change each other's lists.
     """
-    async with lists.bulk_lock:
-        remaining = await insert_together(lists.state, [(lists, id) for id in ids], rows)
-    for _, id in remaining:
-        await lists.insert(id, rows)
 
+    def __init__(self, state: StateStore) -> None:
+        self._state = state
+        self._groups: CallGroups[_Insertion] = CallGroups(self._insert_group, max_calls=1)
 
-async def insert_together(
-    state: StateStore, refs: Sequence[ListRef], rows: Sequence[Row]
-) -> list[ListRef]:
-    """Insert the same rows into lists of several kinds.
+    async def insert(self, refs: Iterable[ListRef], rows: Sequence[Row]) -> None:
+        """Insert the same rows into many lists.
 
-    Returns the lists that the caller must write separately: those that do not exist yet, were
-    changed meanwhile, or may hold a row in a segment already.
-    """
-    found = await state.get_many([lists.heads.key(id) for lists, id in refs])
-    return await _insert_found(state, dict.fromkeys(refs, rows), found)
+        One read for every `READ_SIZE` and one write for every `BULK_SIZE` lists; two or three more
+        for each list that does not exist yet, or was changed meanwhile.
+        """
+        if wanted := dict.fromkeys(refs, rows):
+            await self._groups.submit(wanted)
+
+    async def _insert_group(self, group: list[Request[_Insertion]]) -> None:
+        try:
+            await self._insert_all(each.asked for each in group)
+        except Exception:
+            if len(group) == 1:
+                raise
+            for each in group:  # a list that cannot be read stops only who needs it
+                await self._insert_alone(each)
+            return
+        for each in group:
+            each.succeed(None)
+
+    async def _insert_alone(self, request: Request[_Insertion]) -> None:
+        try:
+            await self._insert_all([request.asked])
+        except Exception as error:
+            request.fail(error)
+        else:
+            request.succeed(None)
+
+    async def _insert_all(self, insertions: Iterable[_Insertion]) -> None:
+        by_id: dict[ListRef, dict[str, Row]] = {}
+        for insertion in insertions:
+            for ref, rows in insertion.items():
+                by_id.setdefault(ref, {}).update((row[0], row) for row in rows)
+        wanted = [(ref, list(rows.values())) for ref, rows in by_id.items()]
+        for start in range(0, len(wanted), READ_SIZE):
+            await self._insert_slice(dict(wanted[start : start + READ_SIZE]))
+
+    async def _insert_slice(self, wanted: _Insertion) -> None:
+        found = await self._state.get_many([lists.heads.key(id) for lists, id in wanted])
+        await insert_read(self._state, wanted, found)
 
 
 async def insert_read(
@@ -47,8 +84,9 @@ async def insert_read(
 ) -> list[ListRef]:
     """Insert rows into lists whose heads were just read (`found`, by key).
 
-    One write, or none if all lists hold their rows already. The lists that `insert_together` would
-    return are written here, and returned too: one more write for each that does not exist yet.
+    One write for every `BULK_SIZE` lists, or none if all hold their rows already. Lists that do
+    not exist yet, were changed meanwhile, or may hold a row in a segment are written one by one,
+    and returned.
     """
     remaining = await _insert_found(state, wanted, found)
     for ref in remaining:
@@ -58,9 +96,9 @@ async def insert_read(
 
 
 async def _insert_found(
-    state: StateStore, wanted: Mapping[ListRef, Sequence[Row]], found: Mapping[str, StateEntry]
+    state: StateStore, wanted: _Insertion, found: Mapping[str, StateEntry]
 ) -> list[ListRef]:
-    writes: list[tuple[ListRef, ListHead, Document[ListHead]]] = []
+    writes: list[_HeadWrite] = []
     remaining: list[ListRef] = []
     for ref, rows in wanted.items():
         lists, id = ref
@@ -76,28 +114,41 @@ async def _insert_found(
             remaining.append(ref)
             continue
         if head is not doc.value:
-            writes.append((ref, head, doc))
+            writes.append(_HeadWrite(ref, doc, lists.split(head)))
     for start in range(0, len(writes), BULK_SIZE):
         remaining += await _swap_together(state, writes[start : start + BULK_SIZE])
     return remaining
 
 
-async def _swap_together(
-    state: StateStore, writes: Sequence[tuple[ListRef, ListHead, Document[ListHead]]]
-) -> list[ListRef]:
-    """Swap many heads in one transaction. Returns the lists that must be written separately."""
-    upserts = [
-        StateUpsert(
-            lists.heads.key(id),
-            lists.heads.encode(head, doc.version + 1, ChangeMetadata.private()),
-            doc.etag,
-        )
-        for (lists, id), head, doc in writes
-    ]
+@dataclass(frozen=True, slots=True)
+class _HeadWrite:
+    """A list as it was read, and as it shall be."""
+
+    ref: ListRef
+    before: Document[ListHead]
+    after: SplitHead
+
+    def upserts(self) -> Iterator[StateUpsert]:
+        """The segments, and the head that refers to them."""
+        lists, id = self.ref
+        yield from self.after.segments
+        change = ChangeMetadata.private()
+        value = lists.heads.encode(self.after.head, self.before.version + 1, change)
+        yield StateUpsert(lists.heads.key(id), value, self.before.etag)
+
+
+async def _swap_together(state: StateStore, writes: Sequence[_HeadWrite]) -> list[ListRef]:
+    """Swap many heads in one transaction. Returns the lists that must be written separately.
+
+    After a conflict its segments may stay unused, as after a crash: on some stores other heads
+    that refer to theirs have been written.
+    """
     try:
-        await state.transact(upserts)
+        await state.transact([upsert for write in writes for upsert in write.upserts()])
     except VersionConflict:
-        return [ref for ref, _, _ in writes]
-    for (lists, id), head, _ in writes:
-        await lists.compact(id, head)
+        return [write.ref for write in writes]
+    for write in writes:
+        lists, id = write.ref
+        await lists.segments.delete_trees(write.after.dropped)
+        await lists.compact(id, write.after.head)
     return []

@@ -15,11 +15,11 @@ tree: a second level exists from about 4,000 rows on, a third from about 125,000
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from services.chassis.dapr.state import StateStore, VersionConflict
+from services.chassis.dapr.state import StateStore, StateUpsert, VersionConflict
 from services.chassis.errors import Unavailable
 from services.chassis.publishing.outbox import Outbox
 from services.chassis.storage.collection import Collection
@@ -40,6 +40,15 @@ SEGMENT_SIZE = 60
 the first three pages of 20 rows are always in the head."""
 
 _MAX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SplitHead:
+    """A head, the new segments that it refers to, and those that it no longer refers to."""
+
+    head: ListHead
+    segments: list[StateUpsert]
+    dropped: list[SegmentRef]
 
 
 class SegmentedLists:
@@ -69,7 +78,6 @@ class SegmentedLists:
         self._segment_size = segment_size or SEGMENT_SIZE
         self.sum_column = sum_column
         self.is_published = outbox is not None
-        self.bulk_lock = asyncio.Lock()
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────
 
@@ -187,6 +195,21 @@ class SegmentedLists:
             raise ValueError("Rows of a list with a sum_column cannot be removed.")
 
     # ── compaction ──────────────────────────────────────────────────────────────────────────
+
+    def split(self, head: ListHead) -> SplitHead:
+        """Move the oldest rows of a large head to new segments. No state call.
+
+        The caller writes the segments before the head, or together with it.
+        """
+        segments: list[StateUpsert] = []
+        refs = list(head.segments)
+        while len(head.recent) > 2 * self._segment_size:
+            rows = head.recent[-self._segment_size :]
+            ref, segment = self.segments.prepare(rows)
+            segments.append(segment)
+            refs.append(ref)
+            head = head.move_to_segment(rows, ref, self._max_rows)
+        return SplitHead(head, segments, [ref for ref in refs if ref not in head.segments])
 
     async def compact(self, id: str, head: ListHead) -> ListHead:
         """Move the oldest rows of a large head to segments, and its oldest references to indexes.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.chassis.dapr.state import StateStore
+from services.chassis.dapr.state import StateStore, StateUpsert
+from services.chassis.publishing.journal import ChangeMetadata
 from services.chassis.storage.collection import Collection
 from services.chassis.storage.list_codec import Segment, SegmentCodec
 from services.chassis.storage.list_head import (
@@ -52,9 +53,15 @@ class SegmentStore:
             below = [ref for ref in items if isinstance(ref, SegmentRef)]
             refs = [ref for ref in refs if ref not in indexes] + below
 
+    def prepare(self, rows: Sequence[Row]) -> tuple[SegmentRef, StateUpsert]:
+        """A new segment, for a transaction that writes it."""
+        ref = _ref_of(rows)
+        value = self._segments.encode(Segment(list(rows)), 1, ChangeMetadata.private())
+        return ref, StateUpsert(self._segments.key(ref.name), value)
+
     async def write(self, rows: Sequence[Row]) -> SegmentRef:
         """Store rows as a new segment."""
-        ref = SegmentRef(secrets.token_hex(8), rows[0][0], rows[-1][0], len(rows))
+        ref = _ref_of(rows)
         await self._create(ref, list(rows))
         return ref
 
@@ -104,3 +111,7 @@ class SegmentStore:
 
     async def _create(self, ref: SegmentRef, rows: list[Row]) -> None:
         await self._segments.update(ref.name, lambda _: Segment(rows), expect_absent=True)
+
+
+def _ref_of(rows: Sequence[Row]) -> SegmentRef:
+    return SegmentRef(secrets.token_hex(8), rows[0][0], rows[-1][0], len(rows))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.errors import Unavailable
 from services.chassis.storage import list_head, segmented_list
-from services.chassis.storage.bulk_insert import ListRef, insert_everywhere, insert_read
+from services.chassis.storage.bulk_insert import BulkInserter, ListRef, insert_read
 from services.chassis.storage.list_head import SegmentRef
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window
@@ -59,13 +59,14 @@ def test_a_list_has_the_inserted_rows_without_the_removed_ones(
 async def _compare(steps: list[tuple[str, list[int]]], windows: list[Window]) -> None:
     state = FakeState()
     lists = SegmentedLists(state, "list")
+    everywhere = BulkInserter(state)
     model: set[int] = set()
     for what, batch in steps:
         if what == "insert":
             await lists.insert("a", rows_of(*batch))
             model |= set(batch)
         elif what == "everywhere":
-            await insert_everywhere(lists, ["a", "b"], rows_of(*batch))
+            await everywhere.insert([(lists, "a"), (lists, "b")], rows_of(*batch))
             model |= set(batch)
         elif what == "replace":
             await lists.replace("a", rows_of(*batch))
@@ -147,8 +148,9 @@ async def test_a_bulk_insert_reaches_new_lists_and_concurrently_changed_ones(lik
             await other.insert("l7", rows_of(77))
 
     state.faults.before.append(meanwhile)
-    await insert_everywhere(lists, ids, rows_of(500))
-    await insert_everywhere(lists, ids, rows_of(500))
+    everywhere = BulkInserter(state)
+    for _ in range(2):
+        await everywhere.insert([(lists, id) for id in ids], rows_of(500))
     for n, id in enumerate(ids):
         expected = {500, *(range(100, 100 + n % 9) if n < 100 else ())} | (
             {77} if n == 7 else set()
@@ -163,8 +165,58 @@ async def test_a_bulk_insert_costs_one_read_and_one_write_per_fifty_lists() -> N
     for id in ids:
         await lists.insert(id, rows_of(1))
     state.faults.calls.clear()
-    await insert_everywhere(lists, ids, rows_of(2))
+    await BulkInserter(state).insert([(lists, id) for id in ids], rows_of(2))
     assert [call.name for call in state.faults.calls] == ["get_many", "transact", "transact"]
+
+
+async def test_insertions_that_wait_share_one_read_and_one_write() -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list", segment_size=20)
+    for id in "abc":
+        await lists.insert(id, rows_of(1))
+    everywhere = BulkInserter(state)
+    state.faults.calls.clear()
+    refs = [(lists, "a"), (lists, "b")]
+    inserted = [everywhere.insert([*refs, (lists, "c")], rows_of(n)) for n in range(2, 32)]
+    await asyncio.gather(*inserted, everywhere.insert(refs, rows_of(99)), everywhere.insert([], []))
+    assert [call.name for call in state.faults.calls] == ["get_many", "transact"]
+    assert await lists.all("a") == await lists.all("b") == rows_of(99, *range(31, 0, -1))
+    assert await lists.all("c") == rows_of(*range(31, 0, -1))
+
+
+async def test_a_list_that_cannot_be_read_fails_only_who_needs_it() -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list")
+    await lists.insert("a", rows_of(1))
+    await state.set("list:bad", {"version": 1, "schema": 1, "data": {}})
+    everywhere = BulkInserter(state)
+    outcomes = await asyncio.gather(
+        everywhere.insert([(lists, "a")], rows_of(2)),
+        everywhere.insert([(lists, "a"), (lists, "bad")], rows_of(3)),
+        everywhere.insert([(lists, "a")], rows_of(4)),
+        return_exceptions=True,
+    )
+    assert [outcome is None for outcome in outcomes] == [True, False, True]
+    assert {row[0] for row in await lists.all("a")} >= {row[0] for row in rows_of(1, 2, 4)}
+
+
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
+async def test_a_bulk_insert_writes_full_segments_with_the_heads(like: str) -> None:
+    state = FakeState(like)
+    lists = SegmentedLists(state, "list", segment_size=2, max_rows=6)
+    await lists.insert("a", rows_of(1))
+    everywhere = BulkInserter(state)
+    for n in range(2, 20):
+        state.faults.calls.clear()
+        await everywhere.insert([(lists, "a")], rows_of(n))
+        calls = [call.name for call in state.faults.calls]
+        assert calls[:2] == ["get_many", "transact"]
+        assert set(calls[2:]) <= {"delete"}  # a segment beyond `max_rows`
+    head = await lists.head("a")
+    assert len(head.recent) <= 4
+    assert head.total == len(await lists.all("a")) <= 8
+    assert await lists.all("a") == rows_of(*range(19, 19 - head.total, -1))
+    assert len(state.keys("list-segment:")) == len(head.segments)  # none is left behind
 
 
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
@@ -345,7 +397,7 @@ async def test_published_lists_are_not_changed_in_bulk() -> None:
     outbox = Outbox("lists", "me", state, FakeBroker())
     lists = SegmentedLists(state, "list", outbox=outbox)
     with pytest.raises(ValueError, match="changed in bulk"):
-        await insert_everywhere(lists, ["a"], rows_of(1))
+        await BulkInserter(state).insert([(lists, "a")], rows_of(1))
 
 
 async def test_an_unavailable_store_fails_one_change_but_not_the_next() -> None:
