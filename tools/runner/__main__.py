@@ -41,6 +41,7 @@ def _up(options: Namespace, run: RunDir) -> int:
         infra_only=options.infra_only,
         mtls=not options.no_mtls,
         trace=options.trace,
+        observe=options.observe,
     )
     if options.detach:
         return start.up_detached(plan, _foreground_arguments(options))
@@ -61,7 +62,11 @@ def _foreground_arguments(options: Namespace) -> list[str]:
         again += ["--replicas", ",".join(f"{k}={v}" for k, v in options.replicas.items())]
     again += ["--watch"] if options.watch else []
     again += [] if options.trace is None else ["--trace", str(options.trace)]
-    flags = {"--infra-only": options.infra_only, "--no-mtls": options.no_mtls}
+    flags = {
+        "--infra-only": options.infra_only,
+        "--no-mtls": options.no_mtls,
+        "--observe": options.observe,
+    }
     return again + [flag for flag, is_given in flags.items() if is_given]
 
 
@@ -138,6 +143,12 @@ def _infra(options: Namespace, run: RunDir) -> int:
     return start.up_detached(plan, again)
 
 
+def _alerts(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands.alerts import list_alerts
+
+    return list_alerts(run, options.json)
+
+
 def _deadletters(options: Namespace, run: RunDir) -> int:
     from tools.runner.commands.dead_letters import list_or_replay
 
@@ -211,6 +222,7 @@ _VERBS = {
     "start": _order,
     "logs": _logs,
     "infra": _infra,
+    "alerts": _alerts,
     "deadletters": _deadletters,
     "ledger": _ledger,
     "admin": _admin,

@@ -12,6 +12,7 @@ VERBS = {
     "stop": "stop one of these until `start`",
     "start": "start it again after `stop`",
     "infra": "start or stop only the servers, including Dapr's, for a plain `dapr run -f .`",
+    "alerts": "list the alerts of a system that was started with `up --observe`",
     "deadletters": "list the events that a service could not handle, or replay them",
     "ledger": "add up all ledger entries, and report disagreements",
     "admin": "make an account an admin, who can remove posts and suspend accounts",
@@ -108,6 +109,11 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--detach", action="store_true", help="run in the background; return when ready"
     )
+    up.add_argument(
+        "--observe",
+        action="store_true",
+        help="also start Prometheus and Alertmanager, with the rules of deploy/observability",
+    )
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")
     up.add_argument("--quiet", action="store_true", help="do not print the logs")
     up.add_argument(
@@ -127,7 +133,7 @@ def _up_options(up: argparse.ArgumentParser) -> None:
 
 
 def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
-    for name in ("ps", "doctor"):
+    for name in ("ps", "alerts", "doctor"):
         made[name].add_argument("--json", action="store_true", help="print JSON")
     made["logs"].add_argument(
         "app", nargs="?", help="a service, or one process such as posts.daprd"

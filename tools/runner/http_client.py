@@ -89,12 +89,12 @@ def _unchunked(body: bytes) -> bytes:
     return whole
 
 
-def http_probe(port: int, path: str) -> Probe:
+def http_probe(port: int, path: str, headers: Mapping[str, str] | None = None) -> Probe:
     """Return a probe that succeeds if the path answers 2xx."""
 
     async def probe() -> bool:
         with contextlib.suppress(OSError, TimeoutError, ValueError):
-            status, _ = await request(port, path, seconds=5.0)
+            status, _ = await request(port, path, headers=headers, seconds=5.0)
             return 200 <= status < 300
         return False
 

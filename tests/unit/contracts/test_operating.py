@@ -12,6 +12,7 @@ from services.feed.settings import FeedSettings
 from services.gateway.settings import GatewaySettings
 from services.notifications.settings import NotificationsSettings
 from tools.runner import __main__, cli
+from tools.runner.config.monitoring_settings import MonitoringSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
 ROWS = {
@@ -22,7 +23,12 @@ ROWS = {
 ELSEWHERE = {"MICROGRAM_PUBLIC_URL"}
 """Settings whose default depends on the port."""
 
-RUNNER_SETTINGS = {"MICROGRAM_DAPRD": ""}
+RUNNER_SETTINGS = {
+    "MICROGRAM_DAPRD": "",
+    "MICROGRAM_ALERT_WEBHOOK": MonitoringSettings.webhook,
+    "MICROGRAM_OBSERVE_INTERVAL": MonitoringSettings.interval,
+    "MICROGRAM_ALERT_FOR": MonitoringSettings.longest_for or "",
+}
 """What the runner reads and not a service."""
 
 DEFAULTS = RUNNER_SETTINGS | {

@@ -17,7 +17,7 @@ from tools.runner.config.paths import MARKER, REPO, RunDir, write_private
 from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
-from tools.runner.infra import component_types, toolchain
+from tools.runner.infra import component_types, monitoring, toolchain
 from tools.runner.infra.servers import needed_servers
 from tools.runner.output.logs import Echo
 from tools.runner.output.tables import print_report
@@ -62,6 +62,8 @@ def prepare(plan: StartPlan) -> None:
         tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)
+    if plan.observe:
+        monitoring.require_programs()
     for line in toolchain.describe_installed(tools):
         print(line)
 

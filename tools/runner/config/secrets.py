@@ -71,10 +71,7 @@ def create_token(path: Path, secrets: SecretsFile, secret: str) -> None:
     The token is in a file of its own, which no sidecar reads. A death in between does no harm: the
     hash is made of the file at every start.
     """
-    if not path.exists():
-        write_private(path, password() + "\n")
-    path.chmod(0o600)
-    token = path.read_text().strip()
+    token = read_or_create_token(path)
     secrets.set(secret, hashlib.sha256(token.encode()).hexdigest())
 
 
@@ -87,6 +84,14 @@ def operator_headers(path: Path, sidecar_token: str) -> dict[str, str]:
             f"{path} is missing: start the system again, as its owner ({path} proves that)"
         ) from None
     return {"dapr-api-token": sidecar_token, OPERATOR_HEADER: token}
+
+
+def read_or_create_token(path: Path) -> str:
+    """Return the token or password in a file of its own, created if it does not exist."""
+    if not path.exists():
+        write_private(path, password() + "\n")
+    path.chmod(0o600)
+    return path.read_text().strip()
 
 
 def password() -> str:

@@ -35,6 +35,8 @@ class StartPlan:
     """Whether sidecars prove to each other who they are. Without it, any local process may call."""
     trace: float | None = None
     """The share of requests that are traced, from 0 to 1; None for the default."""
+    observe: bool = False
+    """Whether Prometheus and Alertmanager run beside the system."""
 
     @property
     def uses_manifest_ports(self) -> bool:

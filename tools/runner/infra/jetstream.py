@@ -91,6 +91,20 @@ class JetStreamManager:
                 with contextlib.suppress(OSError, TimeoutError):
                     await _refuse_pending(self._client, stream, name)
 
+    async def pending_messages(self) -> list[tuple[str, str, int]]:
+        """Return service, topic and how many messages its durable consumer has not acknowledged.
+
+        One request for each topic. Empty while the server is away.
+        """
+        client = self._client
+        if client is None:
+            return []
+        try:
+            found = [_pending(client, topic) for topic in sorted(self._topics)]
+            return [each for pending in await asyncio.gather(*found) for each in pending]
+        except (OSError, TimeoutError):
+            return []
+
     async def _create_stream(self, client: NatsClient, topic: str) -> set[str]:
         """Create the stream of a topic; return the delivery subjects of its consumers."""
         await _make_stream(client, topic)
@@ -160,6 +174,15 @@ async def _make_stream(client: NatsClient, topic: str) -> None:
     answer = await client.request(f"{_API}.STREAM.CREATE.{config['name']}", config)
     if "error" in answer:
         await client.request(f"{_API}.STREAM.UPDATE.{config['name']}", config)
+
+
+async def _pending(client: NatsClient, topic: str) -> list[tuple[str, str, int]]:
+    answer = await client.request(f"{_API}.CONSUMER.LIST.{stream_name(topic)}", {"offset": 0})
+    return [
+        (name, topic, consumer["num_pending"] + consumer["num_ack_pending"])
+        for consumer in answer.get("consumers") or []
+        if (name := consumer["config"].get("durable_name"))
+    ]
 
 
 async def _refuse_pending(client: NatsClient, stream: str, consumer: str) -> None:

@@ -33,6 +33,10 @@ def print_report(report: dict[str, Any]) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if report.get("gateway"):
         console.print(f"Microgram is at [bold]{report['gateway']}[/bold] ({report['components']})")
+    if observed := report.get("observability"):
+        where = f"Prometheus is at {observed['prometheus']}, Alertmanager at "
+        where += f"{observed['alertmanager']}: user {observed['user']}, password "
+        console.print(f"{where}{observed['password']}", markup=False, soft_wrap=True)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 from services.chassis.security.access_rules import METRICS_SECRET, OPERATOR_SECRET
 from tools.runner.config.components import load_set, render_configs, render_set
 from tools.runner.config.manifest import ManifestApp, read_manifest
-from tools.runner.config.secrets import SecretsFile, create_token
+from tools.runner.config.monitoring_settings import MonitoringSettings
+from tools.runner.config.secrets import SecretsFile, create_token, read_or_create_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
 from tools.runner.config.tracing import tracing_of
@@ -19,9 +20,11 @@ from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
 from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
+from tools.runner.infra.monitoring import USER, Monitoring
 from tools.runner.output.logs import Echo
 from tools.runner.output.progress import wait_first
 from tools.runner.supervisor import report
+from tools.runner.supervisor.exporter import RunnerExporter
 from tools.runner.supervisor.forking import ForkServer
 from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
 from tools.runner.supervisor.replicas import (
@@ -57,6 +60,8 @@ class Supervisor:
         has_mtls = plan.mtls and not plan.infra_only
         self._identities = Identities(plan.run) if has_mtls else None
         self._tracing = tracing_of(plan.trace)
+        self._monitoring = self._create_monitoring() if plan.observe else None
+        self._exporter: RunnerExporter | None = None
         self._background_tasks: set[asyncio.Task[None]] = set()
         self._fork_server = ForkServer(
             self.topology.shared_modules, base_env(plan.run), plan.run.logs / "fork-server.log"
@@ -77,6 +82,8 @@ class Supervisor:
         names += self.topology.control_plane(app.app_id for app in served)
         self.servers = [servers.set_up_server(name, context) for name in names]
         await (self._start_services(apps) if apps else self._start_servers(self.servers))
+        if self._monitoring:
+            await self._start_monitoring(self._monitoring)
         await self._all_ready(self._processes.values())
         await self._check_gateway()
         self._enable_restarts()
@@ -99,6 +106,19 @@ class Supervisor:
         await self._servers_ready(etcd)
         await self._start_servers(control_plane)
         self._launch(sidecar_spec(replica, settings) for replica in working)
+
+    def _create_monitoring(self) -> Monitoring:
+        settings = MonitoringSettings.from_environment(os.environ)
+        return Monitoring(self.plan.run, self._ports, settings)
+
+    async def _start_monitoring(self, monitoring: Monitoring) -> None:
+        """Start what watches the others; nothing waits for it but the end of the start."""
+        self._exporter = RunnerExporter(self, read_or_create_token(self.plan.run.metrics_token))
+        await self._exporter.start(monitoring.exporter_port)
+        monitoring.write_targets(self.replicas)
+        watching = monitoring.servers()
+        self.servers += watching
+        self._launch(server.spec for server in watching if server.spec)
 
     async def _start_servers(self, chosen: Sequence[servers.ManagedServer]) -> None:
         self._launch(server.spec for server in chosen if server.spec)
@@ -277,6 +297,8 @@ class Supervisor:
         """Stop applications, then sidecars, then servers."""
         for task in self._background_tasks:
             task.cancel()
+        if self._exporter:
+            await self._exporter.stop()
         apps = {replica.name for replica in self.replicas}
         sidecars = {replica.sidecar_name for replica in self.replicas}
         await self._stop_matching(lambda name: name in apps)
@@ -322,6 +344,24 @@ class Supervisor:
         async with asyncio.timeout(READY_TIMEOUT):
             await _wait_all(process.is_ready for process in chosen)
 
+    def processes(self) -> Iterator[tuple[str, str, ManagedProcess]]:
+        """Yield kind (service, sidecar or server), service (of both of its kinds) and process."""
+        kinds = {replica.name: ("service", replica.app.app_id) for replica in self.replicas}
+        kinds |= {each.sidecar_name: ("sidecar", each.app.app_id) for each in self.replicas}
+        for name, process in self._processes.items():
+            kind, service = kinds.get(name, ("server", ""))
+            yield kind, service, process
+
+    async def pending_messages(self) -> list[tuple[str, str, int]]:
+        """Return service, topic and count of the messages that the broker holds.
+
+        Empty for brokers that the runner does not ask, and for one that does not answer.
+        """
+        running = {replica.app.app_id for replica in self.replicas}
+        managers = [server.jetstream for server in self.servers if server.jetstream]
+        found = [each for manager in managers for each in await manager.pending_messages()]
+        return [each for each in found if each[0] in running]
+
     def server_data(self, name: str) -> Path:
         """Return the data folder of a server that this runner started."""
         for server in self.servers:
@@ -350,8 +390,17 @@ class Supervisor:
     def internal_state(self) -> dict[str, Any]:
         """Return the state for other commands of the runner, including tokens."""
         missed = self.topology.missed_by(replica.app.app_id for replica in self.replicas)
-        own = {"tokens": report.replica_tokens(self.replicas), "infra_only": self.plan.infra_only}
+        own: dict[str, Any] = {"observability": self._observability()}
+        own |= {"tokens": report.replica_tokens(self.replicas), "infra_only": self.plan.infra_only}
         return self.report() | own | {"missed": missed}
+
+    def _observability(self) -> dict[str, str]:
+        """Return where Prometheus and Alertmanager are, with their login; empty without them."""
+        monitoring = self._monitoring
+        if monitoring is None:
+            return {}
+        addresses = {name: f"http://{monitoring.address(name)}" for name in monitoring.names}
+        return {**addresses, "user": USER, "password": monitoring.password}
 
 
 def _describe_progress(processes: Sequence[ManagedProcess]) -> str:
