@@ -102,7 +102,7 @@ class MeasuredSystem:
         The second figure is the processor time until then, which depends less on what else runs.
         """
         began = time.perf_counter()
-        self.runner("up", "--detach", "--port", "0", "--components", components)
+        self.runner("up", "--detach", "--no-dashboard", "--port", "0", "--components", components)
         address = self.run.read_state()["gateway"]
         with urlopen(f"{address}/api/v2/instance") as response:  # noqa: S310 (our own address)
             response.read()

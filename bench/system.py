@@ -112,7 +112,7 @@ class BenchSystem:
         (run_dir / "counts").mkdir(parents=True)
         manifest = run_dir / "manifest.yaml"
         manifest.write_text(yaml.safe_dump(self._manifest(), sort_keys=False))
-        options = ["--detach", "--port", "0", "--manifest", str(manifest)]
+        options = ["--detach", "--no-dashboard", "--port", "0", "--manifest", str(manifest)]
         if self.options.components:
             options += ["--components", self.options.components]
         if self.options.replicas:

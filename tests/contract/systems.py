@@ -156,7 +156,7 @@ class RealSystem:
         manifest = self._folder / "dapr.yaml"
         manifest.write_text(yaml.safe_dump(_manifest()))
         self._runner(
-            *("up", "--detach", "--port", "0", "--components", self._components),
+            *("up", "--detach", "--no-dashboard", "--port", "0", "--components", self._components),
             *("--manifest", str(manifest), "--access", str(ACCESS), "--replicas", "beta=2"),
         )
         state = json.loads((self._run_dir / "state.json").read_text())

@@ -196,7 +196,7 @@ def start_system(
 ) -> Iterator[System]:
     """Start a whole system in a folder of its own, on free ports; stop it at the end."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    options = ["--components", components, "--port", "0", "--detach"]
+    options = ["--components", components, "--port", "0", "--detach", "--no-dashboard"]
     options += ["--replicas", replicas] if replicas else []
     try:
         _command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})

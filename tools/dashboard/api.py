@@ -13,8 +13,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tools.dashboard.collect.log_lines import LEVELS, LogEntry
+from tools.dashboard.queries import traces
 from tools.dashboard.queries.logs import DEFAULT_LIMIT, MAX_LIMIT, LogFilter, follow_logs, list_logs
 from tools.dashboard.queries.resources import list_resources
+from tools.dashboard.queries.traces import TraceFilter
 from tools.dashboard.sources import Sources
 
 
@@ -105,7 +107,35 @@ def ndjson(rows: AsyncIterator[Any]) -> Response:
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
+def trace_filter(request: Request) -> TraceFilter:
+    """Return the filter of a query string. Raises HTTPException 400 for an invalid one."""
+    given = request.query_params
+    return TraceFilter(
+        given.get("service", ""),
+        given.get("text", "")[:200],
+        _number(request, "min_ms") or 0.0,
+        given.get("errors", "") in ("true", "1"),
+        limit_of(request, traces.DEFAULT_LIMIT, traces.MAX_LIMIT),
+    )
+
+
+async def _traces(request: Request) -> Response:
+    wanted = trace_filter(request)
+    if wants_to_follow(request):
+        return ndjson(traces.follow_traces(sources_of(request), wanted))
+    return JsonAnswer({"traces": await traces.list_traces(sources_of(request), wanted)})
+
+
+async def _trace(request: Request) -> Response:
+    found = await traces.read_trace(sources_of(request), request.path_params["trace_id"])
+    if found is None:
+        raise HTTPException(404, "this trace is not known")
+    return JsonAnswer(found)
+
+
 ROUTES = [
     Route("/api/resources", _resources),
     Route("/api/logs", _logs),
+    Route("/api/traces", _traces),
+    Route("/api/traces/{trace_id}", _trace),
 ]

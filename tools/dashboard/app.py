@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,7 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tools.dashboard import api
-from tools.dashboard.security import HEALTH_PATH, SecurityMiddleware
+from tools.dashboard.collect.otlp import OtlpReceiver
+from tools.dashboard.security import HEALTH_PATH, OTLP_PATH, SecurityMiddleware
 from tools.dashboard.settings import Settings
 from tools.dashboard.sources import Sources
 from tools.runner.errors import RunnerError
@@ -23,12 +26,25 @@ def create_app(settings: Settings, pages: Sequence[BaseRoute] = ()) -> Starlette
 
     Handlers find the `Sources` in `request.app.state.sources`.
     """
+    sources = Sources.create(settings)
+    receiver = OtlpReceiver(sources.spans)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(receiver.close)
+        sources.close()
+
+    routes = [Route(HEALTH_PATH, _healthz), *api.ROUTES, *pages]
+    if not settings.is_read_only:
+        routes.append(Route(OTLP_PATH, receiver.receive, methods=["POST"]))
     app = Starlette(
-        routes=[Route(HEALTH_PATH, _healthz), *api.ROUTES, *pages],
+        routes=routes,
         middleware=[Middleware(SecurityMiddleware, settings=settings)],
         exception_handlers={HTTPException: _http_error, RunnerError: _runner_error},
+        lifespan=lifespan,
     )
-    app.state.sources = Sources.create(settings)
+    app.state.sources = sources
     return app
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.dashboard.collect.runner_client import RunnerClient
 from tools.dashboard.settings import Settings
+from tools.dashboard.stores.spans import SpanStore
 from tools.runner.config.paths import RunDir
 
 
@@ -16,11 +17,20 @@ class Sources:
 
     settings: Settings
     runner: RunnerClient
+    spans: SpanStore
 
     @classmethod
     def create(cls, settings: Settings) -> Sources:
         """Return the sources of a run directory. Opens nothing."""
-        return cls(settings, RunnerClient(settings.run))
+        return cls(
+            settings,
+            RunnerClient(settings.run),
+            SpanStore(settings.telemetry, settings.max_spans_bytes),
+        )
+
+    def close(self) -> None:
+        """Close the stores."""
+        self.spans.database.close()
 
     @property
     def run(self) -> RunDir:

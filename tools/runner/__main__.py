@@ -40,6 +40,8 @@ def _up(options: Namespace, run: RunDir) -> int:
         port=options.port,
         infra_only=options.infra_only,
         mtls=not options.no_mtls,
+        dashboard=not (options.no_dashboard or options.infra_only),
+        dashboard_port=options.dashboard_port,
         trace=options.trace,
         observe=options.observe,
     )
@@ -62,9 +64,12 @@ def _foreground_arguments(options: Namespace) -> list[str]:
         again += ["--replicas", ",".join(f"{k}={v}" for k, v in options.replicas.items())]
     again += ["--watch"] if options.watch else []
     again += [] if options.trace is None else ["--trace", str(options.trace)]
+    if options.dashboard_port is not None:
+        again += ["--dashboard-port", str(options.dashboard_port)]
     flags = {
         "--infra-only": options.infra_only,
         "--no-mtls": options.no_mtls,
+        "--no-dashboard": options.no_dashboard,
         "--observe": options.observe,
     }
     return again + [flag for flag, is_given in flags.items() if is_given]

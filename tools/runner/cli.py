@@ -114,6 +114,13 @@ def _up_options(up: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also start Prometheus and Alertmanager, with the rules of deploy/observability",
     )
+    up.add_argument("--no-dashboard", action="store_true", help="start without the dashboard")
+    up.add_argument(
+        "--dashboard-port",
+        type=_port,
+        metavar="PORT",
+        help="the dashboard's port (8090; any free one for a second system, and if it is taken)",
+    )
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")
     up.add_argument("--quiet", action="store_true", help="do not print the logs")
     up.add_argument(

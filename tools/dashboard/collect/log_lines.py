@@ -36,6 +36,8 @@ _MONTHS = {name: number for number, name in enumerate(month_abbr)}
 _OWN = frozenset(
     {"time", "ts", "level", "service", "message", "msg", "event", "logger", "trace_id", "instance"}
 )
+_DAPR_CONSTANTS = frozenset({"app_id", "instance", "scope", "type", "ver"})
+"""Fields that every line of Dapr's processes has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,15 @@ def _json_entry(process: str, text: str) -> LogEntry | None:
     except (ValueError, KeyError, AttributeError):
         return None
     message = found.get("message", found.get("msg", found.get("event", "")))
+    known = _OWN | _DAPR_CONSTANTS if found.get("type") == "log" else _OWN
     return LogEntry(
         at,
         process,
         _level(str(found.get("level", ""))),
         str(message)[:MAX_MESSAGE],
         str(found.get("trace_id", "")),
-        str(found.get("logger", "")),
-        {key: value for key, value in found.items() if key not in _OWN},
+        str(found.get("logger") or found.get("scope", "")),
+        {key: value for key, value in found.items() if key not in known},
     )
 
 
@@ -126,9 +129,6 @@ def _logfmt_entry(process: str, found: re.Match[str]) -> LogEntry:
         logger=pairs.get("scope", ""),
         fields=fields,
     )
-
-
-_DAPR_CONSTANTS = frozenset({"app_id", "instance", "scope", "type", "ver"})
 
 
 def _unquoted(text: str) -> str:

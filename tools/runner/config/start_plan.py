@@ -38,6 +38,10 @@ class StartPlan:
     observe: bool = False
     """Whether Prometheus and Alertmanager run beside the system."""
 
+    dashboard: bool = False
+    dashboard_port: int | None = None
+    """None: 8090 for the default system, any free port for another."""
+
     @property
     def uses_manifest_ports(self) -> bool:
         """Whether services and sidecars listen where the manifest says.

@@ -33,6 +33,8 @@ def print_report(report: dict[str, Any]) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if report.get("gateway"):
         console.print(f"Microgram is at [bold]{report['gateway']}[/bold] ({report['components']})")
+    if report.get("dashboard"):
+        console.print(f"The dashboard is at {report['dashboard']}", markup=False, soft_wrap=True)
     if observed := report.get("observability"):
         where = f"Prometheus is at {observed['prometheus']}, Alertmanager at "
         where += f"{observed['alertmanager']}: user {observed['user']}, password "

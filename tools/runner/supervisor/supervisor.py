@@ -14,7 +14,7 @@ from tools.runner.config.monitoring_settings import MonitoringSettings
 from tools.runner.config.secrets import SecretsFile, create_token, read_or_create_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
-from tools.runner.config.tracing import tracing_of
+from tools.runner.config.tracing import ENDPOINT, Tracing, tracing_of
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
@@ -23,7 +23,7 @@ from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.infra.monitoring import USER, Monitoring
 from tools.runner.output.logs import Echo
 from tools.runner.output.progress import wait_first
-from tools.runner.supervisor import report
+from tools.runner.supervisor import dashboard, report
 from tools.runner.supervisor.exporter import RunnerExporter
 from tools.runner.supervisor.forking import ForkServer
 from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
@@ -59,7 +59,8 @@ class Supervisor:
         self._ports = ports.free_ports()
         has_mtls = plan.mtls and not plan.infra_only
         self._identities = Identities(plan.run) if has_mtls else None
-        self._tracing = tracing_of(plan.trace)
+        self._dashboard = dashboard.Dashboard.planned(plan, self._ports)
+        self._tracing = self._choose_tracing()
         self._monitoring = self._create_monitoring() if plan.observe else None
         self._exporter: RunnerExporter | None = None
         self._background_tasks: set[asyncio.Task[None]] = set()
@@ -75,6 +76,7 @@ class Supervisor:
         everything = read_manifest(self.plan.manifest)
         apps = self.plan.select_apps(everything)
         self._prepare_run_dir()
+        self._launch_dashboard()
         context = self._server_context(everything)
         names: tuple[str, ...] = (servers.SENTRY,) if self._identities else ()
         names += servers.needed_servers(context.documents)
@@ -84,10 +86,28 @@ class Supervisor:
         await (self._start_services(apps) if apps else self._start_servers(self.servers))
         if self._monitoring:
             await self._start_monitoring(self._monitoring)
-        await self._all_ready(self._processes.values())
+        await self._all_ready(self._essential_processes())
         await self._check_gateway()
         self._enable_restarts()
         self.is_started = True
+
+    def _choose_tracing(self) -> Tracing | None:
+        """Spans go to the receiver that the environment names, else to the dashboard."""
+        if self._dashboard and not os.environ.get(ENDPOINT):
+            return self._dashboard.tracing(self.plan.trace)
+        return tracing_of(self.plan.trace)
+
+    def _launch_dashboard(self) -> None:
+        """Start the dashboard. Nothing waits for it, and it is restarted from the first on."""
+        if self._dashboard and (spec := self._dashboard.server().spec):
+            process = ManagedProcess(spec, self.plan.run.logs)
+            process.enable_restarts()
+            self._processes[spec.name] = process
+            process.start()
+
+    def _essential_processes(self) -> list[ManagedProcess]:
+        """Return the processes that a start waits for."""
+        return [each for name, each in self._processes.items() if name != dashboard.NAME]
 
     async def _start_services(self, apps: Sequence[ManifestApp]) -> None:
         """Start services, and each sidecar once the servers that it connects to are ready."""
@@ -245,7 +265,7 @@ class Supervisor:
                 each.cancel()
 
     def _timeout_report(self) -> str:
-        late = [process for process in self._processes.values() if process.state != "ready"]
+        late = [process for process in self._essential_processes() if process.state != "ready"]
         for process in late:
             process.cause = f"is not ready after {READY_TIMEOUT:.0f} s"
         return "\n".join(process.failure_report() for process in late)
@@ -379,18 +399,20 @@ class Supervisor:
             self._usage.measure(pids),
             Counter(replica.app.app_id for replica in self.replicas),
         )
+        rows = [*self.servers, *([self._dashboard.server()] if self._dashboard else [])]
         return {
             "run_dir": str(self.plan.run.path),
             "components": self.set_name,
             "gateway": gateway,
             "services": [report.replica_row(replica, view) for replica in self.replicas],
-            "infra": [report.server_row(each, view) for each in self.servers],
+            "infra": [report.server_row(each, view) for each in rows],
         }
 
     def internal_state(self) -> dict[str, Any]:
         """Return the state for other commands of the runner, including tokens."""
         missed = self.topology.missed_by(replica.app.app_id for replica in self.replicas)
-        own: dict[str, Any] = {"observability": self._observability()}
+        address = self._dashboard.address_with_token() if self._dashboard else None
+        own: dict[str, Any] = {"observability": self._observability(), "dashboard": address}
         own |= {"tokens": report.replica_tokens(self.replicas), "infra_only": self.plan.infra_only}
         return self.report() | own | {"missed": missed}
 
