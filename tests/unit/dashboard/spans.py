@@ -26,7 +26,7 @@ def span(
     error: str = "",
     instance: str = "",
     at: int = 1_700_000_000 * SECOND,
-    **attributes: Any,
+    attributes: dict[str, Any] | None = None,
 ) -> ReadableSpan:
     """A span that begins `start` seconds after `at`."""
     trace_id = parent.context.trace_id if parent else _IDS.generate_trace_id()
@@ -36,7 +36,7 @@ def span(
         SpanContext(trace_id, _IDS.generate_span_id(), False, TraceFlags(1)),
         parent=parent.context if parent else None,
         resource=Resource(resource),
-        attributes={key.replace("__", "."): value for key, value in attributes.items()},
+        attributes=attributes or {},
         kind=kind,
         status=Status(StatusCode.ERROR, error) if error else Status(),
         start_time=at + int(start * SECOND),
@@ -50,10 +50,10 @@ def trace_id(of: ReadableSpan) -> str:
 
 def message(spans: Sequence[ReadableSpan]) -> bytes:
     """The body of an export request."""
-    return encode_spans(spans).SerializeToString()
+    return bytes(encode_spans(spans).SerializeToString())
 
 
 def simple_traces(count: int, size: int = 0) -> Iterable[ReadableSpan]:
     """Many traces of one span, each a second after the one before."""
     for number in range(count):
-        yield span(f"GET /{number}", start=number, padding="x" * size)
+        yield span(f"GET /{number}", start=number, attributes={"padding": "x" * size})

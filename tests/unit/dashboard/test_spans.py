@@ -39,7 +39,7 @@ def names(sources: Sources, **wanted: object) -> list[str]:
 
 
 async def test_spans_are_stored_when_the_receiver_answers_200(settings: Settings) -> None:
-    root = span("GET /posts", http__route="/posts")
+    root = span("GET /posts", attributes={"http.route": "/posts"})
     body = message([root, span("state get", "posts", root, kind=SpanKind.CLIENT)])
     async with running(create_app(settings)) as app:
         assert (await send(app, "POST", "/v1/traces", SENDER, body)).status == 200
@@ -78,7 +78,10 @@ async def test_a_burst_is_refused_beyond_a_bound_and_nothing_acknowledged_is_los
 ) -> None:
     import asyncio
 
-    bodies = [message([span(f"GET /{number}", padding="x" * 2_000)]) for number in range(50)]
+    bodies = [
+        message([span(f"GET /{number}", attributes={"padding": "x" * 2_000})])
+        for number in range(50)
+    ]
     monkeypatch.setattr(otlp, "MAX_WAITING_BYTES", 5 * len(bodies[0]))
     async with running(create_app(settings)) as app:
         sent: list[Answer] = await asyncio.gather(
@@ -91,7 +94,7 @@ async def test_a_burst_is_refused_beyond_a_bound_and_nothing_acknowledged_is_los
 
 def test_a_span_is_bounded_and_of_its_service_or_sidecar() -> None:
     many = {f"key{number}": "v" * 5_000 for number in range(100)}
-    (plain,) = decode(message([span("x" * 900, error="broken", **many)]))
+    (plain,) = decode(message([span("x" * 900, error="broken", attributes=many)]))
     assert len(plain.name) == 200
     assert len(plain.attributes) < 64 * 2_100
     assert (plain.is_error, plain.message, plain.kind) == (True, "broken", "service")
@@ -173,7 +176,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(
 
 def test_filters_choose_by_service_text_duration_and_errors(sources: Sources) -> None:
     slow = span("GET /slow", "gateway", seconds=5, start=1)
-    called = span("GET /cards", "feed", slow, error="boom", user__name="Zoe")
+    called = span("GET /cards", "feed", slow, error="boom", attributes={"user.name": "Zoe"})
     quick = span("GET /quick", "gateway", seconds=0.01, start=2)
     store(sources, [slow, called, quick])
     assert names(sources) == ["GET /quick", "GET /slow"]

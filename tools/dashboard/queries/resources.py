@@ -30,9 +30,9 @@ class Resource:
     address: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
     cpu: float | None = None
-    """Cores that it uses, over the last sample interval."""
+    """Cores that it used since the last report."""
     memory: int | None = None
-    """Bytes that are resident."""
+    """Bytes; those that n processes share count 1/n for each."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ def _resources(report: Mapping[str, Any], *, is_running: bool) -> Iterator[Resou
             row.get("restarts") or 0,
             row.get("pid"),
             row.get("address") or "",
+            cpu=_cores(row.get("cpu_percent")),
+            memory=row.get("memory_bytes"),
         )
 
 
@@ -98,6 +100,8 @@ def _service(row: Mapping[str, Any], is_running: bool) -> Resource:
         row.get("pid"),
         row["address"],
         {"app": row["app_port"]},
+        _cores(row.get("cpu_percent")),
+        row.get("memory_bytes"),
     )
 
 
@@ -113,7 +117,13 @@ def _sidecar(row: Mapping[str, Any], is_running: bool) -> Resource:
         row.get("sidecar_pid"),
         f"http://127.0.0.1:{row['sidecar_port']}",
         {"http": row["sidecar_port"], "grpc": row["sidecar_grpc_port"]},
+        _cores(row.get("sidecar_cpu_percent")),
+        row.get("sidecar_memory_bytes"),
     )
+
+
+def _cores(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
 
 
 def _state(reported: str | None, is_running: bool) -> str:
