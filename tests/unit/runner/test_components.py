@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tools.runner.config.components import (
     render_set,
     set_names,
 )
-from tools.runner.config.manifest import ManifestApp, read_manifest
+from tools.runner.config.manifest import ManifestApp, ManifestPort, read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
 from tools.runner.infra.nats_server import consumer_settings
@@ -159,6 +160,18 @@ def test_the_sidecars_configuration_moves_its_names_file(run: RunDir) -> None:
         if key != "connectionString"
     }
     assert seconds["updateInterval"] > seconds["timeout"]  # else daprd goes on without names
+
+
+def test_metrics_of_sidecars_are_off_unless_asked_for_and_have_few_series(run: RunDir) -> None:
+    app = ManifestApp("users", Path(), ())
+    assert rendered_config(run, app)["spec"]["metrics"]["enabled"] is False
+    (file,) = render_configs([app], run, ACCESS, has_mtls=True, has_metrics=True).values()
+    metrics = yaml.safe_load(file.read_text())["spec"]["metrics"]
+    assert metrics["enabled"] is True
+    assert metrics["http"] == {"increasedCardinality": False, "excludeVerbs": True}
+    assert len(metrics["latencyDistributionBuckets"]) < 10
+    named = replace(app, ports={"metrics-port": ManifestPort(9000, "dapr.yaml:1")})
+    assert rendered_config(run, named)["spec"]["metrics"]["enabled"] is True
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,19 @@ def test_the_default_system_listens_where_the_manifest_says() -> None:
     assert not {int(second[option]) for option in PORTS} & set(PORTS.values())
 
 
+def test_a_plan_with_metrics_of_sidecars_gives_each_a_port_on_loopback(run: RunDir) -> None:
+    ports_ = iter(range(4000, 4100))
+    replica = create_replica(posts(), 0, lambda _: next(ports_), has_metrics=True)
+    options = command_line(replica, run)
+    assert options["enable-metrics"] == "true"
+    assert options["metrics-port"] == str(replica.metrics_port)
+    assert options["metrics-listen-address"] == "127.0.0.1"
+    plan = StartPlan(run, replicas={"posts": 2}, port=0, observe=True)
+    both = [each.metrics_port for each in Supervisor(plan)._create_replicas(posts())]
+    assert None not in both
+    assert len(set(both)) == 2
+
+
 @pytest.mark.usefixtures("free")
 def test_a_second_system_listens_on_free_ports(run: RunDir) -> None:
     for replica in (*replicas(run), *replicas(RunDir(REPO / ".run"), port=0)):

@@ -18,6 +18,9 @@ from tools.runner.config.paths import REPO, RunDir, write_private
 from tools.runner.config.tracing import Tracing
 from tools.runner.errors import RunnerError
 
+METRICS_PORT = "metrics-port"
+"""The option of daprd for the port of its metrics."""
+
 Document = dict[str, Any]
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The fast one if there is one: a start writes about a hundred files."""
@@ -138,10 +141,12 @@ def render_configs(
     *,
     has_mtls: bool,
     tracing: Tracing | None = None,
+    has_metrics: bool = False,
 ) -> dict[str, Path]:
     """Write the configuration of each app's sidecar, with its policies and where spans go.
 
-    Returns the written file of each app-id.
+    Sidecars have metrics with `has_metrics`, or where the manifest gives them a port. Returns the
+    written file of each app-id.
     """
     folder = run.path / "config"
     shutil.rmtree(folder, ignore_errors=True)
@@ -154,6 +159,8 @@ def render_configs(
         )
         if tracing:
             document["spec"]["tracing"] = tracing.sidecar_settings()
+        if has_metrics or METRICS_PORT in app.ports:
+            document["spec"]["metrics"] = {**document["spec"].get("metrics", {}), "enabled": True}
         rendered[app.app_id] = folder / f"{app.app_id}.yaml"
         _write(rendered[app.app_id], relocated(document, run))
     return rendered

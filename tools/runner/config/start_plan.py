@@ -36,7 +36,9 @@ class StartPlan:
     trace: float | None = None
     """The share of requests that are traced, from 0 to 1; None for the default."""
     observe: bool = False
-    """Whether Prometheus and Alertmanager run beside the system."""
+    """Whether Prometheus and Alertmanager run beside the system, and sidecars serve metrics.
+
+    Those cost processor time; each sidecar has a port of its own for them."""
 
     dashboard: bool = False
     dashboard_port: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.runner.config.components import METRICS_PORT
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.manifest_keys import LOOPBACK
 from tools.runner.config.paths import MARKER, REPO, RunDir
@@ -71,12 +72,18 @@ class RunSettings:
 
 
 def create_replica(
-    app: ManifestApp, replica: int, choose_port: Callable[[str], int]
+    app: ManifestApp,
+    replica: int,
+    choose_port: Callable[[str], int],
+    *,
+    has_metrics: bool = False,
 ) -> ServiceReplica:
     """Give one replica its ports and its two tokens, fresh at every start.
 
-    `choose_port` returns the port for an option of daprd.
+    `choose_port` returns the port for an option of daprd. Its sidecar has metrics with
+    `has_metrics`, or where the manifest names a port for them.
     """
+    has_metrics = has_metrics or METRICS_PORT in app.ports
     is_profiled = "profile-port" in app.ports or "enable-profiling" in app.options
     return ServiceReplica(
         app=app,
@@ -85,7 +92,7 @@ def create_replica(
         http_port=choose_port("dapr-http-port"),
         grpc_port=choose_port("dapr-grpc-port"),
         internal_port=choose_port("dapr-internal-grpc-port"),
-        metrics_port=choose_port("metrics-port") if "metrics-port" in app.ports else None,
+        metrics_port=choose_port(METRICS_PORT) if has_metrics else None,
         profile_port=choose_port("profile-port") if is_profiled else None,
         sidecar_token=random.token_urlsafe(24),
         app_token=random.token_urlsafe(24),
@@ -161,7 +168,7 @@ def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
         **replica.app.options,
     }
     if replica.metrics_port:
-        options |= {"enable-metrics": "true", "metrics-port": replica.metrics_port}
+        options |= {"enable-metrics": "true", METRICS_PORT: replica.metrics_port}
         options["metrics-listen-address"] = LOOPBACK
     if replica.profile_port:
         options["profile-port"] = replica.profile_port

@@ -57,6 +57,7 @@ def replica_row(replica: ServiceReplica, view: SystemView) -> dict[str, Any]:
         "sidecar_port": replica.http_port,
         "sidecar_grpc_port": replica.grpc_port,
         "sidecar_internal_port": replica.internal_port,
+        "metrics_port": replica.metrics_port,
         **app,
         "state": worst_state([app["state"], sidecar["state"]]),
         "app_state": app["state"],

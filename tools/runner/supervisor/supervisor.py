@@ -187,6 +187,7 @@ class Supervisor:
                 self.access,
                 has_mtls=bool(self._identities),
                 tracing=self._tracing,
+                has_metrics=self.plan.observe,
             ),
             public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
             control_plane={
@@ -200,7 +201,12 @@ class Supervisor:
     def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:
         count = self.plan.replicas.get(app.app_id, self.topology.replicas.get(app.app_id, 1))
         for replica in range(count):
-            yield create_replica(app, replica, self._port_chooser(app, replica))
+            yield create_replica(
+                app,
+                replica,
+                self._port_chooser(app, replica),
+                has_metrics=self.plan.observe,
+            )
 
     def _gateway_port(self, apps: Sequence[ManifestApp]) -> int:
         """Return the port of --port, else that of the manifest."""
