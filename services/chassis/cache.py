@@ -37,6 +37,7 @@ class DocumentCache:
         self._state = state
         self._ttl = ttl
         self._absent = absent
+        self.hits = self.misses = 0
         self._cached: FIFOCache[str, tuple[float, Envelope | None]] = FIFOCache(max_documents)
 
     async def read(self, keys: Iterable[str], also: Iterable[str] = ()) -> dict[str, Envelope]:
@@ -47,7 +48,8 @@ class DocumentCache:
         oldest = time.monotonic() - self._ttl
         found: dict[str, Envelope] = {}
         missing: list[str] = []
-        for key in keys:
+        asked = 0
+        for asked, key in enumerate(keys, 1):  # noqa: B007 (used after the loop)
             try:
                 read_at, envelope = self._cached[key]
             except KeyError:
@@ -57,6 +59,8 @@ class DocumentCache:
                 missing.append(key)
             elif envelope is not None:
                 found[key] = envelope
+        self.misses += len(missing)
+        self.hits += asked - len(missing)
         beside = list(also)
         if not missing and not beside:
             return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -48,6 +48,13 @@ class MetricDefinition:
     kind: Kind
     labels: Labels
     meaning: str
+
+
+class CountedCache(Protocol):
+    """A cache that counts what was found in it. To add to a number costs it next to nothing."""
+
+    hits: int
+    misses: int
 
 
 class LabelledMetric(dict[Labels | str, M], Generic[M]):
@@ -111,9 +118,22 @@ class Metrics:
             "Events that the broker did not deliver, fetched from their producer.",
             ("topic",),
         )
-        self.events_published = self.counter(
-            "microgram_events_published_total", "Events that the broker accepted.", ("topic",)
+        self._caches: dict[str, list[CountedCache]] = {}
+        self.read_counter(
+            "microgram_cache_requests_total",
+            "Reads of caches in memory.",
+            ("cache", "result"),
+            self._read_caches,
         )
+
+    def measure_cache(self, name: str, cache: CountedCache) -> None:
+        """Count the hits and misses of a cache. Caches with one name count as one."""
+        self._caches.setdefault(name, []).append(cache)
+
+    def _read_caches(self) -> Samples:
+        for name, caches in self._caches.items():
+            yield (name, "hit"), sum(cache.hits for cache in caches)
+            yield (name, "miss"), sum(cache.misses for cache in caches)
 
     # ── definitions ─────────────────────────────────────────────────────────────────────────
 

@@ -44,6 +44,8 @@ class BackgroundWork:
         self._interval = interval
         self._max_backoff = max_backoff
         self._failures = 0
+        self.failures = 0
+        """Attempts that failed since the service started."""
         self._started_at: float | None = None
 
     @property
@@ -81,6 +83,7 @@ class BackgroundWork:
         else:
             self._failures = 0
             return True
+        self.failures += 1
         self._failures = 1 if self._has_lasted() else self._failures + 1
         self._started_at = None
         return False

@@ -22,8 +22,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from services.chassis import telemetry
+from services.chassis import service_metrics, telemetry
 from services.chassis.consuming import routes as consuming_routes
+from services.chassis.consuming.dead_letters import COUNT_INTERVAL as DEAD_LETTER_INTERVAL
 from services.chassis.consuming.dead_letters import DeadLetters
 from services.chassis.consuming.events import EventHandler, Handlers
 from services.chassis.consuming.inbox import Inbox
@@ -67,7 +68,7 @@ class Service:
         self.name = settings.app_id
         self.metrics = Metrics()
         self.sidecar = sidecar or DaprClient(
-            settings.dapr_http_port, settings.dapr_api_token.get_secret_value()
+            settings.dapr_http_port, settings.dapr_api_token.get_secret_value(), self.metrics
         )
         self.state: StateStore = self.sidecar
         """The state store for documents and lists. `publish_invalidations` observes it."""
@@ -76,7 +77,7 @@ class Service:
         self.dead_letters = DeadLetters(self.sidecar)
         self.outboxes: dict[str, Outbox] = {}
         producers = Producers(self.sidecar, self.outboxes)
-        self.inbox = Inbox(self.sidecar, producers, self.dead_letters.add)
+        self.inbox = Inbox(self.sidecar, producers, self.dead_letters.add, self.metrics)
         self._work: list[BackgroundWork] = []
         self._at_start: set[BackgroundWork] = set()
         self._resources: list[Any] = []
@@ -259,8 +260,9 @@ class Service:
             app.router.routes.extend(router.routes)
         topics = self._topics_from_broker()
         consuming_routes.subscribe(
-            app, self.name, self.inbox, topics, self.dead_letters, self._broadcasts
+            app, self.name, self.inbox, topics, self._broadcasts, self.metrics
         )
+        self._measure(has_dead_letters=bool(topics))
         check_topics(self._published_topics(), {*topics, *self._broadcasts}, access)
         guard_routes(app.routes, access, self.sidecar.secret)
         handle = exception_handler(render)
@@ -280,6 +282,18 @@ class Service:
         self.settings.require_tokens()
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
         server.serve(app, self.settings.app_port, self._shutdown_callbacks)
+
+    def _measure(self, *, has_dead_letters: bool) -> None:
+        """Measure what the service has. What it does not have has no metrics."""
+        service_metrics.measure_work(self.metrics, self._work)
+        self.metrics.measure_cache("tokens", self.token_verifier)
+        if self.inbox.subscriptions:
+            service_metrics.measure_inbox(self.metrics, self.inbox)
+        if has_dead_letters:
+            self.every(DEAD_LETTER_INTERVAL, self.dead_letters.count)
+            service_metrics.measure_dead_letters(self.metrics, self.dead_letters, self.inbox)
+        if self._published_topics():
+            service_metrics.measure_outboxes(self.metrics, self.outboxes, self.invalidations)
 
     def _access(self) -> ServiceAccess:
         access = read_access().get(self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ from services.chassis.storage.collection import Collection
 
 MAX_DEAD_LETTERS = 1_000
 """How many dead letters a service keeps; beyond that it drops the oldest."""
+
+COUNT_INTERVAL = 60.0
+"""Seconds between two counts of those that other replicas added or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,27 @@ class DeadLetters:
     def __init__(self, state: StateStore) -> None:
         self._letters = Collection(state, "dead-letter", DeadLetter)
         self._indexes = Collection(state, "dead-letters", DeadLetterIndex)
+        self.by_topic: Counter[str] = Counter()
+        """How many there are of each topic: as of the last `count`, with what this process did."""
+        self._counted: list[str] = []
 
     async def add(self, topic: str, event: Any, why: str) -> None:
         """Keep an event that could not be handled, with the reason."""
         id = hashlib.sha256(orjson.dumps([topic, event])).hexdigest()[:16]
         letter = DeadLetter(id, topic, why, timestamp(), event)
         await self._letters.update(id, lambda kept: kept or letter, expect_absent=True)
+        is_new = False
         dropped: list[str] = []
 
         def append(index: DeadLetterIndex | None) -> DeadLetterIndex:
+            nonlocal is_new
+            is_new = index is None or id not in index.ids
             ids = [*_without(index, id), id]
             dropped[:] = ids[:-MAX_DEAD_LETTERS]
             return DeadLetterIndex(ids[-MAX_DEAD_LETTERS:])
 
         await self._indexes.update("all", append)
+        self.by_topic[topic] += is_new
         for old in dropped:
             await self._letters.delete(old)
 
@@ -64,6 +75,15 @@ class DeadLetters:
         ids = index.ids if index else []
         letters = await self._letters.get_many(ids)
         return [letters[id] for id in ids if id in letters]
+
+    async def count(self) -> None:
+        """Count them anew. One state call, two if there are others than before."""
+        index = await self._indexes.get("all")
+        ids = index.ids if index else []
+        if ids != self._counted:
+            letters = await self._letters.get_many(ids)
+            self.by_topic = Counter(letter.topic for letter in letters.values())
+            self._counted = ids
 
     async def replay(
         self, handle: Callable[[str, Any], Awaitable[None]]
@@ -81,6 +101,7 @@ class DeadLetters:
                 failed[letter.id] = str(error)
                 continue
             await self._remove(letter.id)
+            self.by_topic[letter.topic] -= 1
         return len(letters) - len(failed), failed
 
     async def _remove(self, id: str) -> None:

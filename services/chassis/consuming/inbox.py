@@ -22,7 +22,13 @@ from typing import Any, TypeVar
 from cachetools import FIFOCache
 
 from services.chassis import telemetry
-from services.chassis.consuming.batch import DocumentEvents, group_by_document
+from services.chassis.consuming.batch import DocumentEvents, ReceivedEvent, group_by_document
+from services.chassis.consuming.event_metrics import (
+    DEAD_LETTERED,
+    RETRIED,
+    UNKNOWN_TOPIC,
+    EventMetrics,
+)
 from services.chassis.consuming.events import (
     CloudEvent,
     EventHandler,
@@ -35,6 +41,7 @@ from services.chassis.consuming.sequence_set import SequenceSet
 from services.chassis.consuming.subscription import StreamPositions, Subscription
 from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
+from services.chassis.metrics import Metrics
 from services.chassis.storage.collection import Collection
 from services.contracts.events import EventType
 
@@ -69,9 +76,11 @@ class Inbox:
         state: StateStore,
         producers: Producers,
         add_dead_letter: Callable[[str, Any, str], Awaitable[None]],
+        metrics: Metrics | None = None,
     ) -> None:
         self._producers = producers
         self._add_dead_letter = add_dead_letter
+        self._metrics = EventMetrics(metrics or Metrics())
         self._positions = Collection(state, "inbox", StreamPositions)
         self._failed: FIFOCache[tuple[str, str], list[Any]] = FIFOCache(MAX_REMEMBERED_FAILURES)
         self.subscriptions: dict[str, Subscription] = {}
@@ -104,6 +113,7 @@ class Inbox:
         events = parse_message(message)
         key = topic, str(message.get("id", ""))
         failures = await self._handle_all(self.subscriptions[topic], self._failed.pop(key, events))
+        self._count_retries(topic, failures)
         if failures:
             if key[1]:  # without an id the next message would seem to be the same
                 self._failed[key] = [body for failure in failures for body in failure.bodies]
@@ -114,11 +124,14 @@ class Inbox:
         subscription = self.subscriptions[topic]
         parsed = parse_cloud_event(event)
         await self._handle(subscription, parsed)
+        self._metrics.handled(subscription, DocumentEvents([ReceivedEvent(parsed, event)]))
         subscription.mark_received([(parsed.stream, parsed.sequence)])
 
     async def receive_local(self, topic: str, events: Sequence[Any]) -> None:
         """Handle events of this process. What fails stays missing, so that a poll fetches it."""
-        for failure in await self._handle_all(self.subscriptions[topic], events):
+        failures = await self._handle_all(self.subscriptions[topic], events)
+        self._count_retries(topic, failures)
+        for failure in failures:
             log.warning("will retry an event", extra={"topic": topic, "why": repr(failure.error)})
 
     async def _handle_all(
@@ -154,10 +167,20 @@ class Inbox:
             await self._handle(subscription, group.newest.event)
         except PoisonMessage as poison:
             await self._reject(subscription, group.newest.body, poison.message)
+        else:
+            self._metrics.handled(subscription, group)
 
     async def _reject(self, subscription: Subscription, body: Any, why: str) -> None:
         log.error("poison message", extra={"topic": subscription.topic, "why": why})
-        await self._add_dead_letter(subscription.topic, body, why)
+        await self.dead_letter(subscription.topic, body, why)
+
+    async def dead_letter(self, topic: str, body: Any, why: str) -> None:
+        """Keep an event that cannot be handled."""
+        await self._add_dead_letter(topic, body, why)
+        self._metrics.count(topic if topic in self.subscriptions else UNKNOWN_TOPIC, DEAD_LETTERED)
+
+    def _count_retries(self, topic: str, failures: Sequence[_Failure]) -> None:
+        self._metrics.count(topic, RETRIED, sum(len(failure.bodies) for failure in failures))
 
     async def _handle(self, subscription: Subscription, event: CloudEvent) -> None:
         telemetry.start_trace({"traceparent": event.traceparent})
@@ -204,7 +227,7 @@ class Inbox:
         announced, subscription.announced = subscription.announced, heads
         if heads == subscription.caught_up and not subscription.received.seen:
             return
-        known = await self._store_positions(subscription, heads)
+        known = subscription.stored = await self._store_positions(subscription, heads)
         seen = {stream: known.seen.get(stream, SequenceSet()) for stream in announced}
         bounds = {
             stream: subscription.gap_upper_bound(stream, last, seen[stream])
@@ -241,6 +264,7 @@ class Inbox:
                 limit=min(BATCH_SIZE, upto - after),
             )
             await self._handle_fetched(subscription, events)
+            self._metrics.fetched[topic].inc(len(events))
             settled = min(end, upto)
             subscription.mark_received((stream, n) for n in range(after + 1, settled + 1))
             subscription.tops[stream] = max(subscription.tops.get(stream, 0), settled)
@@ -262,10 +286,11 @@ class Inbox:
                     extra={"topic": subscription.topic},
                     exc_info=failure.error,
                 )
-                await self._add_dead_letter(subscription.topic, failure.newest, repr(failure.error))
-        for failure in failures:
-            if failure.is_temporary:
-                raise failure.error
+                await self.dead_letter(subscription.topic, failure.newest, repr(failure.error))
+        temporary = [failure for failure in failures if failure.is_temporary]
+        self._count_retries(subscription.topic, temporary)
+        for failure in temporary:
+            raise failure.error
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from services.chassis import telemetry
 from services.chassis.consuming.dapr_subscriptions import DaprSubscriptions, Endpoint
 from services.chassis.consuming.dead_letters import DeadLetters
+from services.chassis.consuming.event_metrics import DROPPED, OK, EventMetrics
 from services.chassis.consuming.events import (
     Handlers,
     PoisonMessage,
@@ -23,6 +24,7 @@ from services.chassis.consuming.events import (
 from services.chassis.consuming.inbox import Inbox
 from services.chassis.errors import ServiceError
 from services.chassis.http.responses import OrjsonResponse
+from services.chassis.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,8 @@ def subscribe(
     service: str,
     inbox: Inbox,
     topics: Sequence[str],
-    dead_letters: DeadLetters,
     broadcasts: Mapping[str, Handlers],
+    metrics: Metrics,
 ) -> None:
     """Tell the sidecar which topics to deliver, with a dead-letter topic for what fails."""
     dapr = DaprSubscriptions(app)
@@ -42,10 +44,10 @@ def subscribe(
         endpoint = _event_endpoint(inbox, topic)
         dapr.add("pubsub", topic, f"/events/{topic}", endpoint, dead_letters=dead)
     if topics:
-        endpoint = _dead_letter_endpoint(inbox, dead_letters)
+        endpoint = _dead_letter_endpoint(inbox)
         dapr.add("pubsub", dead, "/events-dead", endpoint)
     for topic, handlers in broadcasts.items():
-        endpoint = _broadcast_endpoint(topic, handlers)
+        endpoint = _broadcast_endpoint(topic, handlers, metrics)
         dapr.add("broadcast", topic, f"/events-broadcast/{topic}", endpoint)
 
 
@@ -83,18 +85,18 @@ def _event_endpoint(inbox: Inbox, topic: str) -> Endpoint:
     return receive
 
 
-def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
+def _dead_letter_endpoint(inbox: Inbox) -> Endpoint:
     """Handles once more what the broker gave up, and keeps it where that fails too."""
 
     async def handle(topic: str, event: Any) -> None:
         if topic not in inbox.subscriptions:
             why = f'This service does not consume the topic "{topic}".'
-            await dead_letters.add(topic, event, why)
+            await inbox.dead_letter(topic, event, why)
             return
         try:
             await inbox.receive_event(topic, event)
         except Exception as error:
-            await dead_letters.add(topic, event, str(error))
+            await inbox.dead_letter(topic, event, str(error))
 
     async def receive(request: Request) -> Response:
         raw = await request.body()
@@ -106,7 +108,7 @@ def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
         try:
             events = parse_message(message)
         except PoisonMessage as poison:
-            await dead_letters.add(topic, message, poison.message)
+            await inbox.dead_letter(topic, message, poison.message)
         else:
             await asyncio.gather(*(handle(topic, event) for event in events))
         return _status("SUCCESS")
@@ -114,7 +116,9 @@ def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
     return receive
 
 
-def _broadcast_endpoint(topic: str, handlers: Handlers) -> Endpoint:
+def _broadcast_endpoint(topic: str, handlers: Handlers, metrics: Metrics) -> Endpoint:
+    counts = EventMetrics(metrics)
+
     async def receive(request: Request) -> Response:
         try:
             events = parse_message(_loads(await request.body()))
@@ -126,7 +130,10 @@ def _broadcast_endpoint(topic: str, handlers: Handlers) -> Endpoint:
                 event = parse_cloud_event(body)
                 telemetry.start_trace({"traceparent": event.traceparent})
                 await handlers.handle(event)
+                counts.count(topic, OK)
+                counts.observe_age(topic, event)
             except Exception:  # one bad event must not stop those after it
+                counts.count(topic, DROPPED)
                 log.exception("could not handle a broadcast event", extra={"topic": topic})
         return _status("SUCCESS")
 

@@ -23,6 +23,9 @@ class SequenceSet:
         """The highest number."""
         return self.above[-1][1] if self.above else self.done
 
+    def __contains__(self, number: int) -> bool:
+        return number <= self.done or any(low <= number <= high for low, high in self.above)
+
     def add(self, numbers: Iterable[int]) -> SequenceSet:
         """The set with more numbers."""
         return self.merge(SequenceSet(0, tuple((n, n) for n in numbers)))

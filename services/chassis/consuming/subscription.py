@@ -28,12 +28,16 @@ class StreamPositions:
         return StreamPositions({stream: self.seen.get(stream, SequenceSet()) for stream in streams})
 
 
+_NOTHING, _NO_NUMBERS = StreamPositions(), SequenceSet()
+
+
 @dataclass(slots=True)
 class Subscription:
     """A subscription to a topic, which one service produces.
 
-    `received` is what came since the positions were stored last, `announced` the last numbers of
-    the producer's streams at the poll before, `caught_up` those up to which nothing is missing.
+    `received` is what came since the positions were stored last, `stored` what came before, as far
+    as this process knows. `announced` are the last numbers of the producer's streams at the poll
+    before, `caught_up` those up to which nothing is missing.
     With `spread` the broker spreads also the service's own events over its replicas.
     """
 
@@ -42,6 +46,7 @@ class Subscription:
     spread: bool = False
     handlers: Handlers = field(default_factory=Handlers)
     received: StreamPositions = field(default_factory=StreamPositions)
+    stored: StreamPositions | None = None
     announced: Mapping[str, int] = field(default_factory=dict)
     caught_up: Mapping[str, int] | None = None
     tops: dict[str, int] = field(default_factory=dict)
@@ -56,6 +61,27 @@ class Subscription:
         """
         top, self.tops[stream] = self.tops.get(stream, seen.top), seen.top
         return min(last, seen.top) if seen.top > top or self._in_progress else last
+
+    def has_received(self, stream: str, sequence: int) -> bool:
+        """Whether an event was handled already, as far as this process knows."""
+        known = (self.received, self.stored or _NOTHING)
+        return any(sequence in each.seen.get(stream, _NO_NUMBERS) for each in known)
+
+    def lag(self) -> int | None:
+        """How many events exist and are not handled, as of the last poll; None before the first.
+
+        Numbers of changes that did not happen count until a poll finds that out.
+        """
+        if self.caught_up == self.announced:
+            return 0
+        if self.stored is None:
+            return None
+        known = self.stored.merge(self.received)
+        return sum(
+            high - low + 1
+            for stream, last in self.announced.items()
+            for low, high in known.seen.get(stream, _NO_NUMBERS).missing(last)
+        )
 
     @contextmanager
     def handling(self) -> Iterator[None]:

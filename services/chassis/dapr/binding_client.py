@@ -11,6 +11,7 @@ import orjson
 
 from services.chassis.dapr.transport import JSON_BODY, InvocationResponse, Transport
 from services.chassis.errors import NotFound, OutcomeUnknown, ServiceError, Unavailable
+from services.chassis.metrics import Metrics
 
 BLOB_TIMEOUT = 20.0
 MAIL_TIMEOUT = 40.0
@@ -22,8 +23,8 @@ _NOT_SENT = re.compile(r"(^|: )[45]\d\d[ -]|dial tcp|find output binding", re.IG
 class BindingClient(Transport):
     """Calls the components `blobs` and `mail`."""
 
-    def __init__(self, port: int, token: str = "") -> None:
-        super().__init__(port, token)
+    def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
+        super().__init__(port, token, metrics)
         self._mail_lock = asyncio.Lock()
 
     async def put_blob(self, name: str, data: bytes) -> None:

@@ -19,6 +19,7 @@ from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.state import ABSENT, StateEntry, StateUpsert, VersionConflict
 from services.chassis.dapr.transport import JSON_BODY, Transport, is_version_conflict
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
+from services.chassis.metrics import Metrics
 
 STATE_TIMEOUT = 3.0
 _PARALLELISM = 20
@@ -48,8 +49,8 @@ class _Row:
 class StateClient(Transport):
     """Reads and writes the component `statestore`; satisfies `StateStore`."""
 
-    def __init__(self, port: int, token: str = "") -> None:
-        super().__init__(port, token)
+    def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
+        super().__init__(port, token, metrics)
         self._reads: CallGroups[tuple[str, ...]] = CallGroups(self._read_group)
         self._swaps: CallGroups[_Swap] = CallGroups(self._swap_group)
 

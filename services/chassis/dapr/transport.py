@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Self
 
 import aiohttp
@@ -18,11 +19,27 @@ from services.chassis.errors import (
     Unavailable,
     from_status,
 )
+from services.chassis.metrics import Metrics
 
 JSON_BODY = {"content-type": "application/json"}
 
 _MIN_STREAMED_BYTES = 2**18
 """Larger bodies are sent in chunks, so that they do not block the event loop."""
+
+LONG_POLL = "long_poll"
+"""The operation whose duration says nothing."""
+
+_POSTS_OF_STATE = {
+    "/state/statestore": "state_set",
+    "/state/statestore/bulk": "state_get",
+    "/state/statestore/transaction": "state_transaction",
+}
+_OPERATIONS = {
+    "invoke": "invoke",
+    "publish": "publish",
+    "bindings": "binding",
+    "secrets": "secret",
+}
 
 _NOT_SENT = ("no host found", "couldn't find service", "connection refused", "failed to resolve")
 _CONNECTION_ERRORS = (
@@ -48,7 +65,9 @@ class InvocationResponse:
 class Transport:
     """The HTTP session with this service's own sidecar."""
 
-    def __init__(self, port: int, token: str = "") -> None:
+    def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
+        metrics = metrics or Metrics()
+        self._durations, self._errors = metrics.sidecar_call_duration, metrics.sidecar_call_errors
         self._base = f"http://127.0.0.1:{port}/v1.0"
         self._headers = {"dapr-api-token": token} if token else {}
         self._session: aiohttp.ClientSession | None = None
@@ -77,6 +96,31 @@ class Transport:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> InvocationResponse:
+        """Call the sidecar, and measure it. A 4xx and a stale ETag are answers, not errors."""
+        operation = _operation(method, path, params)
+        started = perf_counter()
+        try:
+            return await self._exchange(
+                method, path, deadline=deadline, data=data, params=params, headers=headers
+            )
+        except ServiceError as failure:
+            if failure.status >= 500 and not is_version_conflict(failure):
+                self._errors[operation].inc()
+            raise
+        finally:
+            if operation != LONG_POLL:
+                self._durations[operation].observe(perf_counter() - started)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: float,
+        data: bytes | None,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> InvocationResponse:
         if self._session is None:
             raise Unavailable("The service is stopping.")
         try:
@@ -99,6 +143,18 @@ class Transport:
         if response.status >= 400:
             raise service_error(response.status, body, f"{method} {path}")
         return InvocationResponse(response.status, body, response.headers)
+
+
+def _operation(method: str, path: str, params: Mapping[str, str] | None) -> str:
+    """What a call does, as metrics name it: one of few. A parameter `wait` makes a long poll."""
+    if method == "POST" and (known := _POSTS_OF_STATE.get(path)) is not None:
+        return known
+    kind = path[1 : path.find("/", 1)]
+    if kind == "state":
+        return "state_delete" if method == "DELETE" else "state_get"
+    if kind == "invoke" and params and "wait" in params:
+        return LONG_POLL
+    return _OPERATIONS.get(kind, "other")
 
 
 def is_version_conflict(failure: ServiceError) -> bool:

@@ -73,6 +73,8 @@ class InvalidationPublisher:
         self._source = source
         self._stream = secrets.token_hex(8)
         self._sequence = 0
+        self.published = 0
+        """Messages that the broker accepted."""
         self._changed: dict[str, None] = {}
         self._everything = False
         self._is_sending = False
@@ -144,6 +146,7 @@ class InvalidationPublisher:
         except ServiceError as failure:
             log.warning("an invalidation is lost", extra={"why": failure.message})
             return False
+        self.published += 1
         return True
 
     def _event(self, invalidation: Invalidation) -> dict[str, Any]:

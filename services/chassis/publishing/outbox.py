@@ -78,6 +78,7 @@ class Outbox:
         self._relay = Relay(topic, publisher, self._unpublished.discard, self._flush_later)
         self.local: LocalDelivery | None = None
         self._flush: asyncio.TimerHandle | None = None
+        self._recovered = 0
         self._context = copy_context()
         """The context of a flush: it is no part of the request whose event was last."""
 
@@ -90,6 +91,16 @@ class Outbox:
     def backlog(self) -> int:
         """How many events wait for the broker."""
         return len(self._relay)
+
+    @property
+    def oldest(self) -> str:
+        """When the change was committed whose event waits longest (RFC 3339); empty for none."""
+        return self._relay.oldest
+
+    @property
+    def published(self) -> int:
+        """Events that the broker accepted of this process, also for others that died."""
+        return self._relay.published + self._recovered
 
     @property
     def is_delivered(self) -> bool:
@@ -224,6 +235,7 @@ class Outbox:
             for start in range(0, len(events), RECOVERY_BATCH_SIZE):
                 batch = events[start : start + RECOVERY_BATCH_SIZE]
                 await self._publisher.publish(self.topic, batch)
+                self._recovered += len(batch)
             done = max(settled, done + 1)
             await self._state.set(done_key, done, ttl=JOURNAL_TTL)
         return recovered

@@ -56,6 +56,13 @@ class Relay(BackgroundQueue[_PendingEvent]):
         self._on_published = on_published
         self._on_idle = on_idle
         self._published_at = float("-inf")
+        self.published = 0
+        """Events that the broker accepted."""
+
+    @property
+    def oldest(self) -> str:
+        """When the change was committed whose event waits longest (RFC 3339); empty for none."""
+        return str(self._queue[0].event["time"]) if self._queue else ""
 
     def enqueue(self, event: dict[str, Any]) -> None:
         """Publish an event in the background."""
@@ -82,6 +89,7 @@ class Relay(BackgroundQueue[_PendingEvent]):
                 pause = min(pause * 2, _MAX_PAUSE)
                 continue
             pause = 0.1
+            self.published += len(batch)
             self._remove(batch)
         self._on_idle()
 

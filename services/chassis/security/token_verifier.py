@@ -94,6 +94,7 @@ class TokenVerifier:
         self._revocations_read_at = -math.inf
         self._keys_read_at = -math.inf
         self._key_fetch: asyncio.Task[None] | None = None
+        self.hits = self.misses = 0
         self._verified: FIFOCache[bytes, tuple[Caller, float, float]] = FIFOCache(
             _MAX_CACHED_TOKENS
         )
@@ -104,7 +105,10 @@ class TokenVerifier:
             await self._read_revocations()
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
-        if known is None:
+        if known is not None:
+            self.hits += 1
+        else:
+            self.misses += 1
             known = await self._verify(token)
             self._verified[digest] = known
         caller, issued, expires = known
