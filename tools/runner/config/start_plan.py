@@ -38,7 +38,8 @@ class StartPlan:
     observe: bool = False
     """Whether Prometheus and Alertmanager run beside the system, and sidecars serve metrics.
 
-    Those cost processor time; each sidecar has a port of its own for them."""
+    Those cost processor time. Each sidecar has a port of its own for them.
+    """
 
     dashboard: bool = False
     dashboard_port: int | None = None
