@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 
 from tools.runner import cli
 from tools.runner.config.paths import REPO, RunDir
@@ -109,13 +110,27 @@ def _describe_absence(run: RunDir) -> str:
 
 
 def _order(options: Namespace, run: RunDir) -> int:
+    verb = "restart-rolling" if getattr(options, "rolling", False) else options.verb
+    empty = getattr(options, "empty", False)
+    return _send(run, [{"verb": verb, "name": options.app, "empty": empty}])
+
+
+def _scale(options: Namespace, run: RunDir) -> int:
+    counts = options.replicas.items()
+    return _send(run, [{"verb": "scale", "name": name, "count": n} for name, n in counts])
+
+
+def _send(run: RunDir, orders: Iterable[dict[str, object]]) -> int:
+    """Send orders to the runner, one after another, and print the last report."""
     from tools.runner.output import tables
     from tools.runner.supervisor import control
 
-    order = {"verb": options.verb, "name": options.app, "empty": getattr(options, "empty", False)}
-    report = control.send_command(run, order)
-    if report is None:
-        raise RunnerError("nothing is running: start it with ./tye-like-run.sh")
+    report: dict[str, object] = {}
+    for order in orders:
+        answer = control.send_command(run, order, control.LONG_TIMEOUT)
+        if answer is None:
+            raise RunnerError("nothing is running: start it with ./tye-like-run.sh")
+        report = answer
     tables.print_report(report)
     return 0
 
@@ -223,6 +238,7 @@ _VERBS = {
     "down": _down,
     "ps": _ps,
     "restart": _order,
+    "scale": _scale,
     "stop": _order,
     "start": _order,
     "logs": _logs,

@@ -9,6 +9,7 @@ VERBS = {
     "ps": "show services, sidecars and servers",
     "logs": "show the logs",
     "restart": "restart a service with its sidecar, one process, or a server",
+    "scale": "change how many replicas a service has, without losing a request",
     "stop": "stop one of these until `start`",
     "start": "start it again after `stop`",
     "infra": "start or stop only the servers, including Dapr's, for a plain `dapr run -f .`",
@@ -31,6 +32,7 @@ examples:
   ./tye-like-run.sh --components rabbitmq-redis     the same on RabbitMQ and Redis
   ./tye-like-run.sh up --detach --replicas feed=2   in the background, with two of feed
   ./tye-like-run.sh logs -f posts                   follow one service and its sidecar
+  ./tye-like-run.sh scale posts=3                   two more of posts, while it runs
   ./tye-like-run.sh down
 """
 
@@ -151,7 +153,16 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     for name in ("restart", "stop", "start"):
         made[name].add_argument("app", help="posts, posts.daprd, nats, …")
-    made["restart"].add_argument("--empty", action="store_true", help="delete the data of a server")
+    how = made["restart"].add_mutually_exclusive_group()
+    how.add_argument("--empty", action="store_true", help="delete the data of a server")
+    how.add_argument(
+        "--rolling",
+        action="store_true",
+        help="a service: one replica after another, a single one after a stand-in is ready",
+    )
+    made["scale"].add_argument(
+        "replicas", type=_replicas, metavar="A=N,B=M", help="replicas of a service"
+    )
     made["infra"].add_argument("action", choices=["up", "down"])
     made["deadletters"].add_argument("app", nargs="?", help="a service (default: all)")
     made["deadletters"].add_argument(

@@ -21,6 +21,10 @@ from services.chassis.http.websocket_protocol import (
     BoundedWebSocketProtocol,
 )
 
+GRACEFUL_SHUTDOWN_TIMEOUT = 12
+"""Seconds for which a server that stops finishes requests: longer than an invocation may take. An
+ordinary stop by the runner waits less."""
+
 
 class Server(uvicorn.Server):
     """A server that calls back when it stops, before it waits for open requests."""
@@ -51,7 +55,7 @@ def serve(app: Any, port: int, on_shutdown: Sequence[Callable[[], None]]) -> Non
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_TIMEOUT,
         timeout_keep_alive=75,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # INFO logs URLs with tokens

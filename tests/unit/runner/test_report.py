@@ -88,12 +88,13 @@ async def test_a_start_shows_what_each_process_waits_for(stage: Stage) -> None:
     stage.start("nats")
     stage.start("posts")
     assert server_row(stage.view.servers[0], stage.view)["reason"] == (
-        "does not answer at 127.0.0.1:4222"
+        "does not answer at 127.0.0.1:4222 yet"
     )
     assert (stage.row["state"], stage.row["sidecar_state"]) == ("starting", "starting")
     assert stage.row["sidecar_reason"] == "waits for nats"
     assert stage.row["reason"] == "waits for its sidecar, which waits for nats"
     await stage.become_ready("nats")
+    assert server_row(stage.view.servers[0], stage.view)["reason"] == ""
     stage.start("posts.daprd")
     assert stage.row["sidecar_reason"] == "does not listen on port 4001 yet"
     await stage.become_ready("posts.daprd")

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tools.runner.config.components import load_set
 from tools.runner.config.manifest import read_manifest
@@ -90,7 +91,9 @@ async def _run(plan: StartPlan, watch: bool, echo: Echo | None) -> int:
         async with control.serve_control_socket(system, path):
             if not await _started(system, stop):
                 return 130
-            _publish_state(system, path)
+            system.on_replicas_changed = partial(_write_state, system, path)
+            print_report(_write_state(system, path))
+            sys.stdout.flush()
             await _until(stop, system, watch)
         return 0
     finally:
@@ -114,11 +117,11 @@ async def _started(system: Supervisor, stop: asyncio.Event) -> bool:
     return True
 
 
-def _publish_state(system: Supervisor, path: Path) -> None:
+def _write_state(system: Supervisor, path: Path) -> dict[str, Any]:
+    """Write the state for other commands, and return it."""
     state = system.internal_state() | {"control": str(path), "runner_pid": os.getpid()}
     write_private(system.plan.run.state, json.dumps(state, indent=2))
-    print_report(state)
-    sys.stdout.flush()
+    return state
 
 
 async def _until(stop: asyncio.Event, system: Supervisor, watch: bool) -> None:

@@ -12,7 +12,11 @@ from typing import Any
 
 from tools.runner.config.paths import RunDir
 from tools.runner.errors import RunnerError
+from tools.runner.supervisor.scaling import ReplicaScaler
 from tools.runner.supervisor.supervisor import READY_TIMEOUT, Supervisor
+
+LONG_TIMEOUT = 900.0
+"""Seconds for which a command waits for the replicas of a service."""
 
 _MAX_PATH_BYTES = 100
 """The system limit is 104 on macOS and 108 on Linux."""
@@ -29,10 +33,11 @@ def socket_path(run: RunDir) -> Path:
 @contextlib.asynccontextmanager
 async def serve_control_socket(system: Supervisor, path: Path) -> AsyncIterator[None]:
     """Serve the socket while the block runs; replace one that a killed runner left."""
+    scaler = ReplicaScaler(system)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            reply = await _execute(system, json.loads(await reader.readline()))
+            reply = await _execute(system, scaler, json.loads(await reader.readline()))
         except (RunnerError, TimeoutError, ValueError, KeyError) as error:
             reply = {"error": str(error) or "not ready yet"}
         writer.write(json.dumps(reply).encode() + b"\n")
@@ -53,7 +58,9 @@ def remove_socket(path: Path) -> None:
         path.parent.rmdir()
 
 
-async def _execute(system: Supervisor, order: dict[str, Any]) -> dict[str, Any]:
+async def _execute(
+    system: Supervisor, scaler: ReplicaScaler, order: dict[str, Any]
+) -> dict[str, Any]:
     """Execute one order; return the report on the system after it."""
     verb, name = order["verb"], order.get("name", "")
     if verb not in ("ps", "report") and not system.is_started:
@@ -64,6 +71,10 @@ async def _execute(system: Supervisor, order: dict[str, Any]) -> dict[str, Any]:
         shutil.rmtree(system.server_data(name), ignore_errors=True)
     if verb in ("start", "restart"):
         await system.start_named(name)
+    if verb == "scale":
+        await scaler.scale(name, int(order["count"]))
+    elif verb == "restart-rolling":
+        await scaler.restart_rolling(name)
     return system.report()
 
 

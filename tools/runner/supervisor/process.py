@@ -99,9 +99,9 @@ class ManagedProcess:
             self.died.clear()
             self._task = asyncio.create_task(self._supervise(), name=self.spec.name)
 
-    def enable_restarts(self) -> None:
+    def enable_restarts(self, is_enabled: bool = True) -> None:
         """Restart the process when it dies from now on, instead of setting `died`."""
-        self._restarts_enabled = True
+        self._restarts_enabled = is_enabled
 
     def drain(self) -> None:
         """Send SIGTERM to a process that then finishes its work; `stop` must follow.

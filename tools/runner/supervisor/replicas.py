@@ -18,6 +18,10 @@ from tools.runner.supervisor.process import ProcessSpec
 REGISTRATION_FAILURE = "initialization error occurred for nr ("
 """The log line of a sidecar that failed to register its name and runs on, unreachable."""
 
+BLOCK_SHUTDOWN = "20s"
+"""For how long a sidecar serves on after SIGTERM, without subscriptions: while its service drains
+(supervisor/scaling.py). A stop kills it when its service has ended."""
+
 LOST_CONSUMERS = "unexpected command received"
 """In the log of a sidecar whose subscriptions and publishes met on one channel of RabbitMQ.
 
@@ -48,6 +52,11 @@ class ServiceReplica:
     @property
     def sidecar_name(self) -> str:
         return f"{self.name}.daprd"
+
+    @property
+    def internal_address(self) -> str:
+        """The address at which other sidecars call this one."""
+        return f"{LOOPBACK}:{self.internal_port}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,7 @@ def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         cwd=REPO,
         env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else sidecars would publish a network address
         probe=tcp_probe(replica.http_port),
-        stop_timeout=1.2,
+        stop_timeout=0.3,  # by then its subscriptions have ended, and the service is gone
         fatal_outputs=(REGISTRATION_FAILURE, LOST_CONSUMERS),
     )
 
@@ -165,6 +174,7 @@ def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
         "enable-metrics": "false",
         "log-as-json": "true",
         "dapr-graceful-shutdown-seconds": 1,
+        "dapr-block-shutdown-duration": BLOCK_SHUTDOWN,
         **replica.app.options,
     }
     if replica.metrics_port:

@@ -70,7 +70,9 @@ def server_row(server: ManagedServer, view: SystemView) -> dict[str, Any]:
 
     The state of a server that another process owns is `external`; `holder` names the owner.
     """
-    row = _process_fields(server.name, f"does not answer at {server.address or 'its port'}", view)
+    is_starting = view.state(server.name) == "starting"
+    wait = f"does not answer at {server.address or 'its port'} yet" if is_starting else ""
+    row = _process_fields(server.name, wait, view)
     if server.spec is None:
         row |= {"state": "external", "reason": f"belongs to another process: {server.owner}"}
     return {"service": server.name, "address": server.address, **row, "holder": server.owner}

@@ -21,6 +21,7 @@ from tools.runner.infra import ports, servers, toolchain
 from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.infra.monitoring import USER, Monitoring
+from tools.runner.infra.name_registry import NameRegistry
 from tools.runner.output.logs import Echo
 from tools.runner.output.progress import wait_first
 from tools.runner.supervisor import dashboard, report
@@ -53,6 +54,9 @@ class Supervisor:
         self.replicas: list[ServiceReplica] = []
         self.servers: list[servers.ManagedServer] = []
         self.is_started = False
+        self.names = NameRegistry(plan.run.path / "names.db")
+        self._settings: RunSettings | None = None
+        self.on_replicas_changed: Callable[[], object] = lambda: None
         self._usage = UsageMeter()
         self._echo = echo
         self._processes: dict[str, ManagedProcess] = {}
@@ -111,7 +115,7 @@ class Supervisor:
 
     async def _start_services(self, apps: Sequence[ManifestApp]) -> None:
         """Start services, and each sidecar once the servers that it connects to are ready."""
-        settings = self._run_settings(apps)
+        self._settings = settings = self._run_settings(apps)
         self.replicas = [replica for app in apps for replica in self._create_replicas(app)]
         working = [replica for replica in self.replicas if replica.app.app_id in settings.workflows]
         control_plane = [server for server in self.servers if server.name in CONTROL_PLANE]
@@ -252,9 +256,16 @@ class Supervisor:
             raise StartFailedError(said)
 
     async def _all_ready(self, awaited: Iterable[ManagedProcess]) -> None:
-        """Wait for some processes; fail as soon as any process has died."""
+        """Wait for some processes; fail as soon as any process has died.
+
+        A process that is restarted does not count as dead.
+        """
         processes = list(awaited)
-        deaths = {asyncio.ensure_future(p.died.wait()): p for p in self._processes.values()}
+        deaths = {
+            asyncio.ensure_future(process.died.wait()): process
+            for process in {*processes, *self._processes.values()}
+            if not self.is_started or process in processes
+        }
         ready = asyncio.ensure_future(_wait_all(process.is_ready for process in processes))
         waiting: set[asyncio.Future[Any]] = {ready, *deaths}
         try:
@@ -265,16 +276,10 @@ class Supervisor:
                 if task in done:
                     raise StartFailedError(process.failure_report())
             if not done:
-                raise StartFailedError(self._timeout_report())
+                raise StartFailedError(_timeout_report(processes))
         finally:
             for each in waiting:
                 each.cancel()
-
-    def _timeout_report(self) -> str:
-        late = [process for process in self._essential_processes() if process.state != "ready"]
-        for process in late:
-            process.cause = f"is not ready after {READY_TIMEOUT:.0f} s"
-        return "\n".join(process.failure_report() for process in late)
 
     async def _check_gateway(self) -> None:
         """Send a first request through the gateway."""
@@ -292,10 +297,20 @@ class Supervisor:
                 self._processes[server.name].on_recovered = self._sidecar_restarter(
                     server.restart_sidecars_after
                 )
+        for replica in self.replicas:
+            self._redeliver_after_restarts(replica)
+
+    def _redeliver_after_restarts(self, replica: ServiceReplica) -> None:
+        app_id = replica.app.app_id
+        self._processes[replica.sidecar_name].on_recovered = lambda _: self._spawn_task(
+            self.redeliver(app_id)
+        )
+
+    async def redeliver(self, app_id: str) -> None:
+        """Have JetStream deliver again what sidecars of a service took and did not acknowledge."""
+        for server in self.servers:
             if server.jetstream:
-                for replica in self.replicas:
-                    release = self._redeliverer(server.jetstream, replica.app.app_id)
-                    self._processes[replica.sidecar_name].on_recovered = release
+                await server.jetstream.redeliver_pending(app_id)
 
     def _sidecar_restarter(self, tolerated: float) -> Callable[[float], None]:
         def returned(away: float) -> None:
@@ -303,9 +318,6 @@ class Supervisor:
                 self._spawn_task(self._restart_sidecars())
 
         return returned
-
-    def _redeliverer(self, manager: JetStreamManager, app_id: str) -> Callable[[float], None]:
-        return lambda _: self._spawn_task(manager.redeliver_pending(app_id))
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -354,10 +366,63 @@ class Supervisor:
             raise RunnerError(f'no process is named "{name}" (known: {", ".join(self._processes)})')
         return found
 
+    # ── replicas ────────────────────────────────────────────────────────────────────────────
+
+    def replicas_of(self, app_id: str) -> list[ServiceReplica]:
+        """Return the replicas of a service. Raises RunnerError if it does not run here."""
+        found = [replica for replica in self.replicas if replica.app.app_id == app_id]
+        if not found:
+            known = ", ".join(dict.fromkeys(replica.app.app_id for replica in self.replicas))
+            raise RunnerError(f'no service is named "{app_id}" (known: {known})')
+        return found
+
+    def create_replica(self, app: ManifestApp, number: int) -> ServiceReplica:
+        """Return one more replica of a service that runs."""
+        return create_replica(app, number, self._port_chooser(app, number))
+
+    def launch_replica(self, replica: ServiceReplica) -> None:
+        """Start a new replica."""
+        assert self._settings is not None  # noqa: S101 (for mypy: another one runs already)
+        self.replicas.append(replica)
+        self._launch([app_spec(replica, self._settings), sidecar_spec(replica, self._settings)])
+
+    async def replicas_ready(self, replicas: Sequence[ServiceReplica]) -> None:
+        """Wait until replicas are ready, and restart their processes from then on.
+
+        Raises StartFailedError if one of them dies, or is not ready in time.
+        """
+        processes = [process for each in replicas for process in self.processes_of(each)]
+        await self._all_ready(processes)
+        for process in processes:
+            process.enable_restarts()
+        for replica in replicas:
+            self._redeliver_after_restarts(replica)
+
+    def processes_of(self, replica: ServiceReplica) -> tuple[ManagedProcess, ManagedProcess]:
+        """Return the service of a replica and its sidecar."""
+        return self._processes[replica.name], self._processes[replica.sidecar_name]
+
+    def remove_replica(self, replica: ServiceReplica) -> None:
+        """Forget a replica whose processes have ended."""
+        self.replicas.remove(replica)
+        del self._processes[replica.name], self._processes[replica.sidecar_name]
+
+    def replicas_changed(self) -> None:
+        """Tell those who need to know that there are other replicas."""
+        if self._monitoring:
+            self._monitoring.write_targets(self.replicas)
+        self.on_replicas_changed()
+
+    # ── what commands ask for ───────────────────────────────────────────────────────────────
+
     async def stop_named(self, name: str) -> None:
         """Stop the processes of a name until `start_named`."""
-        for process in self.find_processes(name):
+        stopped = self.find_processes(name)
+        for process in stopped:
             await process.stop()
+        for replica in self.replicas:
+            if self._processes[replica.sidecar_name] in stopped:
+                await self.names.forget(replica.internal_address)
 
     async def start_named(self, name: str) -> None:
         """Start the processes of a name, and wait until they are ready.
@@ -429,6 +494,13 @@ class Supervisor:
             return {}
         addresses = {name: f"http://{monitoring.address(name)}" for name in monitoring.names}
         return {**addresses, "user": USER, "password": monitoring.password}
+
+
+def _timeout_report(processes: Iterable[ManagedProcess]) -> str:
+    late = [process for process in processes if process.state != "ready"]
+    for process in late:
+        process.cause = f"is not ready after {READY_TIMEOUT:.0f} s"
+    return "\n".join(process.failure_report() for process in late)
 
 
 def _describe_progress(processes: Sequence[ManagedProcess]) -> str:
