@@ -69,7 +69,8 @@ class ReplicaScaler:
 
     async def _add(self, app_id: str, count: int) -> list[ServiceReplica]:
         """Start more replicas at once; others call them when they are ready."""
-        running, added = self._system.replicas_of(app_id), list[ServiceReplica]()
+        running = self._system.replicas_of(app_id)
+        added: list[ServiceReplica] = []
         try:
             for number in range(len(running), len(running) + count):
                 replica = self._system.create_replica(running[0].app, number)
