@@ -1,0 +1,5 @@
+import "./action-forms.js";
+import "./filter-form.js";
+import "./live-region.js";
+import "./shortcuts.js";
+import "./theme-button.js";

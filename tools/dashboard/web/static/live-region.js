@@ -1,0 +1,105 @@
+// A part of the page that is fetched again while it is seen: each thing has one template.
+
+import { morph } from "./morph.js";
+import { fetchPage, Refused } from "./pages.js";
+
+const SLOWEST = 15_000; // milliseconds between two attempts while the dashboard does not answer
+
+export class LiveRegion extends HTMLElement {
+  #paused = false;
+  #failures = 0;
+  #timer = 0;
+  /** @type {AbortController | null} */
+  #request = null;
+  #shown = ""; // the version of the page that is shown
+
+  connectedCallback() {
+    const button = this.#button;
+    if (button) {
+      button.hidden = false;
+      button.addEventListener("click", () => this.#pause(!this.#paused));
+    }
+    document.addEventListener("visibilitychange", this.#seen);
+    this.#show();
+    this.#schedule();
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.#seen);
+    this.#stop();
+  }
+
+  #seen = () => {
+    if (document.hidden) this.#stop();
+    else void this.refresh();
+  };
+
+  get #button() {
+    const found = document.querySelector("button[data-live]");
+    return found instanceof HTMLButtonElement ? found : null;
+  }
+
+  /** Fetch the page of the address, and show what changed. */
+  async refresh() {
+    this.#stop();
+    const request = (this.#request = new AbortController());
+    try {
+      const found = await fetchPage(location.href, { signal: request.signal, known: this.#shown });
+      if (request.signal.aborted) return;
+      if (found) this.take(found.page, found.version);
+      this.#failures = 0;
+    } catch (error) {
+      if (request.signal.aborted) return;
+      this.#failures += 1;
+      if (error instanceof Refused) this.#paused = true;
+    }
+    this.#show();
+    this.#schedule();
+  }
+
+  /**
+   * Show what a newer page has in this place.
+   * @param {Document} page
+   * @param {string} version
+   */
+  take(page, version = "") {
+    const newer = page.querySelector("live-region");
+    if (newer) morph(this, newer);
+    this.#shown = version;
+  }
+
+  /** @param {boolean} paused */
+  #pause(paused) {
+    this.#paused = paused;
+    this.#failures = 0;
+    this.#show();
+    if (paused) this.#stop();
+    else void this.refresh();
+  }
+
+  #stop() {
+    clearTimeout(this.#timer);
+    this.#request?.abort();
+  }
+
+  #schedule() {
+    clearTimeout(this.#timer);
+    if (this.#paused || document.hidden) return;
+    const period = 1000 * Number(this.dataset.every || 2);
+    const wait = Math.min(period * 2 ** this.#failures, Math.max(period, SLOWEST));
+    this.#timer = setTimeout(() => void this.refresh(), wait);
+  }
+
+  #show() {
+    const button = this.#button;
+    const state = document.querySelector("[data-live-state]");
+    const isOff = this.#failures > 0;
+    if (button) button.textContent = this.#paused ? "Continue" : "Pause";
+    if (!state) return;
+    state.className = `live ${isOff ? "off" : this.#paused ? "" : "on"}`;
+    const text = isOff ? "No answer" : this.#paused ? "Paused" : "Live";
+    if (state.textContent !== text) state.textContent = text;
+  }
+}
+
+customElements.define("live-region", LiveRegion);
