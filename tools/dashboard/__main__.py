@@ -10,6 +10,7 @@ import uvicorn
 
 from tools.dashboard.app import create_app
 from tools.dashboard.settings import DEFAULT_PORT, Settings, create_token
+from tools.dashboard.web.routes import create_routes
 from tools.runner.config.paths import RunDir
 
 NICENESS = 5
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
 def serve(settings: Settings) -> None:
     """Serve one dashboard on the loopback address."""
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, create_routes(settings)),
         host="127.0.0.1",
         port=settings.port,
         log_level="warning",

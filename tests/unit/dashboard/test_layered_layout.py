@@ -7,7 +7,7 @@ import random
 from tools.dashboard.web.layered_layout import NODE_HEIGHT, NODE_WIDTH, path, place
 
 
-def test_who_is_called_stands_right_of_its_callers() -> None:
+def test_who_is_called_stands_right_of_the_first_caller() -> None:
     drawing = place(["feed", "gateway", "posts"], {("gateway", "posts"), ("posts", "feed")})
     x = {name: node.x for name, node in drawing.nodes.items()}
     assert x["gateway"] < x["posts"] < x["feed"]
@@ -24,7 +24,7 @@ def test_a_cycle_and_a_call_of_oneself_are_placed_too() -> None:
 def test_no_two_nodes_overlap_and_all_are_inside() -> None:
     names = [f"service{number}" for number in range(12)]
     for seed in range(20):
-        chance = random.Random(seed)
+        chance = random.Random(seed)  # noqa: S311
         links = {(chance.choice(names), chance.choice(names)) for _ in range(30)}
         drawing = place(names, links)
         nodes = list(drawing.nodes.values())

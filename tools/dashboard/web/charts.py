@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 WIDTH = 320
 HEIGHT = 96
-_LEFT = 44
+_LEFT = 52
 _RIGHT = 6
 _TOP = 10
 _BOTTOM = 18
@@ -34,7 +34,6 @@ class LineChart:
     series: tuple[ChartSeries, ...]
     summary: str
     top: str
-    bottom: str
     begin: float
     end: float
     is_empty: bool
@@ -77,9 +76,7 @@ def line_chart(
 
     drawn = [_drawn(label, hue, points, placed, show, gap) for label, hue, points in series]
     summary = "; ".join(_in_words(label, points, show) for label, _, points in series)
-    return LineChart(
-        tuple(drawn), summary or "no samples", show(ceiling), show(0.0), begin, end, not values
-    )
+    return LineChart(tuple(drawn), summary or "no samples", show(ceiling), begin, end, not values)
 
 
 def _drawn(
@@ -95,7 +92,7 @@ def _drawn(
         " ".join(f"{x:g},{y:g}" for x, y in map(placed, run)) for run in runs if len(run) > 1
     )
     dots = tuple(placed(run[0]) for run in runs if len(run) == 1)
-    return ChartSeries(label, lines, dots, show(points[-1][1]) if points else "–", hue)
+    return ChartSeries(label, lines, dots, show(points[-1][1]) if points else "-", hue)
 
 
 def _runs(points: Sequence[Point], gap: float) -> list[list[Point]]:
@@ -113,7 +110,9 @@ def _in_words(label: str, points: Sequence[Point], show: Callable[[float], str])
     if not points:
         return f"{label}: no samples"
     values = [value for _, value in points]
-    return f"{label}: now {show(values[-1])}, lowest {show(min(values))}, highest {show(max(values))}"
+    return (
+        f"{label}: now {show(values[-1])}, lowest {show(min(values))}, highest {show(max(values))}"
+    )
 
 
 def _ceiling(highest: float) -> float:

@@ -1,22 +1,24 @@
 """A layered layout of a small directed graph, from left to right (after Sugiyama).
 
-Cycles are broken in the order of the nodes, each node stands right of all that lead to it, and
-within a layer nodes stand near their neighbours.
+Each node stands as far to the right as the shortest way to it is long, and within a layer near its
+neighbours. Cycles are allowed.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 NODE_WIDTH = 132
 NODE_HEIGHT = 44
-_COLUMN = 260
-_ROW = 84
+_COLUMN = 320
+_ROW = 66
 _MARGIN = 40
 _SWEEPS = 6
 
 Link = tuple[str, str]
+_Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,7 @@ class GraphDrawing:
 
 def place(names: Sequence[str], links: Collection[Link]) -> GraphDrawing:
     """Place the nodes of a graph. The order of the names decides where there is a choice."""
-    forward = _without_cycles(names, links)
-    layers = _ordered(_layers(names, forward), links)
+    layers = _ordered(_layers(names, links), links)
     tallest = max((len(layer) for layer in layers), default=1)
     nodes = {}
     for column, layer in enumerate(layers):
@@ -63,67 +64,57 @@ def place(names: Sequence[str], links: Collection[Link]) -> GraphDrawing:
 
 def path(source: PlacedNode, target: PlacedNode, shift: float = 0) -> str:
     """Return the SVG path of a link. `shift` moves its ends: two links of a pair stand apart."""
-    if source.name == target.name:
-        x, y = source.x, source.top
-        return f"M{x - 20:.0f} {y:.0f}C{x - 40:.0f} {y - 34:.0f} {x + 40:.0f} {y - 34:.0f} {x + 20:.0f} {y - 3:.0f}"
     half = NODE_WIDTH / 2
+    if source.name == target.name:  # a loop above it
+        x, y = source.x, source.top
+        return _curve((x - 20, y), (x - 40, y - 34), (x + 40, y - 34), (x + 20, y - 3))
     y1, y2 = source.y + shift, target.y + shift
     if source.x == target.x:  # around the right side of the column
-        x = source.x + half
-        bend = 40 + abs(y2 - y1) / 6
-        return f"M{x:.0f} {y1:.0f}C{x + bend:.0f} {y1:.0f} {x + bend:.0f} {y2:.0f} {x + 3:.0f} {y2:.0f}"
+        x, bend = source.x + half, 40 + abs(y2 - y1) / 6
+        return _curve((x, y1), (x + bend, y1), (x + bend, y2), (x + 3, y2))
     side = 1 if target.x > source.x else -1
     x1, x2 = source.x + side * half, target.x - side * (half + 3)
     bend = side * max(40.0, abs(x2 - x1) / 2)
-    return f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    return _curve((x1, y1), (x1 + bend, y1), (x2 - bend, y2), (x2, y2))
 
 
-def _without_cycles(names: Sequence[str], links: Collection[Link]) -> list[Link]:
-    """Return the links that close no cycle, in a depth-first walk from the sources."""
+def _curve(begin: _Point, *others: _Point) -> str:
+    """Return the path of a cubic Bezier curve."""
+    first, *rest = (f"{x:.0f} {y:.0f}" for x, y in (begin, *others))
+    return f"M{first}C{' '.join(rest)}"
+
+
+def _layers(names: Sequence[str], links: Collection[Link]) -> list[list[str]]:
+    """Put each node as many layers to the right as the shortest way to it has links.
+
+    Ways begin at nodes that nothing leads to, and where there is none, at the first by name.
+    """
     targets: dict[str, list[str]] = {name: [] for name in names}
     for source, target in sorted(links):
         if source != target and source in targets and target in targets:
             targets[source].append(target)
     led_to = {target for each in targets.values() for target in each}
-    forward: list[Link] = []
-    finished: set[str] = set()
-    above: list[str] = []
-
-    def visit(name: str) -> None:
-        above.append(name)
-        for target in targets[name]:
-            if target in above:
-                continue
-            forward.append((name, target))
-            if target not in finished:
-                visit(target)
-        above.pop()
-        finished.add(name)
-
-    for name in sorted(names, key=lambda name: name in led_to):
-        if name not in finished:
-            visit(name)
-    return forward
-
-
-def _layers(names: Sequence[str], forward: Iterable[Link]) -> list[list[str]]:
-    """Put each node one layer right of the last one that leads to it."""
-    sources: dict[str, list[str]] = {name: [] for name in names}
-    for source, target in forward:
-        sources[target].append(source)
     depths: dict[str, int] = {}
-
-    def depth(name: str) -> int:
-        if name not in depths:
-            depths[name] = 1 + max((depth(source) for source in sources[name]), default=-1)
-        return depths[name]
-
-    layers: list[list[str]] = []
+    for begins in ([name for name in names if name not in led_to], *([name] for name in names)):
+        _walk(begins, targets, depths)
+    layers: list[list[str]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
     for name in names:
-        while len(layers) <= depth(name):
-            layers.append([])
-        layers[depth(name)].append(name)
+        layers[depths[name]].append(name)
     return layers
+
+
+def _walk(
+    begins: Iterable[str], targets: Mapping[str, Sequence[str]], depths: dict[str, int]
+) -> None:
+    """Note the distance of all that is led to, breadth first; known distances stay."""
+    waiting = deque(name for name in begins if name not in depths)
+    depths.update(dict.fromkeys(waiting, 0))
+    while waiting:
+        name = waiting.popleft()
+        for target in targets[name]:
+            if target not in depths:
+                depths[target] = depths[name] + 1
+                waiting.append(target)
 
 
 def _ordered(layers: list[list[str]], links: Collection[Link]) -> list[list[str]]:

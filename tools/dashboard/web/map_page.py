@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -22,8 +22,9 @@ _APART = 9
 
 @dataclass(frozen=True)
 class DrawnNode:
-    """A node and its place."""
+    """A node and its place. `id` tells a topic from a service of the same name."""
 
+    id: str
     node: MapNode
     place: PlacedNode
     is_chosen: bool
@@ -31,18 +32,20 @@ class DrawnNode:
 
 @dataclass(frozen=True)
 class DrawnEdge:
-    """A relation and the path of its line."""
+    """A relation, the ids of its ends, and the path of its line."""
 
     edge: MapEdge
+    source: str
+    target: str
     path: str
 
 
 async def show_map(pages: DashboardRenderer, request: Request) -> Response:
     """The map of all, or of what one service or topic has to do with."""
     found = await read_map(sources_of(request))
-    names = sorted(node.name for node in found.nodes)
+    ids = sorted(node_id(node) for node in found.nodes)
     chosen = request.query_params.get("of", "")
-    if chosen not in names:
+    if chosen not in ids:
         chosen = ""
     seen = around(found, chosen) if chosen else found
     drawing = draw(seen)
@@ -51,7 +54,7 @@ async def show_map(pages: DashboardRenderer, request: Request) -> Response:
         "map",
         here="map",
         chosen=chosen,
-        names=names,
+        ids=ids,
         nodes=list(_nodes(seen, drawing, chosen)),
         edges=list(_edges(seen, drawing)),
         table=sorted(seen.edges, key=lambda edge: -edge.count),
@@ -60,40 +63,51 @@ async def show_map(pages: DashboardRenderer, request: Request) -> Response:
     )
 
 
-def around(found: ServiceMap, name: str) -> ServiceMap:
+def node_id(node: MapNode) -> str:
+    """Return the id of a node: `posts`, `topic posts`."""
+    return _id(node.name, is_topic=node.kind == "topic")
+
+
+def _id(name: str, *, is_topic: bool) -> str:
+    return f"topic {name}" if is_topic else name
+
+
+def ends(edge: MapEdge) -> tuple[str, str]:
+    """Return the ids of the nodes that a relation joins."""
+    source = _id(edge.source, is_topic=edge.kind == "handle")
+    return source, _id(edge.target, is_topic=edge.kind == "publish")
+
+
+def around(found: ServiceMap, id: str) -> ServiceMap:
     """Return a node with its neighbours; of topics also those on their other side."""
-    near = _touching(found.edges, {name})
-    topics = {node.name for node in found.nodes if node.kind == "topic"}
-    beside = {end for edge in near for end in (edge.source, edge.target)} & topics
-    edges = _touching(found.edges, {name, *beside})
-    kept = {name} | {end for edge in edges for end in (edge.source, edge.target)}
-    nodes = tuple(node for node in found.nodes if node.name in kept)
-    return ServiceMap(nodes, tuple(edges), found.seconds)
+    topics = {node_id(node) for node in found.nodes if node.kind == "topic"}
+    beside = {end for edge in found.edges if id in ends(edge) for end in ends(edge)} & topics
+    edges = tuple(edge for edge in found.edges if {id, *beside} & {*ends(edge)})
+    kept = {id}.union(*(ends(edge) for edge in edges))
+    nodes = tuple(node for node in found.nodes if node_id(node) in kept)
+    return ServiceMap(nodes, edges, found.seconds)
 
 
 def draw(found: ServiceMap) -> GraphDrawing:
     """Place the nodes that are used most."""
     nodes = sorted(found.nodes, key=lambda node: -node.count)[:MAX_NODES]
-    names = sorted(node.name for node in nodes)
-    return place(names, {(edge.source, edge.target) for edge in found.edges})
-
-
-def _touching(edges: Iterable[MapEdge], names: set[str]) -> list[MapEdge]:
-    return [edge for edge in edges if edge.source in names or edge.target in names]
+    return place(sorted(map(node_id, nodes)), {ends(edge) for edge in found.edges})
 
 
 def _nodes(found: ServiceMap, drawing: GraphDrawing, chosen: str) -> Iterator[DrawnNode]:
     for node in found.nodes:
-        if node.name in drawing.nodes:
-            yield DrawnNode(node, drawing.nodes[node.name], node.name == chosen)
+        id = node_id(node)
+        if id in drawing.nodes:
+            yield DrawnNode(id, node, drawing.nodes[id], id == chosen)
 
 
 def _edges(found: ServiceMap, drawing: GraphDrawing) -> Iterator[DrawnEdge]:
-    pairs = {(edge.source, edge.target) for edge in found.edges}
+    pairs = {ends(edge) for edge in found.edges}
     for edge in found.edges:
-        if edge.source not in drawing.nodes or edge.target not in drawing.nodes:
+        source, target = ends(edge)
+        if source not in drawing.nodes or target not in drawing.nodes:
             continue
-        has_opposite = (edge.target, edge.source) in pairs
-        shift = 0 if not has_opposite else _APART if edge.source < edge.target else -_APART
-        line = path(drawing.nodes[edge.source], drawing.nodes[edge.target], shift)
-        yield DrawnEdge(edge, line)
+        has_opposite = source != target and (target, source) in pairs
+        shift = 0 if not has_opposite else _APART if source < target else -_APART
+        line = path(drawing.nodes[source], drawing.nodes[target], shift)
+        yield DrawnEdge(edge, source, target, line)
