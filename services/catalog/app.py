@@ -15,7 +15,9 @@ from services.catalog.application.queries import CatalogReader
 from services.catalog.application.search_reindex import SearchReindexer
 from services.catalog.application.shops import ShopService
 from services.catalog.application.stock import StockService
+from services.catalog.application.stock_audit import SWEEP_INTERVAL, StockAudit
 from services.catalog.consumers import subscribe
+from services.catalog.metrics import measure_stocks
 from services.catalog.repository import Repository
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
@@ -27,6 +29,9 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
     repository, ids = Repository(service), SnowflakeGenerator().next
     subscribe(service, repository)
     service.background(SearchReindexer(repository).reindex)
+    audit = StockAudit(repository)
+    service.every(SWEEP_INTERVAL, audit.sweep)
+    measure_stocks(service.metrics, audit)
     queries = CatalogReader(repository, now=now)
     inventory = Inventory(repository, now=now)
     product_service = ProductService(

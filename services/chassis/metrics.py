@@ -104,7 +104,7 @@ class Metrics:
         )
         self.events_handled = self.counter(
             "microgram_events_handled_total",
-            "Events by what became of them: ok, repeated, retried or dead_lettered.",
+            "Events by what became of them: ok, repeated, retried, dead_lettered or dropped.",
             ("topic", "result"),
         )
         self.event_age = self.histogram(

@@ -262,7 +262,7 @@ class Service:
         consuming_routes.subscribe(
             app, self.name, self.inbox, topics, self._broadcasts, self.metrics
         )
-        self._measure(has_dead_letters=bool(topics))
+        self._measure()
         check_topics(self._published_topics(), {*topics, *self._broadcasts}, access)
         guard_routes(app.routes, access, self.sidecar.secret)
         handle = exception_handler(render)
@@ -283,13 +283,12 @@ class Service:
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
         server.serve(app, self.settings.app_port, self._shutdown_callbacks)
 
-    def _measure(self, *, has_dead_letters: bool) -> None:
+    def _measure(self) -> None:
         """Measure what the service has. What it does not have has no metrics."""
         service_metrics.measure_work(self.metrics, self._work)
         self.metrics.measure_cache("tokens", self.token_verifier)
         if self.inbox.subscriptions:
             service_metrics.measure_inbox(self.metrics, self.inbox)
-        if has_dead_letters:
             self.every(DEAD_LETTER_INTERVAL, self.dead_letters.count)
             service_metrics.measure_dead_letters(self.metrics, self.dead_letters, self.inbox)
         if self._published_topics():

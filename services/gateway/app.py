@@ -20,6 +20,7 @@ from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
 from services.gateway.http.own_hosts import OwnHosts
+from services.gateway.metrics import measure_caches, measure_rate_limits, measure_streams
 from services.gateway.middleware.compression import CompressionMiddleware
 from services.gateway.middleware.cors import CorsMiddleware
 from services.gateway.middleware.host import HostMiddleware
@@ -55,10 +56,13 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     service.every(SYNC_INTERVAL, sync.run, at_start=True, max_backoff=MAX_BACKOFF)
     gateway = Gateway(settings, services or service.sidecar)
     hub = _stream(service, settings, gateway)
+    measure_streams(service.metrics, hub)
+    measure_rate_limits(service.metrics, limiters)
     _invalidate(service, gateway.ready_pages)
     hosts = OwnHosts(settings.public_url, settings.app_port)
     title, has_mail = settings.microgram_title, settings.microgram_mail
     pages = PageRenderer(title, settings.public_url, hosts, has_mail=has_mail)
+    measure_caches(service.metrics, gateway, pages)
     render = pages.html_errors(error_response)
     app = service.create_app(
         *rest_routers(gateway, hub),

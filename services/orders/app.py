@@ -19,6 +19,7 @@ from services.orders.application.refund_activities import RefundActivities
 from services.orders.application.saga_watchdog import CHECK_INTERVAL, SagaWatchdog
 from services.orders.consumers import subscribe
 from services.orders.domain import saga
+from services.orders.metrics import measure_sagas
 from services.orders.repository import Repository
 
 
@@ -33,6 +34,7 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     workflows.register_workflow("refund", saga.refund)
     watchdog = SagaWatchdog(repository, workflows, now=utc_now)
     service.every(CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL)
+    measure_sagas(service.metrics, watchdog)
     queries = OrderReader(repository, watchdog)
     commands = OrderCommands(repository, queries, watchdog, now=timestamp)
     checkout = CheckoutService(

@@ -14,10 +14,11 @@ from services.payments.adapters.webhooks import (
     WebhookVerifier,
 )
 from services.payments.api import accounts, data_export, payments
-from services.payments.application.ledger_audit import LedgerAudit
+from services.payments.application.ledger_audit import SWEEP_INTERVAL, LedgerAudit
 from services.payments.application.payment_reconciler import RECONCILE_INTERVAL, PaymentReconciler
 from services.payments.application.payment_service import PaymentService
 from services.payments.consumers import subscribe
+from services.payments.metrics import measure_ledger
 from services.payments.provider.port import Provider
 from services.payments.provider.sandbox import SandboxProvider
 from services.payments.repository import Repository
@@ -36,6 +37,8 @@ def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
     reconciler = PaymentReconciler(repository, payment_service)
     service.every(RECONCILE_INTERVAL, reconciler.reconcile_due, max_backoff=RECONCILE_INTERVAL)
     audit = LedgerAudit(repository)
+    service.every(SWEEP_INTERVAL, audit.sweep)
+    measure_ledger(service.metrics, audit)
     return service.create_app(
         payments.create_router(payment_service),
         payments.create_webhook_router(payment_service, WebhookVerifier(secret)),

@@ -105,6 +105,11 @@ class RunningReplica:
         )
         return str(answer.json()["status"])
 
+    async def run_work(self, name: str) -> None:
+        """Do once what the replica does in the background under a name."""
+        (work,) = (each for each in self.service._work if each.name == name)
+        await work._work()
+
     async def stop(self) -> None:
         """Stop the replica as a signal would."""
         await self._cluster.forget(self)

@@ -62,6 +62,7 @@ class ReadyPages:
         self._pages: LRUCache[Hashable, ReadyPage] = LRUCache(max_bytes, getsizeof=_size)
         self._changes = DocumentChanges(clock)
         self._streams: LRUCache[str, int] = LRUCache(_MAX_STREAMS)
+        self.hits = self.misses = 0
         self._awaited: dict[str, list[asyncio.Event]] = {}
         """By document; as many as there are requests that wait."""
 
@@ -76,11 +77,12 @@ class ReadyPages:
     def get(self, key: Hashable) -> ReadyPage | None:
         """The page, if it may still be served."""
         page = self._pages.get(key)
-        if page is None:
-            return None
-        if self._changes.is_current(page.documents, page.read_at):
-            return page
-        del self._pages[key]
+        if page is not None:
+            if self._changes.is_current(page.documents, page.read_at):
+                self.hits += 1
+                return page
+            del self._pages[key]
+        self.misses += 1
         return None
 
     def put(self, key: Hashable, page: ReadyPage) -> None:

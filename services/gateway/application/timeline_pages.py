@@ -47,14 +47,14 @@ class TimelinePages:
         self._feed = feed
         self._posts = posts
         self._renderer = renderer
-        self._cache = LruByteCache(max_bytes)
+        self.cache = LruByteCache(max_bytes)
 
     async def get(
         self, timeline: Timeline, caller: Caller | None, window: Window
     ) -> RenderedTimelinePage:
         """A page of a timeline as the caller sees it."""
         key = (caller.user_id if caller else "", timeline, window)
-        cached = self._cache.get(key) or b""
+        cached = self.cache.get(key) or b""
         tag = cached[:_TAG_LENGTH].decode()
         page = await self._feed.timeline(timeline, caller, window, known=tag)
         if page["same"]:
@@ -63,7 +63,7 @@ class TimelinePages:
         body = self._renderer.statuses(page["views"], page["accounts"], cards)
         if product_ids_of(page["views"]):
             return _page(body, page)._replace(documents=())
-        self._cache.put(key, page["tag"].encode() + body)
+        self.cache.put(key, page["tag"].encode() + body)
         return _page(body, page)
 
 

@@ -14,6 +14,7 @@ from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.connections import (
     MAX_QUEUED_MESSAGES,
     StreamConnection,
+    StreamKind,
     WebSocketTransport,
     transport_of,
 )
@@ -36,6 +37,8 @@ class ProtocolError(Exception):
 
 class SubscriptionSocket(StreamConnection):
     """A stream connection that carries subscriptions."""
+
+    kind: StreamKind = "graphql"
 
     def __init__(self, hub: StreamHub, caller: Caller, socket: WebSocket) -> None:
         super().__init__(caller, WebSocketTransport(socket), transport_of(socket))

@@ -14,10 +14,19 @@ class LruByteCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._entries: LRUCache[Hashable, bytes] = LRUCache(max_bytes, getsizeof=_size)
-        self.get = self._entries.get
+        self.hits = self.misses = 0
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def get(self, key: Hashable) -> bytes | None:
+        """The value, or None. No value is empty."""
+        value: bytes | None = self._entries.get(key)
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return value
 
     def put(self, key: Hashable, value: bytes) -> bytes:
         """Store a value and return it. A value larger than the cache is not stored."""

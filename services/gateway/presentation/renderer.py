@@ -38,6 +38,7 @@ class EntityRenderer:
         self._writer = writer
         self._accounts = LruByteCache(bytes_at_most // 4)
         self._posts = LruByteCache(bytes_at_most - bytes_at_most // 4)
+        self.caches = {"rendered_accounts": self._accounts, "rendered_posts": self._posts}
 
     def account(self, row: AccountJson) -> bytes:
         """The entity Account."""

@@ -91,6 +91,8 @@ class RateLimiter:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = f"{name}:{window:g}"
+        self.exceeded = 0
+        """Requests above the limit, in this process."""
         self._limit = limit
         self._window = window
         self._replica = replica
@@ -112,6 +114,7 @@ class RateLimiter:
             shard.is_synced = False
             if len(shard.own) > self._max_keys_per_shard:
                 del shard.own[next(iter(shard.own))]
+        self.exceeded += used > self._limit
         return RateLimitStatus(self._limit, used, self._window_end(index, shard.window))
 
     # ── synchronization between replicas ────────────────────────────────────────────────────

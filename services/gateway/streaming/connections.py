@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Send
@@ -24,8 +24,13 @@ _SEND_BUFFER_BYTES = 128 * 1024
 Frame = bytes | str
 
 
+StreamKind = Literal["sse", "websocket", "graphql"]
+
+
 class StreamTransport(Protocol):
     """How events are encoded and sent to a client."""
+
+    kind: StreamKind
 
     def encode(self, event: StreamEvent, names: Names) -> Frame: ...
 
@@ -65,6 +70,11 @@ class StreamConnection:
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+
+    @property
+    def kind(self) -> StreamKind:
+        """What the client sees."""
+        return self._stream.kind
 
     def deliver(self, event: StreamEvent, names: Names) -> None:
         """Send an event."""
@@ -129,6 +139,8 @@ class StreamConnection:
 class SseTransport:
     """Server-sent events."""
 
+    kind: StreamKind = "sse"
+
     def __init__(self, send: Send) -> None:
         self._send = send
 
@@ -147,6 +159,8 @@ class SseTransport:
 
 class WebSocketTransport:
     """A WebSocket. The server sends its pings."""
+
+    kind: StreamKind = "websocket"
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket

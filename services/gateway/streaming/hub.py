@@ -12,7 +12,7 @@ from services.chassis.errors import RateLimited, ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.streaming.channels import Channel
-from services.gateway.streaming.connections import StreamConnection
+from services.gateway.streaming.connections import StreamConnection, StreamKind
 from services.gateway.streaming.events import Names, StreamEvent
 
 TOKEN_CHECK_INTERVAL = 1.0
@@ -45,6 +45,10 @@ class StreamHub:
 
     def __len__(self) -> int:
         return len(self._connections)
+
+    def open_by_kind(self) -> Counter[StreamKind]:
+        """How many connections there are of each kind."""
+        return Counter(connection.kind for connection in self._connections)
 
     def check_capacity(self, user: str) -> None:
         """Raise `RateLimited` if the user may open no more connections."""

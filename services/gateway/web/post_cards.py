@@ -28,7 +28,7 @@ class PostCards:
 
     def __init__(self, templates: Environment) -> None:
         self._templates = templates
-        self._kept = LruByteCache(_MAX_BYTES)
+        self.kept = LruByteCache(_MAX_BYTES)
         self._key = new_key()
         """Stands for the keys of forms in what is kept. Each page gets a key of its own."""
 
@@ -40,7 +40,7 @@ class PostCards:
         own = viewer is not None and (post["reblog"] or post)["account"]["id"] == viewer.user_id
         look = viewer is not None, own, full, first
         key = blake2b(orjson.dumps(post), digest_size=16).digest(), look
-        card = self._kept.get(key) or self._kept.put(key, self._render(post, *look))
+        card = self.kept.get(key) or self.kept.put(key, self._render(post, *look))
         return Markup(card.decode().replace(self._key, new_key()))  # noqa: S704 (a template's)
 
     def _render(self, post: Entity, signed_in: bool, own: bool, full: bool, first: bool) -> bytes:

@@ -81,6 +81,7 @@ class PageRenderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self.post_cards = PostCards(self._templates)
         self._templates.globals |= {
             "site": site,
             "public_url": public_url,
@@ -89,7 +90,7 @@ class PageRenderer:
             "limits": limits,
             "file": self.files.address,
             "new_key": new_key,
-            "post_card": PostCards(self._templates).render,
+            "post_card": self.post_cards.render,
             "modules": self.files.modules("app.js"),
         }
 

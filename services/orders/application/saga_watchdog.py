@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,9 @@ BATCH_SIZE = 500
 
 CONCURRENCY = 8
 
+UNREAD = "unread"
+"""In the place of the state of an order that was not, or could not be read."""
+
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +50,10 @@ class SagaWatchdog:
         self._repository = repository
         self._workflows = workflows
         self._now = now
+        self.open_by_state: Counter[str] = Counter()
+        """How many orders were not final at the last check; `unread` are those it did not read."""
+        self.oldest_open_since = ""
+        """When the oldest checkout or refund of these began (RFC 3339); empty if there is none."""
 
     @property
     def outage(self) -> str:
@@ -80,11 +88,14 @@ class SagaWatchdog:
         one of the engine for each idle order. An order that cannot be read or started does not
         stop the others: it stays in the list.
         """
-        ids = [row[0] for row in (await self._repository.open_orders.all(OPEN_LIST))[-BATCH_SIZE:]]
+        rows = await self._repository.open_orders.all(OPEN_LIST)
+        ids = [row[0] for row in rows[-BATCH_SIZE:]]
         docs, unreadable = await load_readable(self._repository.state, self._repository.orders, ids)
         final = [
             id for id in ids if id not in unreadable and (id not in docs or docs[id].value.is_final)
         ]
+        unfinished = [doc.value for doc in docs.values() if not doc.value.is_final]
+        self._count(unfinished, unread=len(rows) - len(ids) + len(unreadable))
         if final:
             await self._remove_from_open(final)
         before = timestamp(self._now() - timedelta(seconds=IDLE_TIMEOUT))
@@ -100,6 +111,11 @@ class SagaWatchdog:
                 await self._ensure_or_log(order)
 
         await asyncio.gather(*map(ensure, idle))
+
+    def _count(self, unfinished: Sequence[OrderRecord], *, unread: int) -> None:
+        self.open_by_state = Counter(order.state for order in unfinished)
+        self.open_by_state[UNREAD] = unread
+        self.oldest_open_since = min((order.open_since for order in unfinished), default="")
 
     async def _ensure_or_log(self, order: OrderRecord) -> None:
         try:

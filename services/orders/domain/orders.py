@@ -133,6 +133,12 @@ class OrderRecord:
         return "waiting" if self.has(PAYMENT_PENDING) else PLACED
 
     @property
+    def open_since(self) -> str:
+        """When its present checkout or refund began (RFC 3339)."""
+        begins = REFUND_REQUESTED if self.is_refunding else PLACED
+        return [event.at for event in self.log if event.what == begins][-1]
+
+    @property
     def is_final(self) -> bool:
         return self.state in FINAL_STATES
 

@@ -27,6 +27,15 @@ def find_faults(payment: PaymentRecord) -> list[str]:
     return found
 
 
+def imbalance(payment: PaymentRecord) -> int:
+    """Return by how much its entries miss zero and its state, in minor units. 0 is right."""
+    booked = ledger.totals(payment.entries)
+    expected = _expected_totals(payment)
+    return abs(sum(booked.values())) + sum(
+        abs(booked.get(name, 0) - expected.get(name, 0)) for name in {*booked, *expected}
+    )
+
+
 def _expected_totals(payment: PaymentRecord) -> Mapping[str, int]:
     """Return the balance of each account that the state of a payment implies."""
     if payment.terms is None:

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.catalog.application.stock_audit import StockAudit
+from services.catalog.repository import Repository
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Call, FakeCluster, Response
@@ -134,6 +136,10 @@ class Stock(RuleBasedStateMachine):
                 await self.harness.change_reservation(order, "restock")
         ends = {o: kept.peek(f"reservation:{o}")["data"] for o in self.orders}
         assert {end["state"] for end in ends.values()} <= {*FINAL}
+        audit = StockAudit(Repository(self.harness.catalog.service))
+        for _ in range(2):
+            await audit.sweep()
+        assert audit.disagreements == set()
         for n, variant in enumerate(self.variants):
             sold = sum(
                 quantity

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from tests.fakes import METRICS_TOKEN, SCRAPER, scrape, until
 from tests.fakes.streams import stream
-from tests.services.gateway.deployment import GatewayDeployment
+from tests.services.gateway.deployment import GatewayDeployment, deploy
 
 DURATION = "http_server_request_duration_seconds_count"
 ACTIVE = "http_server_active_requests"
+STREAMS = "microgram_streams_open"
+CACHE = "microgram_cache_requests_total"
+LIMITED = "microgram_rate_limited_total"
 
 
 async def test_the_public_face_shows_no_metrics_without_the_token(
@@ -46,8 +49,13 @@ async def test_streams_are_no_requests(deployment: GatewayDeployment) -> None:
         stream(app, "/api/v1/streaming", anna.token, socket=True) as socket,
     ):
         await until(lambda: events.status == 200 and socket.status == 101)
-        assert (await scrape(app)).value(ACTIVE) == 1
+        seen = await scrape(app)
+        assert seen.value(ACTIVE) == 1
+        found = {kind: seen.value(STREAMS, kind=kind) for kind in ("sse", "websocket", "graphql")}
+        assert found == {"sse": 1, "websocket": 1, "graphql": 0}
+    await until(lambda: not len(deployment.hub))
     seen = await scrape(app)
+    assert seen.value(STREAMS, kind="sse") == 0
     assert not [s for s in seen.samples if "streaming" in s.labels.get("route", "")]
 
 
@@ -58,3 +66,46 @@ async def test_what_middleware_refuses_is_one_series(deployment: GatewayDeployme
         assert refused.status == 421
     seen = await scrape(deployment.gateway.app)
     assert seen.value(DURATION, method="GET", route="unmatched", status="4xx") == 5
+
+
+async def test_caches_count_hits_and_misses(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
+    await anna.post("statuses", {"status": "Hello"})
+    await deployment.cluster.settle()
+    gateway = deployment.gateway
+    (feed,) = (each for each in deployment.cluster.running if each.name == "feed")
+    for _ in range(2):
+        await gateway.public("GET", "/api/v1/timelines/home", token=anna.token)
+    seen = await scrape(gateway.app)
+    assert seen.value(CACHE, cache="ready_pages", result="hit") == 1
+    assert seen.value(CACHE, cache="ready_pages", result="miss") >= 1
+    assert seen.value(CACHE, cache="rendered_posts", result="miss") >= 1
+    later = "/api/v1/timelines/home?max_id=999999999999999999"
+    for _ in range(2):
+        await gateway.public("GET", later, token=anna.token)
+    more = await scrape(gateway.app)
+    for cache in ("timeline_pages", "tokens", "rendered_accounts"):
+        name = {"cache": cache, "result": "hit"}
+        assert more.value(CACHE, **name) > seen.value(CACHE, **name), cache
+    kept = await scrape(feed.app)
+    for result in ("hit", "miss"):
+        assert kept.value(CACHE, cache="documents", result=result) > 0
+
+
+async def test_requests_above_a_limit_are_counted_by_the_limit() -> None:
+    async with deploy(microgram_limit_address=3) as deployment:
+        for _ in range(5):
+            await deployment.gateway.public("GET", "/api/v1/instance")
+        seen = await scrape(deployment.gateway.app)
+    assert seen.value(LIMITED, limit="addresses") == 2
+    assert seen.value(LIMITED, limit="users") == 0
+    assert seen.value(DURATION, method="GET", route="unmatched", status="4xx") == 2
+
+
+async def test_events_for_streams_are_counted(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
+    await anna.post("statuses", {"status": "Hello"})
+    await deployment.cluster.settle()
+    seen = await scrape(deployment.gateway.app)
+    assert seen.value("microgram_events_handled_total", topic="posts", result="ok") >= 1
+    assert seen.value("microgram_event_age_seconds_count", topic="posts") >= 1

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.chassis.dapr.state import StateEntry
 from services.payments.domain import ledger
+from services.payments.domain.faults import imbalance
 from services.payments.domain.payments import PaymentRecord
 from tests.fakes import FakeCluster
 from tests.services.payments.harness import PaymentsHarness
@@ -112,6 +113,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def the_ledger_is_zero(self) -> None:
         for payment in self._payments():
             assert sum(ledger.totals(payment.entries).values()) == 0
+            assert imbalance(payment) == 0
             steps = Counter(entry.step for entry in payment.entries)
             assert not [step for step, times in steps.items() if times > 1]
             assert not (steps["capture"] and steps["void"])
