@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
+from services.chassis import tracing
 from services.chassis.errors import ServiceError
 
 MAX_BACKOFF = 60.0
@@ -75,7 +76,11 @@ class BackgroundWork:
     async def _attempt(self) -> bool:
         self._started_at = time.monotonic()
         try:
-            await self._work()
+            if self._interval is None:
+                await self._work()
+            else:
+                with tracing.work(self.name):
+                    await self._work()
         except ServiceError as failure:
             log.warning("background work failed", extra={"work": self.name, "why": failure.message})
         except Exception:

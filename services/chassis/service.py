@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from services.chassis import service_metrics, telemetry
+from services.chassis import service_metrics, telemetry, tracing
 from services.chassis.consuming import routes as consuming_routes
 from services.chassis.consuming.dead_letters import COUNT_INTERVAL as DEAD_LETTER_INTERVAL
 from services.chassis.consuming.dead_letters import DeadLetters
@@ -55,6 +56,14 @@ from services.chassis.storage.documents import Upgrade
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.events import EventType
 from services.contracts.invalidations import Invalidation
+
+_NO_NATIVE_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own spans follow any client's `traceparent`, and its logs have what was sent."""
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -246,6 +255,7 @@ class Service:
             docs_url=None,
             redoc_url=None,
             openapi_url="/openapi.json" if access.is_public else None,
+            telemetry=_NO_NATIVE_TELEMETRY,
         )
         for producer in sorted(self.inbox.producers):
             self.background(partial(self.inbox.watch, producer), name=f"inbox of {producer}")
@@ -281,6 +291,7 @@ class Service:
         """Serve until a signal says stop. Without tokens it exits at once."""
         self.settings.require_tokens()
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
+        self._resources.insert(0, tracing.Exporting(self.name))
         server.serve(app, self.settings.app_port, self._shutdown_callbacks)
 
     def _measure(self) -> None:

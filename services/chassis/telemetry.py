@@ -1,7 +1,8 @@
 """Trace context across all hops, and logs as one JSON object per line.
 
 Dapr does not forward the trace of an inbound call to outbound ones by itself, so the current
-`traceparent` is in a context variable that `DaprClient` and the outbox read.
+`traceparent` is in a context variable that `DaprClient` and the outbox read. Every request has one,
+for logs; its last digits say whether the trace is sampled. Spans are in `tracing.py`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 import orjson
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+_ODD = "13579bdf"
+"""The last digit of the flags of a sampled trace."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -29,10 +34,22 @@ class Trace:
     tracestate: str = ""
     request_id: str = ""
     user_id: str = ""
+    is_new: bool = False
+    """Whether it has no span yet: the first one is its root."""
+    on_effect: Callable[[], None] | None = None
+    """For work that may turn out to do nothing: called when it does something (`tracing.work`)."""
 
     @property
     def trace_id(self) -> str:
         return self.traceparent[3:35]
+
+    @property
+    def span_id(self) -> str:
+        return self.traceparent[36:52]
+
+    @property
+    def is_sampled(self) -> bool:
+        return self.traceparent[-1] in _ODD
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -56,17 +73,29 @@ def resume(trace: Trace | None) -> None:
     _current.set(trace)
 
 
-def start_trace(headers: Mapping[str, str]) -> Trace:
-    """Continue the trace of these headers, or start a new one if they have no valid one."""
+def start_trace(headers: Mapping[str, str], *, sample: bool = False) -> Trace:
+    """Continue the trace of these headers, or start a new one if they have no valid one.
+
+    A new one is sampled only on request; one that is continued is as its beginning decided.
+    """
     traceparent = headers.get("traceparent", "")
-    if not _TRACEPARENT.fullmatch(traceparent):
-        traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    is_new = not _TRACEPARENT.fullmatch(traceparent)
+    if is_new:
+        flags = "01" if sample else "00"
+        traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{flags}"
     request_id = headers.get("x-request-id", "")
     if not _REQUEST_ID.fullmatch(request_id):
         request_id = traceparent[3:19]
-    trace = Trace(traceparent, headers.get("tracestate", "")[:512], request_id)
+    trace = Trace(traceparent, headers.get("tracestate", "")[:512], request_id, is_new=is_new)
     _current.set(trace)
     return trace
+
+
+def sampled_trace(traceparent: str) -> Trace | None:
+    """The trace that a `traceparent` names, if it is valid and sampled."""
+    if not _TRACEPARENT.fullmatch(traceparent) or traceparent[-1] not in _ODD:
+        return None
+    return Trace(traceparent)
 
 
 def outgoing_headers() -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -192,11 +192,15 @@ def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = Non
 
 @contextmanager
 def start_system(
-    components: str, run_dir: Path, env: Mapping[str, str] | None = None, replicas: str = ""
+    components: str,
+    run_dir: Path,
+    env: Mapping[str, str] | None = None,
+    replicas: str = "",
+    options: Sequence[str] = (),
 ) -> Iterator[System]:
     """Start a whole system in a folder of its own, on free ports; stop it at the end."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    options = ["--components", components, "--port", "0", "--detach", "--no-dashboard"]
+    options = [*options, "--components", components, "--port", "0", "--detach", "--no-dashboard"]
     options += ["--replicas", replicas] if replicas else []
     try:
         _command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})

@@ -29,6 +29,12 @@ class DocumentEvents:
         return max(self.received, key=lambda each: each.event.entityversion)
 
     @property
+    def superseded(self) -> list[CloudEvent]:
+        """The other events."""
+        newest = self.newest
+        return [each.event for each in self.received if each is not newest]
+
+    @property
     def bodies(self) -> list[Any]:
         """The JSON of every event."""
         return [each.body for each in self.received]

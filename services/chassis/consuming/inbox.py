@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from cachetools import FIFOCache
 
-from services.chassis import telemetry
+from services.chassis.consuming import handling
 from services.chassis.consuming.batch import DocumentEvents, ReceivedEvent, group_by_document
 from services.chassis.consuming.event_metrics import (
     DEAD_LETTERED,
@@ -30,7 +30,6 @@ from services.chassis.consuming.event_metrics import (
     EventMetrics,
 )
 from services.chassis.consuming.events import (
-    CloudEvent,
     EventHandler,
     PoisonMessage,
     parse_cloud_event,
@@ -123,7 +122,7 @@ class Inbox:
         """Handle one event. Raises `PoisonMessage` if no retry can help, else whatever failed."""
         subscription = self.subscriptions[topic]
         parsed = parse_cloud_event(event)
-        await self._handle(subscription, parsed)
+        await handling.handle(topic, subscription.handlers, parsed)
         self._metrics.handled(subscription, DocumentEvents([ReceivedEvent(parsed, event)]))
         subscription.mark_received([(parsed.stream, parsed.sequence)])
 
@@ -164,7 +163,9 @@ class Inbox:
 
     async def _handle_or_reject(self, subscription: Subscription, group: DocumentEvents) -> None:
         try:
-            await self._handle(subscription, group.newest.event)
+            await handling.handle(
+                subscription.topic, subscription.handlers, group.newest.event, group.superseded
+            )
         except PoisonMessage as poison:
             await self._reject(subscription, group.newest.body, poison.message)
         else:
@@ -181,10 +182,6 @@ class Inbox:
 
     def _count_retries(self, topic: str, failures: Sequence[_Failure]) -> None:
         self._metrics.count(topic, RETRIED, sum(len(failure.bodies) for failure in failures))
-
-    async def _handle(self, subscription: Subscription, event: CloudEvent) -> None:
-        telemetry.start_trace({"traceparent": event.traceparent})
-        await subscription.handlers.handle(event)
 
     # ── what is missing ─────────────────────────────────────────────────────────────────────
 

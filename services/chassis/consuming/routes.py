@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from services.chassis import telemetry
+from services.chassis.consuming import handling
 from services.chassis.consuming.dapr_subscriptions import DaprSubscriptions, Endpoint
 from services.chassis.consuming.dead_letters import DeadLetters
 from services.chassis.consuming.event_metrics import DROPPED, OK, EventMetrics
@@ -128,8 +128,7 @@ def _broadcast_endpoint(topic: str, handlers: Handlers, metrics: Metrics) -> End
         for body in events:
             try:
                 event = parse_cloud_event(body)
-                telemetry.start_trace({"traceparent": event.traceparent})
-                await handlers.handle(event)
+                await handling.handle(topic, handlers, event)
                 counts.count(topic, OK)
                 counts.observe_age(topic, event)
             except Exception:  # one bad event must not stop those after it

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from contextlib import AbstractContextManager
 from typing import Any
 
 import orjson
 
+from services.chassis import tracing
 from services.chassis.dapr.transport import JSON_BODY, InvocationResponse, Transport
 from services.chassis.errors import NotFound, OutcomeUnknown, ServiceError, Unavailable
 from services.chassis.metrics import Metrics
@@ -51,13 +53,14 @@ class BindingClient(Transport):
             body["data"] = data
             body["metadata"]["decodeBase64"] = "true"
         try:
-            return await self._call(
-                "POST",
-                "/bindings/blobs",
-                deadline=BLOB_TIMEOUT,
-                data=orjson.dumps(body),
-                headers=JSON_BODY,
-            )
+            with _span(operation, "blobs"):
+                return await self._call(
+                    "POST",
+                    "/bindings/blobs",
+                    deadline=BLOB_TIMEOUT,
+                    data=orjson.dumps(body),
+                    headers=JSON_BODY,
+                )
         except ServiceError as failure:
             # Bindings have no error code for a missing blob; the local one says it in its message.
             if "not found" in failure.message.lower() or "no such file" in failure.message.lower():
@@ -78,14 +81,24 @@ class BindingClient(Transport):
         }
         async with self._mail_lock:
             try:
-                await self._call(
-                    "POST",
-                    "/bindings/mail",
-                    deadline=MAIL_TIMEOUT,
-                    data=orjson.dumps(body),
-                    headers=JSON_BODY,
-                )
+                with _span("create", "mail"):
+                    await self._call(
+                        "POST",
+                        "/bindings/mail",
+                        deadline=MAIL_TIMEOUT,
+                        data=orjson.dumps(body),
+                        headers=JSON_BODY,
+                    )
             except OutcomeUnknown as failure:
                 if _NOT_SENT.search(failure.message):
                     raise Unavailable(failure.message) from failure
                 raise
+
+
+def _span(operation: str, component: str) -> AbstractContextManager[Any]:
+    span = tracing.span(tracing.CLIENT)
+    span.describe(
+        f"{operation} {component}",
+        {"microgram.binding": component, "microgram.binding.operation": operation},
+    )
+    return span

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from services.chassis import telemetry, tracing
 
 A = TypeVar("A")
 
@@ -21,11 +23,16 @@ MAX_GROUP_BYTES = 2**19
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[A]):
-    """A request that waits for its result. `size` is in bytes, as far as it is known."""
+    """A request that waits for its result. `size` is in bytes, as far as it is known.
+
+    `trace` is the trace of who asked.
+    """
 
     asked: A
     size: int
     result: asyncio.Future[Any]
+    trace: telemetry.Trace | None = None
+    span: tracing.Span | None = None
 
     def succeed(self, value: Any) -> None:
         """Return a value to the caller."""
@@ -42,13 +49,20 @@ class CallGroups(Generic[A]):
     """Requests of one kind, and the calls that answer them.
 
     A lone request is sent at once. `run` must answer every request of a group; if it raises, they
-    all fail.
+    all fail. Each request has a span of a `kind`, which `describe` describes. The call belongs to
+    the first that is traced, to which the spans of the others are linked.
     """
 
     def __init__(
-        self, run: Callable[[list[Request[A]]], Awaitable[None]], max_calls: int = MAX_CALLS
+        self,
+        run: Callable[[list[Request[A]]], Awaitable[None]],
+        describe: Callable[[tracing.Span, A], None],
+        max_calls: int = MAX_CALLS,
+        kind: int = tracing.CLIENT,
     ) -> None:
+        self._kind = kind
         self._run = run
+        self._describe = describe
         self._max_calls = max_calls
         self._waiting: deque[Request[A]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -56,15 +70,23 @@ class CallGroups(Generic[A]):
 
     async def submit(self, asked: A, size: int = 0) -> Any:
         """Wait for the result of a request."""
+        span = tracing.span(self._kind)
+        if isinstance(span, tracing.Span):
+            self._describe(span, asked)
+            with span:
+                return await self._enqueue(asked, size, span)
+        return await self._enqueue(asked, size, None)
+
+    def _enqueue(self, asked: A, size: int, span: tracing.Span | None) -> asyncio.Future[Any]:
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Request(asked, size, result))
+        self._waiting.append(Request(asked, size, result, telemetry.capture(), span))
         if len(self._waiting) == 1 and self._calls < self._max_calls:
             # It starts in the next turn of the loop: what is asked in this turn shares the call.
             self._calls += 1
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
-        return await result
+        return result
 
     async def _work(self) -> None:
         try:
@@ -75,6 +97,7 @@ class CallGroups(Generic[A]):
             self._calls -= 1
 
     async def _answer(self, group: list[Request[A]]) -> None:
+        _resume(group)
         try:
             await self._run(group)
         except Exception as error:
@@ -94,3 +117,14 @@ class CallGroups(Generic[A]):
                 break
             group.append(self._waiting.popleft())
         return group
+
+
+def _resume(group: Sequence[Request[Any]]) -> None:
+    """Let the call belong to the first request that is traced, else to the first."""
+    first = group[0]
+    if tracing.is_on():
+        first = next((request for request in group if request.span), first)
+        for other in group:
+            if other.span and first.trace and other is not first:
+                other.span.link(first.trace)
+    telemetry.resume(first.trace)

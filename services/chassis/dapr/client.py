@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import orjson
 
+from services.chassis import tracing
 from services.chassis.dapr.binding_client import BindingClient
 from services.chassis.dapr.pubsub import event_message
 from services.chassis.dapr.state_client import STATE_TIMEOUT, StateClient
@@ -80,10 +81,33 @@ class DaprClient(StateClient, BindingClient):
             data = orjson.dumps(json)
             sent["content-type"] = "application/json"
         url = f"/invoke/{app}/method/{path.lstrip('/')}"
+        if method != "GET":
+            tracing.note_effect()
+        with tracing.span(tracing.CLIENT) as span:
+            if not isinstance(span, tracing.Span):
+                return await self._send(method, url, data, params, sent, deadline)
+            span.describe(f"{method} {app}", {"http.request.method": method, "rpc.service": app})
+            try:
+                response = await self._send(method, url, data, params, sent, deadline)
+            except ServiceError as failure:
+                span.set("http.response.status_code", failure.status)
+                raise
+            span.set("http.response.status_code", response.status)
+            return response
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        deadline: float,
+    ) -> InvocationResponse:
         for pause in (*self.pauses, None):
             try:
                 return await self._call(
-                    method, url, deadline=deadline, data=data, params=params, headers=sent
+                    method, url, deadline=deadline, data=data, params=params, headers=headers
                 )
             except Unavailable:
                 if pause is None:

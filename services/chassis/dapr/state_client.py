@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
+from services.chassis import telemetry, tracing
 from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.state import ABSENT, StateEntry, StateUpsert, VersionConflict
 from services.chassis.dapr.transport import JSON_BODY, Transport, is_version_conflict
@@ -23,6 +25,8 @@ from services.chassis.metrics import Metrics
 
 STATE_TIMEOUT = 3.0
 _PARALLELISM = 20
+_MAX_NAMED_KINDS = 4
+"""Kinds of keys that the span of a call names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,12 @@ class StateClient(Transport):
 
     def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
         super().__init__(port, token, metrics)
-        self._reads: CallGroups[tuple[str, ...]] = CallGroups(self._read_group)
-        self._swaps: CallGroups[_Swap] = CallGroups(self._swap_group)
+        self._reads: CallGroups[tuple[str, ...]] = CallGroups(
+            self._read_group, lambda span, keys: _describe(span, "get", keys)
+        )
+        self._swaps: CallGroups[_Swap] = CallGroups(
+            self._swap_group, lambda span, swap: _describe(span, "compare_and_set", (swap.key,))
+        )
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────
 
@@ -113,13 +121,14 @@ class StateClient(Transport):
         if etag and ttl is None:  # transactions know no create-if-absent, see docs/dapr-notes.md
             await self._swaps.submit(_Swap(key, orjson.Fragment(raw), etag), len(raw))
         else:
-            await self._swap(key, orjson.Fragment(raw), etag, ttl)
+            with _span("compare_and_set", key):
+                await self._swap(key, orjson.Fragment(raw), etag, ttl)
 
     async def _swap_group(self, group: list[Request[_Swap]]) -> None:
         swaps = [each.asked for each in group]
         if len({swap.key for swap in swaps}) > 1:
             try:
-                await self.transact([StateUpsert(s.key, s.value, s.etag) for s in swaps])
+                await self._transact([StateUpsert(s.key, s.value, s.etag) for s in swaps])
             except VersionConflict:  # of one key at least; some stores have written the others
                 pass
             else:
@@ -130,6 +139,7 @@ class StateClient(Transport):
 
     async def _swap_alone(self, request: Request[_Swap]) -> None:
         swap = request.asked
+        telemetry.resume(request.trace)
         try:
             await self._swap(swap.key, swap.value, swap.etag, None)
         except ServiceError as error:
@@ -142,7 +152,8 @@ class StateClient(Transport):
 
     async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None:
         """Overwrite a key. Only for keys with a single writer that never uses `compare_and_set`."""
-        await self._save(key, value, {}, "last-write", ttl)
+        with _span("set", key):
+            await self._save(key, value, {}, "last-write", ttl)
 
     async def _save(
         self, key: str, value: Any, etag: dict[str, str], concurrency: str, ttl: int | None
@@ -172,6 +183,12 @@ class StateClient(Transport):
         With ETags this is atomic on some stores only: Redis writes the keys whose ETag matches.
         After a `VersionConflict` the caller must read all keys again.
         """
+        with tracing.span(tracing.CLIENT) as span:
+            if isinstance(span, tracing.Span):
+                _describe(span, "transact", [write.key for write in writes])
+            await self._transact(writes)
+
+    async def _transact(self, writes: Sequence[StateUpsert]) -> None:
         operations = [
             {
                 "operation": "upsert",
@@ -197,8 +214,31 @@ class StateClient(Transport):
 
     async def delete(self, key: str) -> None:
         """Delete a key. Published documents are never deleted: they become tombstones."""
-        await self._call("DELETE", _state_path(key), deadline=STATE_TIMEOUT)
+        with _span("delete", key):
+            await self._call("DELETE", _state_path(key), deadline=STATE_TIMEOUT)
 
 
 def _state_path(key: str) -> str:
     return f"/state/statestore/{quote(key, safe='')}"
+
+
+def _span(operation: str, key: str) -> AbstractContextManager[Any]:
+    span = tracing.span(tracing.CLIENT)
+    if isinstance(span, tracing.Span):
+        _describe(span, operation, (key,))
+    return span
+
+
+def _describe(span: tracing.Span, operation: str, keys: Sequence[str]) -> None:
+    """Describe a call of the state store. Of keys it says the kinds only."""
+    kinds = sorted({key.partition(":")[0] for key in keys})
+    span.describe(
+        f"{operation} {kinds[0]}" if len(kinds) == 1 else operation,
+        {
+            "db.system.name": "dapr",
+            "db.namespace": "statestore",
+            "db.operation.name": operation,
+            "db.operation.batch.size": len(keys),
+            "db.collection.name": ",".join(kinds[:_MAX_NAMED_KINDS]),
+        },
+    )

@@ -16,12 +16,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Scope
 
+from services.chassis import telemetry
+
 PATH = "/bundles"
 
 MAX_ITEMS = 100
 """How many requests one batch may have."""
 
-_BODY_HEADERS = (b"content-length", b"content-type")
+_OWN_HEADERS = (b"content-length", b"content-type", b"traceparent")
 
 
 class BatchItem(BaseModel):
@@ -61,9 +63,10 @@ async def _handle(request: Request, item: BatchItem) -> bytes:
 def _as_request(scope: Scope, item: BatchItem) -> tuple[Scope, bytes]:
     """The ASGI scope and the body of one request of a batch."""
     body = b"" if item.body is None else orjson.dumps(item.body)
-    dropped = (*_BODY_HEADERS, *([b"authorization"] if item.anonymous else []))
+    dropped = (*_OWN_HEADERS, *([b"authorization"] if item.anonymous else []))
     headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
     headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers.append((b"traceparent", telemetry.current().traceparent.encode()))
     path = "/" + item.path.lstrip("/")
     return {
         **{name: scope[name] for name in ("type", "asgi", "http_version", "scheme", "server")},

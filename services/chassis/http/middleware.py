@@ -1,4 +1,9 @@
-"""What every request passes first: the check of the sidecar's token, and the trace."""
+"""What every request passes first: the check of the sidecar's token, and the trace.
+
+Only the own sidecar is believed what it says of a trace. A request to a public service from outside
+begins a new one: else a client could have any number of its requests recorded, and mix them into
+the traces of others by their ids.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,8 @@ from hmac import compare_digest
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.chassis import telemetry
+from services.chassis import telemetry, tracing
+from services.chassis.http import request_spans
 from services.chassis.http.responses import ExceptionHandler
 from services.chassis.security.route_guards import (
     CALLING_APP,
@@ -48,7 +54,29 @@ class SidecarMiddleware:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = (b"x-request-id", self._start_trace(headers).encode())
+        is_sidecar = self._is_sidecar(headers)
+        trace = self._start_trace(scope, headers, is_sidecar=is_sidecar)
+        span = tracing.span(tracing.SERVER) if scope["type"] == "http" else tracing.NO_SPAN
+        if isinstance(span, tracing.Span):
+
+            async def app(scope: Scope, receive: Receive, send: Send) -> None:
+                await self._respond(scope, receive, send, headers, trace, is_sidecar=is_sidecar)
+
+            await request_spans.respond(span, app, scope, receive, send)
+        else:
+            await self._respond(scope, receive, send, headers, trace, is_sidecar=is_sidecar)
+
+    async def _respond(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: Mapping[bytes, bytes],
+        trace: telemetry.Trace,
+        *,
+        is_sidecar: bool,
+    ) -> None:
+        request_id = (b"x-request-id", trace.request_id.encode())
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -59,7 +87,7 @@ class SidecarMiddleware:
             await send(message)
 
         try:
-            scope[CALLING_APP] = self._authenticate(scope, headers)
+            scope[CALLING_APP] = self._authenticate(scope, is_sidecar=is_sidecar)
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             if started:
@@ -67,23 +95,31 @@ class SidecarMiddleware:
             response = await self._handle(HTTPConnection(scope), error)
             await response(scope, receive, send_with_id)
 
-    def _authenticate(self, scope: Scope, headers: Mapping[bytes, bytes]) -> CallingApp:
+    def _is_sidecar(self, headers: Mapping[bytes, bytes]) -> bool:
+        if self._trusts_everybody:
+            return True
+        return bool(self._token) and compare_digest(
+            headers.get(b"dapr-api-token", b""), self._token
+        )
+
+    def _authenticate(self, scope: Scope, *, is_sidecar: bool) -> CallingApp:
         """Who calls, by the sidecar's word. What others say of a caller is removed."""
-        given = headers.get(b"dapr-api-token", b"")
-        is_sidecar = bool(self._token) and compare_digest(given, self._token)
-        if is_sidecar or self._trusts_everybody:
+        if is_sidecar:
             return _calling_app(scope)
         scope["headers"] = [(k, v) for k, v in scope["headers"] if not k.startswith(b"dapr-")]
         if not self._public and scope["path"] not in self.OPEN:
             raise refuse(OUTSIDE, "", "no_token")
         return OUTSIDE
 
-    @staticmethod
-    def _start_trace(headers: dict[bytes, bytes]) -> str:
-        trace = telemetry.start_trace(
-            {name: headers.get(name.encode(), b"").decode("latin-1") for name in _TRACE_HEADERS}
+    def _start_trace(
+        self, scope: Scope, headers: Mapping[bytes, bytes], *, is_sidecar: bool
+    ) -> telemetry.Trace:
+        is_first = self._public and not is_sidecar
+        names = _TRACE_HEADERS[-1:] if is_first else _TRACE_HEADERS
+        return telemetry.start_trace(
+            {name: headers.get(name.encode(), b"").decode("latin-1") for name in names},
+            sample=is_first and request_spans.is_traceable(scope) and tracing.sample(),
         )
-        return trace.request_id
 
 
 def _calling_app(scope: Scope) -> CallingApp:

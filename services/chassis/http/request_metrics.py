@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.metrics import Metrics, RequestRecord
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_OTHER_METHOD = "_OTHER"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "_OTHER"
 _STATUS_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
@@ -53,7 +53,7 @@ class RequestMetricsMiddleware:
                 self._observe(scope["method"], record.route, status, perf_counter() - started)
 
     def _observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        method = method if method in _METHODS else _OTHER_METHOD
+        method = method if method in METHODS else OTHER_METHOD
         self._duration[method, route, _STATUS_CLASSES[status // 100]].observe(seconds)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from services.chassis import telemetry
 from services.chassis.publishing.background_queue import BackgroundQueue
 from services.chassis.publishing.relay import MAX_BACKLOG
 
@@ -30,6 +31,7 @@ class LocalDelivery(BackgroundQueue[dict[str, Any]]):
         self._append(event)
 
     async def _process_all(self) -> None:
+        telemetry.resume(None)  # that of the request whose event came first
         while self._queue:
             size = min(len(self._queue), BATCH_SIZE)
             await self.handle([self._queue.popleft() for _ in range(size)])

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis import telemetry
+from services.chassis import telemetry, tracing
 from services.chassis.dapr.pubsub import Publisher
 from services.chassis.dapr.state import StateStore
 from services.chassis.ids import timestamp
@@ -144,6 +144,7 @@ class Outbox:
         except BaseException:
             self.discard_intent(entry.sequence)
             raise
+        tracing.note_effect()
         trace = telemetry.current()
         return ChangeMetadata(self.stream, entry.sequence, timestamp(), trace.traceparent)
 
@@ -234,6 +235,7 @@ class Outbox:
             events, settled = await self.changes_since(stream, done, SEGMENT_SIZE)
             for start in range(0, len(events), RECOVERY_BATCH_SIZE):
                 batch = events[start : start + RECOVERY_BATCH_SIZE]
+                tracing.note_effect()
                 await self._publisher.publish(self.topic, batch)
                 self._recovered += len(batch)
             done = max(settled, done + 1)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from services.chassis import telemetry, tracing
 from services.chassis.dapr.pubsub import Publisher
 from services.chassis.errors import ServiceError
 from services.chassis.publishing.background_queue import BackgroundQueue
@@ -69,13 +70,14 @@ class Relay(BackgroundQueue[_PendingEvent]):
         self._append(_PendingEvent(event["sequence"], event, len(orjson.dumps(event))))
 
     async def _process_all(self) -> None:
+        telemetry.resume(None)  # that of the request whose event came first
         pause = 0.1
         while self._queue:
             await self._wait_for_more()
             batch = self._next_batch()
             self._published_at = time.monotonic()
             try:
-                await self._publisher.publish(self._topic, [pending.event for pending in batch])
+                await self._publish([pending.event for pending in batch])
             except ServiceError as failure:
                 log.warning(
                     "could not publish, will retry",
@@ -92,6 +94,22 @@ class Relay(BackgroundQueue[_PendingEvent]):
             self.published += len(batch)
             self._remove(batch)
         self._on_idle()
+
+    async def _publish(self, events: list[dict[str, Any]]) -> None:
+        if not tracing.is_on():
+            await self._publisher.publish(self._topic, events)
+            return
+        traceparents = [event["traceparent"] for event in events]
+        attributes: tracing.Attributes = {
+            "messaging.system": "dapr",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": self._topic,
+            "messaging.batch.message_count": len(events),
+        }
+        with tracing.SpanGroup(
+            traceparents, tracing.PRODUCER, f"publish {self._topic}", attributes
+        ):
+            await self._publisher.publish(self._topic, events)
 
     async def _wait_for_more(self) -> None:
         """Let events gather while the message before is recent, unless they fill one already."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from services.chassis import tracing
 from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.state import ABSENT, StateEntry, StateStore, StateUpsert, VersionConflict
 from services.chassis.publishing.journal import ChangeMetadata
@@ -34,7 +35,9 @@ class BulkInserter:
 
     def __init__(self, state: StateStore) -> None:
         self._state = state
-        self._groups: CallGroups[_Insertion] = CallGroups(self._insert_group, max_calls=1)
+        self._groups: CallGroups[_Insertion] = CallGroups(
+            self._insert_group, _describe, max_calls=1, kind=tracing.INTERNAL
+        )
 
     async def insert(self, refs: Iterable[ListRef], rows: Sequence[Row]) -> None:
         """Insert the same rows into many lists.
@@ -152,3 +155,7 @@ async def _swap_together(state: StateStore, writes: Sequence[_HeadWrite]) -> lis
         await lists.segments.delete_trees(write.after.dropped)
         await lists.compact(id, write.after.head)
     return []
+
+
+def _describe(span: tracing.Span, insertion: _Insertion) -> None:
+    span.describe("insert into lists", {"microgram.lists": len(insertion)})

@@ -10,8 +10,8 @@ commit is one compare-and-swap, and nothing is committed without its event (docs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from cachetools import FIFOCache
 
@@ -93,7 +93,7 @@ class Collection(DocumentStore[T]):
     async def _drain(self, id: str, *, expect_absent: bool, known: Document[T] | None) -> None:
         while batch := self._queues[id]:
             self._queues[id] = []
-            telemetry.resume(batch[0].trace)
+            telemetry.resume(_trace_of(batch))
             commit = Commit(self, self._outbox, id, batch, self._remember_commit)
             try:
                 await commit.run(expect_absent=expect_absent, known=known)
@@ -105,3 +105,10 @@ class Collection(DocumentStore[T]):
 
     def _remember_commit(self, id: str, version: int) -> None:
         self._committed[id] = version
+
+
+def _trace_of(batch: Sequence[PendingUpdate[Any]]) -> telemetry.Trace | None:
+    """The first sampled trace of updates that share a commit, else the first one's."""
+    traces = (pending.trace for pending in batch)
+    sampled = (trace for trace in traces if trace is not None and trace.is_sampled)
+    return next(sampled, batch[0].trace) if len(batch) > 1 else batch[0].trace

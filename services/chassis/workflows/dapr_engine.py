@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from services.chassis import telemetry
+from services.chassis import telemetry, tracing
 from services.chassis.dapr.client import ActorStatus, DaprClient
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from services.chassis.service import Service
@@ -76,6 +76,11 @@ class DaprEngine:
         settings.DAPR_API_TIMEOUT_SECONDS = ENGINE_TIMEOUT
         self._loop = asyncio.get_running_loop()
         self._client = DaprWorkflowClient("127.0.0.1", str(self._port), sdk.logger_options())
+        if tracing.is_on():
+            from services.chassis.workflows import trace_context
+
+            trace_context.use_spans_of_engine()
+            sdk.add_interceptor(self._client, trace_context.TraceInterceptor())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -170,7 +175,7 @@ class DaprEngine:
             "127.0.0.1", str(self._port), sdk.logger_options()
         )
         for name, activity in self._activities.items():
-            runtime.register_activity(self._callable(activity), name=name)
+            runtime.register_activity(self._callable(name, activity), name=name)
         for name, workflow in self._workflows.items():
             runtime.register_workflow(interpret(workflow), name=name)
         try:
@@ -181,20 +186,32 @@ class DaprEngine:
         self._ready = True
         log.info("the workflow worker has started")
 
-    def _callable(self, activity: Activity) -> Any:
+    def _callable(self, name: str, activity: Activity) -> Any:
         """An activity as the worker calls it, from the loop of the worker's thread."""
         loop = self._loop
         if loop is None:
             raise RuntimeError("the engine is not entered")
 
-        async def run(input: Any) -> Any:
-            telemetry.start_trace({})
-            return await activity(input)
+        async def run(traceparent: str, input: Any) -> Any:
+            telemetry.start_trace({"traceparent": traceparent})
+            with tracing.span() as span:
+                span.describe(f"activity {name}", {"microgram.workflow.activity": name})
+                return await activity(input)
 
         async def call(_: Any, input: Any) -> Any:
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(input), loop))
+            running = asyncio.run_coroutine_threadsafe(run(_traceparent(), input), loop)
+            return await asyncio.wrap_future(running)
 
         return call
+
+
+def _traceparent() -> str:
+    """That of the activity that the SDK calls now, if it is recorded."""
+    if not tracing.is_on():
+        return ""
+    from services.chassis.workflows.trace_context import activity_traceparent
+
+    return activity_traceparent()
 
 
 def make_engine(

@@ -26,6 +26,11 @@ async def close(client: Any) -> None:
     await client._DaprWorkflowClient__obj.aclose()
 
 
+def add_interceptor(client: Any, interceptor: Any) -> None:
+    """Add one to a `DaprWorkflowClient` that has made no call yet."""
+    client._DaprWorkflowClient__obj._interceptors.append(interceptor)
+
+
 def task_failed_error() -> type[Any]:
     """The exception by which a task that failed reaches a workflow function."""
     from dapr.ext.workflow._durabletask.task import TaskFailedError

@@ -21,7 +21,7 @@ class Doubler:
         self.groups: list[list[int]] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.calls = CallGroups(self._run)
+        self.calls = CallGroups(self._run, lambda span, asked: span.describe(str(asked), {}))
 
     async def _run(self, group: list[Request[int]]) -> None:
         self.groups.append([request.asked for request in group])

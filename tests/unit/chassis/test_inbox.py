@@ -365,7 +365,7 @@ def test_events_that_the_broker_still_delivers_are_late_and_not_lost() -> None:
 async def test_one_message_brings_events_of_many_documents_and_only_the_newest_of_each(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 1.0)
     await pair.make("first")
     await pair.make("a", "b", "a", "c", "a")
     await pair.cluster.settle()
@@ -379,7 +379,7 @@ async def test_one_message_brings_events_of_many_documents_and_only_the_newest_o
 async def test_of_a_message_that_comes_again_only_what_failed_is_repeated(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 1.0)
     await pair.make("first")
     pair.consumer.failing["b"] = 2
     await pair.make("a", "b", "c")
@@ -390,7 +390,7 @@ async def test_of_a_message_that_comes_again_only_what_failed_is_repeated(
 async def test_poison_in_a_message_holds_up_nothing_else(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 1.0)
     await pair.make("first")
     pair.consumer.poison = {"b"}
     await pair.make("a", "b", "c")
@@ -403,7 +403,7 @@ async def test_poison_in_a_message_holds_up_nothing_else(
 async def test_of_a_message_that_comes_again_the_superseded_events_are_received_too(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 1.0)
     await pair.make("first")
     pair.consumer.failing["a"] = 2
     await pair.make("a", "a", "b")

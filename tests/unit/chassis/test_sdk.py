@@ -28,6 +28,9 @@ def test_the_private_names_exist() -> None:
     assert issubclass(sdk.task_failed_error(), Exception)
     assert f'"{sdk._WORKER_THREAD}"' in inspect.getsource(worker).replace("'", '"')
     assert "__obj" in inspect.getsource(DaprWorkflowClient)
+    client = DaprWorkflowClient("127.0.0.1", "1")
+    sdk.add_interceptor(client, "mine")
+    assert client._DaprWorkflowClient__obj._interceptors[-1] == "mine"  # type: ignore[attr-defined]
 
 
 def test_no_other_module_uses_private_names_of_the_sdk() -> None:
