@@ -118,7 +118,7 @@ class System:
 
     def command(self, *arguments: str) -> str:
         """Run `./tye-like-run.sh` on this system, and return what it prints."""
-        return _command(self.run_dir, *arguments)
+        return run_command(self.run_dir, *arguments)
 
     def ps(self) -> dict[str, ProcessRow]:
         """Every service and server by name, as the runner tells it (a process of `ps` is dear)."""
@@ -175,7 +175,8 @@ class System:
         return found
 
 
-def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+def run_command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """Run `./tye-like-run.sh` on a run directory, and return what it prints."""
     verb, *rest = arguments
     done = subprocess.run(
         ["./tye-like-run.sh", "--run-dir", str(run_dir), verb, *rest],
@@ -197,13 +198,19 @@ def start_system(
     env: Mapping[str, str] | None = None,
     replicas: str = "",
     options: Sequence[str] = (),
+    *,
+    homes: Path | None = None,
+    port: str = "0",
 ) -> Iterator[System]:
-    """Start a whole system in a folder of its own, on free ports; stop it at the end."""
+    """Start a whole system in a folder of its own, on free ports; stop it at the end.
+
+    `homes` is where people keep their logins, `port` the gateway's.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
-    options = [*options, "--components", components, "--port", "0", "--detach", "--no-dashboard"]
+    options = [*options, "--components", components, "--port", port, "--detach", "--no-dashboard"]
     options += ["--replicas", replicas] if replicas else []
     try:
-        _command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})
-        yield System(run_dir, run_dir / "homes")
+        run_command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})
+        yield System(run_dir, homes or run_dir / "homes")
     finally:
-        _command(run_dir, "down")
+        run_command(run_dir, "down")

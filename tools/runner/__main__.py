@@ -1,6 +1,7 @@
 """Runs the verb that the command line names."""
 
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
@@ -199,6 +200,30 @@ def _rebuild(_: Namespace, run: RunDir) -> int:
     return rebuild_read_models(run)
 
 
+def _backup(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands.backup import back_up
+
+    os.umask(0o077)
+    os.nice(10)  # services go first
+    return back_up(run, options.file, with_secrets=not options.without_secrets)
+
+
+def _restore(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands import restore
+
+    if options.check:
+        return restore.check(options.file)
+    os.umask(0o077)
+    return restore.restore(
+        run,
+        options.file,
+        components=options.components,
+        secrets_file=options.secrets,
+        without_secrets=options.without_secrets,
+        end_sessions=options.end_sessions,
+    )
+
+
 def _demo(options: Namespace, run: RunDir) -> int:
     from tools.demo.command import fill_demo
 
@@ -218,6 +243,8 @@ def _test(options: Namespace, _: RunDir) -> int:
         return checks.test_official_daprd(options.rest)
     if options.browser:
         return checks.test_browser(options.rest)
+    if options.backup:
+        return checks.test_backup(options.rest)
     return checks.test(options.fast, options.rest)
 
 
@@ -249,6 +276,8 @@ _VERBS = {
     "admin": _admin,
     "password": _password,
     "rebuild": _rebuild,
+    "backup": _backup,
+    "restore": _restore,
     "demo": _demo,
     "doctor": _doctor,
     "test": _test,

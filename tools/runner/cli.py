@@ -19,6 +19,8 @@ VERBS = {
     "admin": "make an account an admin, who can remove posts and suspend accounts",
     "password": "print a link to a new password, for a user who forgot theirs",
     "rebuild": "rebuild the lists of orders from their event logs",
+    "backup": "copy all data of a system, as of one instant, while it runs",
+    "restore": "fill a new system from a backup",
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
@@ -171,6 +173,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["admin"].add_argument("name", help="a username")
     made["admin"].add_argument("--remove", action="store_true", help="remove the role")
     made["password"].add_argument("name", help="a username or an e-mail address")
+    _backup_options(made["backup"], made["restore"])
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )
@@ -187,6 +190,34 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     made["test"].add_argument(
         "--browser", action="store_true", help="tests of the web app in a real browser only"
+    )
+    made["test"].add_argument(
+        "--backup", action="store_true", help="tests of backup, restore and upgrade only"
+    )
+
+
+def _backup_options(backup: argparse.ArgumentParser, restore: argparse.ArgumentParser) -> None:
+    backup.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="a new file (backups/TIME.tar)"
+    )
+    backup.add_argument(
+        "--without-secrets", action="store_true", help="do not write FILE.secrets beside it"
+    )
+    restore.add_argument("file", type=Path, metavar="FILE", help="a file that `backup` wrote")
+    restore.add_argument(
+        "--check", action="store_true", help="only read the whole file, and change nothing"
+    )
+    restore.add_argument("--components", metavar="NAME", help="component set (that of the backup)")
+    restore.add_argument(
+        "--secrets", type=Path, metavar="FILE", help="the file with the secrets (FILE.secrets)"
+    )
+    restore.add_argument(
+        "--without-secrets", action="store_true", help="make new secrets; see docs/operating.md"
+    )
+    restore.add_argument(
+        "--end-sessions",
+        action="store_true",
+        help="make new signing keys: everybody logs in again, as after a theft of tokens",
     )
 
 

@@ -159,8 +159,7 @@ class Journal:
     async def _register(self) -> None:
         for _ in range(_MAX_ATTEMPTS):
             entry = await self._state.get(self._registry_key)
-            oldest = now_ms() - JOURNAL_TTL * 1000
-            known = {s: at for s, at in (entry.value or {}).items() if at > oldest}
+            known = await self._without_forgotten(entry.value or {})
             try:
                 await self._state.compare_and_set(
                     self._registry_key, {**known, self.stream: now_ms()}, etag=entry.etag
@@ -170,6 +169,16 @@ class Journal:
             self._registered_at = now_ms()
             return
         raise VersionConflict(f"The registry of the streams of {self.topic} keeps changing.")
+
+    async def _without_forgotten(self, registry: dict[str, int]) -> dict[str, int]:
+        """The streams that may still have a tail. A state call if some may have none.
+
+        Old ones have one in a restored system: to keys that expire, no time passes in a backup.
+        """
+        oldest = now_ms() - JOURNAL_TTL * 1000
+        old = [self.tail_key(stream) for stream, at in registry.items() if at <= oldest]
+        tails = await self._state.get_many(old) if old else {}
+        return {s: at for s, at in registry.items() if at > oldest or self.tail_key(s) in tails}
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────
 

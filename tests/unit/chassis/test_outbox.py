@@ -435,9 +435,24 @@ async def test_a_long_lived_stream_stays_registered(
     await two.make("b")
     assert one.outbox.stream in harness.state.peek("streams:things")
     later(8 * 24 * 3600)
+    for process in (one, two):  # the fake lets nothing expire
+        await harness.state.delete(process.outbox.journal.tail_key(process.outbox.stream))
     three = harness.process()
     await three.make("c")
     assert list(harness.state.peek("streams:things")) == [three.outbox.stream]
+
+
+async def test_a_stream_whose_tail_is_kept_stays_registered(
+    harness: OutboxHarness, later: Callable[[float], None]
+) -> None:
+    """As after a restore: no time passes for keys in a backup, and consumers still have to fetch
+    what was on its way."""
+    one = harness.process()
+    await one.make("a")
+    later(8 * 24 * 3600)
+    two = harness.process()
+    await two.make("b")
+    assert set(harness.state.peek("streams:things")) == {one.outbox.stream, two.outbox.stream}
 
 
 # ── the broker ──────────────────────────────────────────────────────────────────────────────────

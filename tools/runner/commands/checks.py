@@ -86,6 +86,12 @@ def test_browser(arguments: list[str]) -> int:
     return _summarize(*_run_parts([part], arguments))
 
 
+def test_backup(arguments: list[str]) -> int:
+    """Run the tests of backup, restore and upgrade; return non-zero if they failed."""
+    part = (_RUNNING_SYSTEM, ["tests/backup", *_ONE_SYSTEM_PER_WORKER])
+    return _summarize(*_run_parts([part], arguments))
+
+
 def _run_parts(
     parts: list[tuple[str, list[str]]], arguments: list[str]
 ) -> tuple[list[StageResult], list[StageResult]]:

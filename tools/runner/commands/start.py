@@ -50,6 +50,11 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
 def prepare(plan: StartPlan) -> None:
     """Build missing tools and refuse invalid plans before anything is started."""
     _require_not_running(plan)
+    if plan.run.unfinished_restore.exists():
+        raise RunnerError(
+            f"a restore into {plan.run.path} was interrupted, so its data is incomplete: run the "
+            "same `restore` again"
+        )
     topology, everything = read_topology(plan.rules()), read_manifest(plan.manifest)
     chosen_set = plan.components or topology.default_set
     apps = plan.select_apps(everything)

@@ -69,6 +69,16 @@ class RunDir:
     def components(self) -> Path:
         return self.path / "components"
 
+    @property
+    def backup_staging(self) -> Path:
+        """What a backup gathers before it is written to its file."""
+        return self.path / "backup.partial"
+
+    @property
+    def unfinished_restore(self) -> Path:
+        """The file that exists from the first change of a restore until its end."""
+        return self.path / "restore.unfinished"
+
     def create(self) -> None:
         """Create the folder and its subfolders, for their owner only.
 

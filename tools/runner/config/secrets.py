@@ -44,6 +44,10 @@ class SecretsFile:
         """Return a secret, or None if it does not exist yet."""
         return self._values.get(key)
 
+    def all(self) -> dict[str, str]:
+        """Return all secrets."""
+        return dict(self._values)
+
     def set(self, key: str, value: str) -> None:
         """Store a secret; it replaces an earlier one."""
         if self._values.get(key) != value:

@@ -22,6 +22,9 @@ dir {data}
 appendonly yes
 appendfsync always
 save ""
+# A backup gets its copy at once (it asks as a replica does), and leaves no file here.
+repl-diskless-sync yes
+repl-diskless-sync-delay 0
 # Without memory, refuse writes instead of evicting state.
 maxmemory-policy noeviction
 daemonize no

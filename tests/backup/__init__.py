@@ -1,0 +1,1 @@
+"""Backup, restore and upgrade of whole systems: `./tye-like-run.sh test --backup`."""

@@ -1,0 +1,179 @@
+"""One suite for every kind of store that a backup copies, each with its real files or server."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.system.waiting import wait_until
+from tools.runner.backup.documents import StoredDocument, read_documents, write_documents
+from tools.runner.backup.redis_store import RedisStore
+from tools.runner.backup.sqlite_store import SqliteStore
+from tools.runner.backup.stores import CopiedStore
+from tools.runner.config.paths import RunDir
+from tools.runner.config.secrets import SecretsFile
+from tools.runner.errors import RunnerError
+from tools.runner.infra.ports import free_ports
+from tools.runner.infra.redis import accepts
+
+DOCUMENTS = [
+    StoredDocument("posts||post:1", b'{"text":"\xc3\xa4"}', first_write=True),
+    StoredDocument("posts||journal:posts:abc", b"{}", ttl=600),
+    StoredDocument("feed||home:1", b"\x00\xff binary"),
+    *(StoredDocument(f"feed||row:{n}", b"%d" % n, first_write=True) for n in range(2_500)),
+]
+APPS = ("posts", "feed", "users")
+
+
+@contextmanager
+def sqlite_store(run: RunDir) -> Iterator[CopiedStore]:
+    yield SqliteStore({app: run.path / "state" / f"{app}.db" for app in APPS})
+
+
+@contextmanager
+def redis_store(run: RunDir) -> Iterator[CopiedStore]:
+    yield RedisStore.private(run)
+
+
+@contextmanager
+def running_redis(run: RunDir) -> Iterator[CopiedStore]:
+    """Serve what `redis_store` loaded, as the runner does, and as the sidecars know it."""
+    port = next(free_ports())
+    SecretsFile(run.secrets).set("redis-password", "generated-x")
+    command = ["redis-server", "--port", str(port), "--requirepass", "generated-x", "--save", ""]
+    command += ["--appendonly", "yes", "--dir", str(run.path / "redis")]
+    server = subprocess.Popen(
+        [*command, "--repl-diskless-sync-delay", "0"], stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: accepts(port, "generated-x"))
+        metadata = {"redisHost": f"127.0.0.1:{port}", "redisPassword": "redis-password"}
+        yield RedisStore.of(dict.fromkeys(APPS, metadata), run, SecretsFile(run.secrets))
+    finally:
+        server.kill()
+        server.wait()
+
+
+Opened = Callable[[RunDir], AbstractContextManager[CopiedStore]]
+needs_redis = pytest.mark.skipif(not shutil.which("redis-server"), reason="Redis is not installed")
+KINDS = [
+    pytest.param(sqlite_store, sqlite_store, id="SQLite"),
+    pytest.param(redis_store, running_redis, id="Redis", marks=needs_redis),
+]
+
+
+def plain(documents: Iterator[StoredDocument], *, marks: bool) -> dict[str, tuple[object, ...]]:
+    """Return what must be the same after a copy; SQLite needs no marks, so it keeps none."""
+    return {
+        each.key: (each.value, each.ttl is not None, each.first_write and marks)
+        for each in documents
+    }
+
+
+@pytest.mark.parametrize(("new", "running"), KINDS)
+def test_a_loaded_store_gives_the_same_documents(new: Opened, running: Opened, run: RunDir) -> None:
+    marks = running is running_redis
+    with new(run) as store:
+        assert store.is_empty()
+        store.load(DOCUMENTS)
+        assert not store.is_empty()
+    with running(run) as store, store.snapshot() as documents:
+        assert store.size() > 0
+        found = list(documents)
+    assert plain(iter(found), marks=marks) == plain(iter(DOCUMENTS), marks=marks)
+    (left,) = [each.ttl for each in found if each.ttl is not None]
+    assert 0 < left <= 600
+
+
+@pytest.mark.parametrize(("new", "running"), KINDS)
+def test_what_an_interrupted_load_left_is_removed(
+    new: Opened, running: Opened, run: RunDir
+) -> None:
+    def broken() -> Iterator[StoredDocument]:
+        yield from DOCUMENTS
+        raise KeyboardInterrupt
+
+    del running
+    with new(run) as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.load(broken())
+        store.clear()
+        assert store.is_empty()
+        store.load(DOCUMENTS)
+
+
+@needs_redis
+def test_workflows_of_the_engine_and_keys_of_others_are_not_copied(run: RunDir) -> None:
+    with redis_store(run) as store:
+        foreign = ("orders||dapr.internal.x||1", "posts||dapr.internal.x||1", "others||a", "alone")
+        store.load([*DOCUMENTS[:1], *(StoredDocument(key, b"1") for key in foreign)])
+    with running_redis(run) as store, store.snapshot() as documents:
+        assert [each.key for each in documents] == ["posts||post:1"]
+
+
+def test_a_snapshot_of_several_files_is_of_one_instant(run: RunDir) -> None:
+    """Each number is written to one file, and then to the other, as a consumer follows."""
+    files = {app: run.path / "state" / f"{app}.db" for app in ("posts", "feed")}
+    store = SqliteStore(files)
+    store.load([StoredDocument(f"{app}||n", b"0") for app in files])
+    stop = threading.Event()
+    writing = threading.Thread(target=_count, args=([*files.values()], stop))
+    writing.start()
+    try:
+        seen = set()
+        for _ in range(60):
+            with store.snapshot() as documents:
+                first, second = (int(each.value) for each in documents)
+            assert first - second in (0, 1), "the follower was copied at another moment"
+            seen.add(first)
+    finally:
+        stop.set()
+        writing.join()
+    assert len(seen) > 10, "nothing was written meanwhile"
+
+
+def _count(files: list[Path], stop: threading.Event) -> None:
+    writers = [sqlite3.connect(path, isolation_level=None, timeout=10) for path in files]
+    number = 0
+    while not stop.is_set():
+        number += 1
+        for writer in writers:
+            writer.execute("UPDATE state SET value = ?", (str(number),))
+    for writer in writers:
+        writer.close()
+
+
+def test_a_file_that_stays_locked_ends_the_backup_and_frees_the_others(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.runner.backup.sqlite_store.BARRIER_TIMEOUT", 0.05)
+    files = {app: run.path / "state" / f"{app}.db" for app in ("feed", "posts")}
+    store = SqliteStore(files)
+    store.load([StoredDocument(f"{app}||n", b"0") for app in files])
+    with closing(sqlite3.connect(files["posts"], isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RunnerError, match=r"posts\.db stays locked"), store.snapshot():
+            pass
+    with closing(sqlite3.connect(files["feed"], timeout=0)) as other:
+        other.execute("UPDATE state SET value = '1'")
+
+
+def test_what_has_expired_is_not_copied(run: RunDir) -> None:
+    store = SqliteStore({"posts": run.path / "state" / "posts.db"})
+    store.load([StoredDocument("posts||a", b"1", ttl=-5), StoredDocument("posts||b", b"1", ttl=50)])
+    with store.snapshot() as documents:
+        assert [each.key for each in documents] == ["posts||b"]
+
+
+def test_documents_pass_through_a_file_unchanged(tmp_path: Path) -> None:
+    totals = write_documents(tmp_path / "x.gz", DOCUMENTS)
+    with (tmp_path / "x.gz").open("rb") as file:
+        assert list(read_documents(file)) == DOCUMENTS
+    assert totals.documents == len(DOCUMENTS)

@@ -1,0 +1,1 @@
+"""Backup and restore of what a system keeps: documents, pictures, and the keys to read them."""
