@@ -11,12 +11,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.chassis.security.access_rules import OPERATOR_SECRET
+from services.chassis.security.access_rules import METRICS_SECRET, OPERATOR_SECRET
 from tools.runner.config.paths import write_private
 from tools.runner.config.secrets import IDENTIFIERS, JWT, NATS, RABBITMQ, REDIS, SecretsFile
 from tools.runner.errors import RunnerError
 
-_OF_SERVERS = (RABBITMQ, REDIS, NATS, OPERATOR_SECRET)
+_OF_THIS_SYSTEM = (RABBITMQ, REDIS, NATS, OPERATOR_SECRET, METRICS_SECRET)
 _FINGERPRINTED = (JWT, IDENTIFIERS)
 """Long random secrets, without which data is of less use. A hash of them reveals nothing."""
 
@@ -31,11 +31,11 @@ LOSSES = {
 
 
 def secrets_of(file: SecretsFile) -> dict[str, str]:
-    """Return the secrets that belong to data: all but the logins at servers."""
+    """Return the secrets that belong to data: all but logins of this system."""
     return {
         name: value
         for name, value in file.all().items()
-        if not any(name == own or name.startswith(f"{own}-") for own in _OF_SERVERS)
+        if not any(name == own or name.startswith(f"{own}-") for own in _OF_THIS_SYSTEM)
     }
 
 
