@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,8 @@ def test_a_snapshot_of_several_files_is_of_one_instant(run: RunDir) -> None:
     stop = threading.Event()
     writing = threading.Thread(target=_count, args=([*files.values()], stop))
     writing.start()
-    seen = set()
+    seen: set[int] = set()
+    copies = count(1)
 
     def copied_often_enough() -> bool:
         with store.snapshot() as documents:
@@ -134,7 +136,7 @@ def test_a_snapshot_of_several_files_is_of_one_instant(run: RunDir) -> None:
         if first - second not in (0, 1):
             pytest.fail("the follower was copied at another moment")
         seen.add(first)
-        return len(seen) > 15
+        return next(copies) >= 150 and len(seen) > 15
 
     try:
         while not copied_often_enough():
