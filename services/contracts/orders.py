@@ -211,6 +211,31 @@ class OrderList(Model):
     last: Id = ""
 
 
+class OpenWorkflow(Model):
+    """The workflow of an order that is not final, and what happened to the order.
+
+    `state` is that of the order, `status` that of the workflow: `absent` if the engine has none
+    (the watchdog starts it again), `unknown` if the engine does not answer.
+    """
+
+    id: Line
+    name: Literal["checkout", "refund"]
+    order: Id
+    state: OrderState
+    status: Literal["running", "completed", "failed", "terminated", "absent", "unknown"]
+    why: Line = ""
+    history: list[OrderEntry]
+
+
+class WorkflowList(Model):
+    """The workflows of open orders, newest first. `more`: there are more than are listed."""
+
+    model_config = examples({"workflows": [], "more": False})
+
+    workflows: list[OpenWorkflow]
+    more: bool
+
+
 class RebuildResponse(Model):
     """The result of rebuilding a part of the read models. `next` is the cursor of the next part."""
 

@@ -12,6 +12,7 @@ from services.orders.api import carts, data_export, orders
 from services.orders.application.carts import CartService
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.checkout_activities import CheckoutActivities
+from services.orders.application.open_workflows import OpenWorkflows
 from services.orders.application.order_commands import OrderCommands
 from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
@@ -50,6 +51,8 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     return service.create_app(
         carts.create_router(cart_service),
         orders.create_router(checkout, queries, commands),
-        orders.create_operation_router(ProjectionRebuild(repository)),
+        orders.create_operation_router(
+            ProjectionRebuild(repository), OpenWorkflows(repository, workflows)
+        ),
         data_export.create_router(repository, cart_service),
     )

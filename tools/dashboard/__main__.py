@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -30,10 +31,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def serve(settings: Settings) -> None:
-    """Serve one dashboard on the loopback address."""
+def serve(settings: Settings, snapshot: dict[str, Any] | None = None) -> None:
+    """Serve one dashboard on the loopback address; `snapshot` is that of an export."""
     uvicorn.run(
-        create_app(settings, create_routes(settings)),
+        create_app(settings, create_routes(settings), snapshot),
         host="127.0.0.1",
         port=settings.port,
         log_level="warning",

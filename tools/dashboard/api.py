@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import orjson
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tools.dashboard.collect.log_lines import LEVELS, LogEntry
-from tools.dashboard.queries import traces
-from tools.dashboard.queries.logs import DEFAULT_LIMIT, MAX_LIMIT, LogFilter, follow_logs, list_logs
-from tools.dashboard.queries.resources import list_resources
+from tools.dashboard.archive import create_archive, exported_name, take_snapshot
+from tools.dashboard.collect.log_lines import LEVELS
+from tools.dashboard.queries import dapr, traces
+from tools.dashboard.queries.logs import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    LogFilter,
+    follow_logs,
+    list_logs,
+    log_row,
+)
+from tools.dashboard.queries.map import read_map
+from tools.dashboard.queries.metrics import read_metrics
+from tools.dashboard.queries.resources import change_resource, list_resources
 from tools.dashboard.queries.traces import TraceFilter
 from tools.dashboard.sources import Sources
+
+MAX_REPLICAS = 50
 
 
 class JsonAnswer(Response):
@@ -71,11 +84,6 @@ def _number(request: Request, name: str) -> float | None:
         return float(text) if text else None
     except ValueError:
         raise HTTPException(400, f"{name} is not a number") from None
-
-
-def log_row(entry: LogEntry) -> dict[str, Any]:
-    """Return the JSON object of a log entry."""
-    return {"time": entry.time, "service": entry.service} | dataclasses.asdict(entry)
 
 
 async def _resources(request: Request) -> Response:
@@ -133,9 +141,70 @@ async def _trace(request: Request) -> Response:
     return JsonAnswer(found)
 
 
+async def _map(request: Request) -> Response:
+    return JsonAnswer(await read_map(sources_of(request)))
+
+
+async def _metrics(request: Request) -> Response:
+    given = request.query_params
+    metric, service = given.get("metric", ""), given.get("service", "")
+    return JsonAnswer({"series": await read_metrics(sources_of(request), metric, service)})
+
+
+_DAPR: dict[str, Callable[[Sources], Awaitable[Any]]] = {
+    "components": dapr.list_components,
+    "subscriptions": dapr.list_subscriptions,
+    "dead-letters": dapr.list_dead_letters,
+    "flows": dapr.list_flows,
+    "outbox": dapr.list_outbox,
+    "workflows": dapr.list_workflows,
+}
+
+
+async def _dapr(request: Request) -> Response:
+    read = _DAPR.get(request.path_params["what"])
+    if read is None:
+        raise HTTPException(404, f"there is only {', '.join(_DAPR)}")
+    found = await read(sources_of(request))
+    return JsonAnswer({"rows": found} if isinstance(found, tuple) else found)
+
+
+async def _change(request: Request) -> Response:
+    name, order = request.path_params["name"], request.path_params["order"]
+    count = _number(request, "count")
+    if order == "scale" and (count is None or not 1 <= count <= MAX_REPLICAS):
+        raise HTTPException(400, f"count is from 1 to {MAX_REPLICAS}")
+    return JsonAnswer(await change_resource(sources_of(request), name, order, int(count or 1)))
+
+
+async def _replay(request: Request) -> Response:
+    service = request.path_params["service"]
+    return JsonAnswer(await dapr.replay_dead_letters(sources_of(request), service))
+
+
+_exporting = asyncio.Lock()
+"""An export takes processor time and disk: one after the other."""
+
+
+async def _export(request: Request) -> Response:
+    sources = sources_of(request)
+    sources.require_running()
+    async with _exporting:
+        snapshot = await take_snapshot(sources)
+        target = await asyncio.to_thread(create_archive, sources, snapshot)
+    done = BackgroundTask(target.unlink, missing_ok=True)
+    return FileResponse(target, filename=exported_name(), background=done)
+
+
 ROUTES = [
     Route("/api/resources", _resources),
     Route("/api/logs", _logs),
     Route("/api/traces", _traces),
     Route("/api/traces/{trace_id}", _trace),
+    Route("/api/map", _map),
+    Route("/api/metrics", _metrics),
+    Route("/api/dapr/{what}", _dapr),
+    Route("/api/resources/{name}/{order}", _change, methods=["POST"]),
+    Route("/api/dapr/dead-letters/{service}/replay", _replay, methods=["POST"]),
+    Route("/export.zip", _export),
 ]

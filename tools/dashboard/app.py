@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,24 +15,33 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tools.dashboard import api
+from tools.dashboard.archive import remove_left_archives
 from tools.dashboard.collect.otlp import OtlpReceiver
+from tools.dashboard.collect.sampler import MetricSampler
 from tools.dashboard.security import HEALTH_PATH, OTLP_PATH, SecurityMiddleware
 from tools.dashboard.settings import Settings
 from tools.dashboard.sources import Sources
 from tools.runner.errors import RunnerError
 
 
-def create_app(settings: Settings, pages: Sequence[BaseRoute] = ()) -> Starlette:
+def create_app(
+    settings: Settings,
+    pages: Sequence[BaseRoute] = (),
+    snapshot: dict[str, Any] | None = None,
+) -> Starlette:
     """Return the application of one dashboard; `pages` are the routes of tools/dashboard/web.
 
-    Handlers find the `Sources` in `request.app.state.sources`.
+    `snapshot` is that of an export. Handlers find the `Sources` in `request.app.state.sources`.
     """
-    sources = Sources.create(settings)
+    sources = Sources.create(settings, snapshot)
     receiver = OtlpReceiver(sources.spans)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        remove_left_archives(settings.telemetry)
+        sampling = asyncio.create_task(_sample(sources))
         yield
+        sampling.cancel()
         await asyncio.to_thread(receiver.close)
         sources.close()
 
@@ -46,6 +56,11 @@ def create_app(settings: Settings, pages: Sequence[BaseRoute] = ()) -> Starlette
     )
     app.state.sources = sources
     return app
+
+
+async def _sample(sources: Sources) -> None:
+    if not sources.settings.is_read_only:
+        await MetricSampler(sources.run, sources.runner, sources.samples).run()
 
 
 async def _healthz(_: Request) -> Response:

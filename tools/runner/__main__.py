@@ -137,19 +137,33 @@ def _send(run: RunDir, orders: Iterable[dict[str, object]]) -> int:
 
 
 def _logs(options: Namespace, run: RunDir) -> int:
-    from tools.runner.output import logs
-    from tools.runner.output.terminal import Terminal
+    from tools.dashboard.queries.logs import LogFilter
+    from tools.runner.commands.logs import print_logs
 
-    files = logs.log_files(run.logs, options.app)
-    if not files:
-        raise RunnerError(f"no logs of {options.app or 'any process'} in {run.logs}")
-    terminal = Terminal(width=max(len(path.stem) for path in files), everything=True)
-    for path in files:
-        text = "\n".join(logs.tail(path, options.lines))
-        terminal.echo(path.stem, f"{text}\n".encode())
-    for _ in logs.follow(files, terminal.echo) if options.follow else ():
-        pass
-    return 0
+    wanted = LogFilter(
+        options.app or "", options.level, options.text, options.trace, limit=options.lines
+    )
+    return print_logs(run, wanted, follow=options.follow, as_json=options.json)
+
+
+def _traces(options: Namespace, run: RunDir) -> int:
+    from tools.dashboard.queries.traces import TraceFilter
+    from tools.runner.commands import traces
+
+    if options.id:
+        return traces.show_trace(run, options.id, as_json=options.json)
+    wanted = TraceFilter(
+        options.service, options.text, options.min_ms, options.errors, options.lines
+    )
+    return traces.list_traces(run, wanted, follow=options.follow, as_json=options.json)
+
+
+def _dashboard(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands import dashboard
+
+    if options.open:
+        return dashboard.show_export(options.open)
+    return dashboard.print_address(run)
 
 
 def _infra(options: Namespace, run: RunDir) -> int:
@@ -269,6 +283,8 @@ _VERBS = {
     "stop": _order,
     "start": _order,
     "logs": _logs,
+    "traces": _traces,
+    "dashboard": _dashboard,
     "infra": _infra,
     "alerts": _alerts,
     "deadletters": _deadletters,

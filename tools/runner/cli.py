@@ -3,11 +3,15 @@
 import argparse
 from pathlib import Path
 
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
 VERBS = {
     "up": "start everything and follow the logs (the default verb)",
     "down": "stop everything, also processes that a killed runner left",
     "ps": "show services, sidecars and servers",
-    "logs": "show the logs",
+    "logs": "show the logs of all processes, merged by time",
+    "traces": "list traces, or show one as a tree",
+    "dashboard": "print the address of the dashboard, or show an export of a run",
     "restart": "restart a service with its sidecar, one process, or a server",
     "scale": "change how many replicas a service has, without losing a request",
     "stop": "stop one of these until `start`",
@@ -34,6 +38,7 @@ examples:
   ./tye-like-run.sh --components rabbitmq-redis     the same on RabbitMQ and Redis
   ./tye-like-run.sh up --detach --replicas feed=2   in the background, with two of feed
   ./tye-like-run.sh logs -f posts                   follow one service and its sidecar
+  ./tye-like-run.sh logs --level warning            what any process warned of
   ./tye-like-run.sh scale posts=3                   two more of posts, while it runs
   ./tye-like-run.sh down
 """
@@ -151,7 +156,28 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     made["logs"].add_argument("-f", "--follow", action="store_true", help="keep printing new lines")
     made["logs"].add_argument(
-        "-n", "--lines", type=_count, default=50, help="lines of each file (50)"
+        "--level", default="", choices=LEVELS, help="the lowest level that is shown"
+    )
+    made["logs"].add_argument(
+        "--trace", default="", metavar="ID", help="only what belongs to this trace"
+    )
+    made["traces"].add_argument("id", nargs="?", help="show this trace")
+    made["traces"].add_argument("--service", default="", help="only with this service in them")
+    made["traces"].add_argument(
+        "--min-ms", type=float, default=0.0, metavar="N", help="only those that took so long"
+    )
+    made["traces"].add_argument("--errors", action="store_true", help="only with errors")
+    made["traces"].add_argument("-f", "--follow", action="store_true", help="keep printing")
+    for name, count in (("logs", 200), ("traces", 30)):
+        made[name].add_argument(
+            "--text", default="", metavar="WORD", help="only with this text in them, without case"
+        )
+        made[name].add_argument(
+            "-n", "--lines", type=_count, default=count, help=f"the newest so many ({count})"
+        )
+        made[name].add_argument("--json", action="store_true", help="print JSON")
+    made["dashboard"].add_argument(
+        "--open", type=Path, metavar="FILE.zip", help="show what a dashboard exported, read-only"
     )
     for name in ("restart", "stop", "start"):
         made[name].add_argument("app", help="posts, posts.daprd, nats, …")

@@ -10,9 +10,10 @@ from services.chassis.http.dependencies import window
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import Window
-from services.contracts.orders import NewCheckout, Order, OrderList, RebuildResponse
+from services.contracts.orders import NewCheckout, Order, OrderList, RebuildResponse, WorkflowList
 from services.orders.api.parameters import Reader, Writer
 from services.orders.application.checkout import CheckoutService
+from services.orders.application.open_workflows import OpenWorkflows
 from services.orders.application.order_commands import OrderCommands
 from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
@@ -22,6 +23,7 @@ PageWindow = Annotated[Window, Depends(window())]
 
 _ORDER = responses(Order, "The order.", 401, 403, 404, 409, 422, 503)
 _LIST = responses(OrderList, "A page of orders.", 401, 403, 422)
+_WORKFLOWS = responses(WorkflowList, "The workflows of open orders.", 403)
 _REBUILT = responses(RebuildResponse, "How much was repaired.", 403)
 
 
@@ -64,13 +66,18 @@ def create_router(
     return router
 
 
-def create_operation_router(rebuild: ProjectionRebuild) -> APIRouter:
-    """Return the routes for the operator: `./tye-like-run.sh rebuild`."""
+def create_operation_router(rebuild: ProjectionRebuild, open_workflows: OpenWorkflows) -> APIRouter:
+    """Return the routes for the operator: `./tye-like-run.sh rebuild`, and the dashboard."""
     router = APIRouter(tags=["operation"])
 
     @router.post("/rebuilds", responses=_REBUILT)
     async def rebuild_projections() -> OrjsonResponse:
         """Rebuild lists and read models from the logs."""
         return OrjsonResponse(await rebuild.run())
+
+    @router.get("/workflows", responses=_WORKFLOWS)
+    async def list_workflows() -> OrjsonResponse:
+        """List the workflows of orders that are not final, with their history."""
+        return OrjsonResponse(await open_workflows.list())
 
     return router

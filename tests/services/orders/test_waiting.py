@@ -96,3 +96,24 @@ async def test_the_event_of_a_waiting_order_has_no_reason(harness: OrdersHarness
     assert published["data"]["reason"] == ""
     harness.cluster.history("orders").missing_service = ""
     await harness.wait_until_final(id)
+
+
+async def test_the_operator_sees_the_workflows_of_orders_that_are_not_final(
+    harness: OrdersHarness,
+) -> None:
+    history = harness.cluster.history("orders")
+    done = await harness.place()
+    await harness.wait_until_final(done)
+    history.missing_service = PLACEMENT
+    waiting = await harness.place()
+    answer = (await harness.orders.operate("GET", "/workflows")).json()
+    (row,) = answer["workflows"]
+    assert (row["id"], row["name"], row["state"]) == (waiting, "checkout", "placed")
+    assert (row["status"], row["why"]) == ("unknown", unreachable(PLACEMENT))
+    assert [event["what"] for event in row["history"]] == ["placed"]
+    assert answer["more"] is False
+    history.missing_service = ""
+    await harness.wait_until_final(waiting)
+    assert (await harness.orders.operate("GET", "/workflows")).json()["workflows"] == []
+    for caller in ("gateway", "payments"):
+        assert (await harness.orders.call("GET", "/workflows", caller=caller)).status == 403

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.dashboard.conftest import json_line, write_log
 from tools.dashboard.collect.log_lines import parse_line
+from tools.dashboard.collect.log_reader import LogFollower, processes
 from tools.dashboard.queries.logs import LogFilter, follow_logs, read_logs
 from tools.dashboard.sources import Sources
 from tools.runner.config.paths import RunDir
@@ -120,3 +121,30 @@ async def test_following_yields_what_is_written_later(run: RunDir, sources: Sour
         write_log(run, "posts.log", json_line(2, "quiet", "debug"), json_line(3, "after"))
         write_log(run, "new.log", "half a line")
         assert (await coming).message == "after"
+
+
+def test_following_goes_on_across_a_rotation_and_loses_no_line(run: RunDir) -> None:
+    path = write_log(run, "posts.log", json_line(1, "before"))
+    follower = LogFollower(run.logs, lambda _: True)
+    write_log(run, "posts.log", json_line(2, "after"))
+    assert [entry.message for entry in follower.read()] == ["after"]
+    write_log(run, "posts.log", json_line(3, "last of the old file"))
+    path.rename(path.with_name("posts.log.1"))
+    write_log(run, "posts.log", json_line(4, "new file"), '{"time":')
+    assert [entry.message for entry in follower.read()] == ["last of the old file", "new file"]
+    write_log(run, "posts.log", '"2026-11-29T12:00:09Z", "message": "whole"}\n')
+    assert [entry.message for entry in follower.read()] == ["whole"]
+
+
+def test_a_service_name_includes_its_sidecar_and_replicas(run: RunDir) -> None:
+    names = ("posts", "posts.daprd", "posts.2", "posts.2.daprd", "postscript")
+    for name in names:
+        write_log(run, f"{name}.log", json_line(1, name))
+    assert [name for name in processes(run.logs) if LogFilter("posts").is_chosen(name)] == [
+        "posts",
+        "posts.2",
+        "posts.2.daprd",
+        "posts.daprd",
+    ]
+    assert [name for name in names if LogFilter("posts.daprd").is_chosen(name)] == ["posts.daprd"]
+    assert all(LogFilter().is_chosen(name) for name in names)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.runner.output.logs import LogFile, follow, log_files, tail
+from tools.runner.output.logs import LogFile, tail
 from tools.runner.output.terminal import Terminal, compact
 
 
@@ -64,28 +64,6 @@ def test_the_tail_can_leave_out_what_was_there_before(path: Path) -> None:
     assert tail(path, 10, since=999) == ["old", "new"]  # rotated meanwhile
     assert tail(path, 1) == ["new"]
     assert tail(path.with_name("none"), 5) == []
-
-
-def test_a_service_name_includes_its_sidecar_and_replicas(tmp_path: Path) -> None:
-    for name in ("posts", "posts.daprd", "posts.2", "posts.2.daprd", "postscript"):
-        (tmp_path / f"{name}.log").touch()
-    names = [each.stem for each in log_files(tmp_path, "posts")]
-    assert names == ["posts.2.daprd", "posts.2", "posts.daprd", "posts"]
-    assert [each.stem for each in log_files(tmp_path, "posts.daprd")] == ["posts.daprd"]
-    assert len(log_files(tmp_path, None)) == 5
-
-
-def test_following_goes_on_across_a_rotation(path: Path) -> None:
-    path.write_bytes(b"before\n")
-    chunks: list[bytes] = []
-    rounds = follow([path], lambda _, chunk: chunks.append(chunk), period=0)
-    next(rounds)
-    path.write_bytes(b"before\nafter\n")
-    next(rounds)
-    path.rename(path.with_name("posts.log.1"))
-    path.write_bytes(b"new file\n")
-    next(rounds)
-    assert chunks == [b"after\n", b"new file\n"]
 
 
 def test_the_terminal_prints_whole_lines_behind_their_name(

@@ -59,7 +59,7 @@ def _process_entries(
     """
     undated: list[bytes] = []
     at = _modified(logs / f"{process}.log")
-    for line in _lines_backwards(_rotated(logs / f"{process}.log"), scan, max_scan):
+    for line in _lines_backwards(rotated_files(logs / f"{process}.log"), scan, max_scan):
         is_match = can_match(line)
         if not is_match and not undated:
             continue
@@ -81,7 +81,7 @@ def _dated(process: str, lines: Iterable[bytes], at: float) -> Iterator[LogEntry
             yield entry
 
 
-def _rotated(path: Path) -> list[Path]:
+def rotated_files(path: Path) -> list[Path]:
     """Return the file and its older ones, newest first."""
     older = path.parent.glob(f"{path.name}.*")
     numbered = sorted((int(each.suffix[1:]), each) for each in older if each.suffix[1:].isdigit())
@@ -143,6 +143,7 @@ class LogFollower:
                 yield entry
 
     def _appended(self, path: Path) -> bytes:
+        """Return what was not read yet, with the beginning of the line that it continues."""
         try:
             file = path.open("rb")
         except FileNotFoundError:
@@ -150,14 +151,30 @@ class LogFollower:
         with file:
             status = os.fstat(file.fileno())
             inode, position = self._positions.get(path, (status.st_ino, 0))
-            if inode != status.st_ino or status.st_size < position:
+            before = self._rest.pop(path, b"")
+            if inode != status.st_ino:
+                before += _end_of_rotated(path, inode, position)
                 position = 0
-                self._rest.pop(path, None)
+            elif status.st_size < position:
+                before, position = b"", 0
             start = max(position, status.st_size - _MAX_ROUND)
             file.seek(start)
             chunk = file.read(status.st_size - start)
             self._positions[path] = status.st_ino, start + len(chunk)
-        return (self._rest.get(path, b"") if start == position else b"") + chunk
+        return (before if start == position else b"") + chunk
+
+
+def _end_of_rotated(path: Path, inode: int, position: int) -> bytes:
+    """Return what was appended to a file before it was rotated."""
+    older = path.with_name(f"{path.name}.1")
+    try:
+        with older.open("rb") as file:
+            if os.fstat(file.fileno()).st_ino != inode:
+                return b""
+            file.seek(position)
+            return file.read(_MAX_ROUND)
+    except FileNotFoundError:
+        return b""
 
 
 def _modified(path: Path) -> float:

@@ -149,7 +149,16 @@ _MAX_INTEGER = 2**63 - 1
 
 
 def _events(span: Span) -> list[dict[str, Any]]:
-    return [
+    """Return the events of a span, and its links to other spans as events named `link`."""
+    linked = [
+        {
+            "name": "link",
+            "after_ms": 0.0,
+            "attributes": {"trace_id": link.trace_id.hex(), "span_id": link.span_id.hex()},
+        }
+        for link in span.links[:MAX_EVENTS]
+    ]
+    return linked + [
         {
             "name": event.name[:200],
             "after_ms": (event.time_unix_nano - span.start_time_unix_nano) / 1e6,

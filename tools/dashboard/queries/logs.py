@@ -6,7 +6,8 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from tools.dashboard.collect.log_lines import LEVELS, LogEntry
 from tools.dashboard.collect.log_reader import (
@@ -111,6 +112,11 @@ async def follow_logs(sources: Sources, wanted: LogFilter) -> AsyncIterator[LogE
                 yield entry
         known = ()  # only the first round may repeat what was listed
         await asyncio.sleep(FOLLOW_INTERVAL)
+
+
+def log_row(entry: LogEntry) -> dict[str, Any]:
+    """Return the JSON object of an entry."""
+    return {"time": entry.time, "service": entry.service} | asdict(entry)
 
 
 def prefilter(wanted: LogFilter) -> Prefilter:

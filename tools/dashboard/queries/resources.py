@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.dashboard.sources import Sources
+from tools.runner.errors import RunnerError
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,29 @@ class SystemReport:
     """How many replicas each service has."""
 
 
+ORDERS = frozenset({"restart", "stop", "start", "scale", "restart-rolling"})
+
+
+async def change_resource(sources: Sources, name: str, order: str, count: int = 1) -> SystemReport:
+    """Give the runner an order about a process or a service; return what runs after it.
+
+    `count` is for `scale`. Raises RunnerError for an unknown name or order, for an export, and if
+    no runner answers; TimeoutError if the order takes too long.
+    """
+    sources.require_running()
+    if order not in ORDERS:
+        raise RunnerError(f'"{order}" is not an order (known: {", ".join(sorted(ORDERS))})')
+    try:
+        await sources.runner.order({"verb": order, "name": name, "count": count})
+    except (OSError, ValueError):
+        raise RunnerError("no runner answers: the system is not running") from None
+    return await list_resources(sources)
+
+
 async def list_resources(sources: Sources) -> SystemReport:
     """Return all processes, services first. One question to the runner."""
+    if sources.snapshot is not None:
+        return _from_snapshot(sources.snapshot["resources"])
     report = await sources.runner.report()
     found = report or sources.state()
     resources = tuple(_resources(found, is_running=report is not None))
@@ -65,6 +87,11 @@ async def list_resources(sources: Sources) -> SystemReport:
             for app_id in dict.fromkeys(each.app_id for each in services)
         },
     )
+
+
+def _from_snapshot(found: Mapping[str, Any]) -> SystemReport:
+    rows = (Resource(**row) for row in found["resources"])
+    return SystemReport(**{**found, "is_running": False, "resources": tuple(rows)})
 
 
 def _resources(report: Mapping[str, Any], *, is_running: bool) -> Iterator[Resource]:

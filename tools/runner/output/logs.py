@@ -1,8 +1,7 @@
-"""Log files: one per process, rotated by size, read from the end, followed."""
+"""Log files: one per process, rotated by size, read from the end."""
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 MAX_BYTES = 10_000_000
@@ -69,40 +68,3 @@ def tail(path: Path, lines: int, since: int = 0, max_bytes: int = 262_144) -> li
     except FileNotFoundError:
         return []
     return list(deque(text.splitlines(), maxlen=lines))
-
-
-def log_files(folder: Path, app: str | None) -> list[Path]:
-    """Return the log files of one service or process, or all of them.
-
-    `posts` means the service with its sidecar and replicas; `posts.daprd` means that file alone.
-    """
-    found = sorted(folder.glob("*.log"))
-    if app is None:
-        return found
-    return [path for path in found if path.stem == app or path.stem.split(".")[0] == app]
-
-
-def follow(paths: Iterable[Path], echo: Echo, period: float = 0.2) -> Iterator[None]:
-    """Echo what is appended to the files from now on; yield after each round, then sleep."""
-    positions = {path: path.stat().st_size for path in paths}
-    inodes = {path: path.stat().st_ino for path in positions}
-    while True:
-        for path in positions:
-            _read_on(path, positions, inodes, echo)
-        yield
-        time.sleep(period)
-
-
-def _read_on(path: Path, positions: dict[Path, int], inodes: dict[Path, int], echo: Echo) -> None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return
-    if status.st_ino != inodes[path] or status.st_size < positions[path]:
-        positions[path], inodes[path] = 0, status.st_ino
-    if status.st_size > positions[path]:
-        with path.open("rb") as file:
-            file.seek(positions[path])
-            chunk = file.read()
-        positions[path] += len(chunk)
-        echo(path.stem, chunk)

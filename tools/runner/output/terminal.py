@@ -69,6 +69,12 @@ class Terminal:
         sys.stdout.write("".join(f"{self._prefix(name)} {text}\n" for text in shown if text))
         sys.stdout.flush()
 
+    def print_line(self, name: str, text: str) -> None:
+        """Print one line, cut off if it is long."""
+        shown = text.replace("\n", "\\n")
+        sys.stdout.write(f"{self._prefix(name)} {_cut(shown)}\n")
+        sys.stdout.flush()
+
     def _prefix(self, name: str) -> str:
         label = f"{name:<{self._width}} |"
         if not self._colour:
@@ -89,11 +95,13 @@ def compact(line: str, everything: bool = False) -> str:
         text = _from_json(text, everything)
     elif (plain := _PLAIN.match(text)) and not everything and _is_unimportant("", plain[1]):
         return ""
-    return (
-        text
-        if len(text) <= _MAX_LINE_LENGTH
-        else f"{text[:_MAX_LINE_LENGTH]}… (+{len(text) - _MAX_LINE_LENGTH})"
-    )
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _MAX_LINE_LENGTH:
+        return text
+    return f"{text[:_MAX_LINE_LENGTH]}… (+{len(text) - _MAX_LINE_LENGTH})"
 
 
 def _is_unimportant(level: str, message: str) -> bool:
