@@ -36,11 +36,14 @@ class TimelineProjector:
 
         A new post is inserted into its author's timeline before its followers are read, and a
         follow is stored before that timeline is read, so one of the two sees the other. The
-        projection is written last, because it says that all this is done. Seven state calls, and
-        one for every fifty followers; more for a direct post, which also gets into conversations.
+        projection is written last, because it says that all this is done. A first version is most
+        likely new, so the projection is not read before: if there is one, writing it will tell.
+        Six state calls, and one for every fifty followers, of which those of other posts that are
+        handled at the same time share most; more for a direct post, which also gets into
+        conversations.
         """
-        stored = await self._repository.posts.get(post["id"])
         blank = PostProjection()
+        stored = await self._repository.posts.get(post["id"]) if version > 1 else None
         known = stored or blank
         if version < known.version:
             await self._remove_if_deleted(post, known.post)
@@ -54,6 +57,8 @@ class TimelineProjector:
             if now.version > version:  # a newer one was written meanwhile
                 await self._update_lists(post, now.post)
             known = now  # or an older one, which is in lists now
+        if known.version > version:  # what it was no longer counts
+            return
         if post["visibility"] == "public":
             await self._index.add(post["tags"])
         self._trends.record_post(post)

@@ -15,6 +15,7 @@ from services.comments.app import create_app as comments_app
 from services.feed.app import create_app as feed_app
 from services.feed.domain import interactions
 from services.feed.domain.relations import FanOutLimits
+from services.feed.repository import Repository
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app
@@ -186,6 +187,24 @@ async def test_late_repeated_and_reordered_events_end_the_same(
         authors = {reader} | {whom for who, whom in follows if who == reader}
         expected = sorted((p for p, author in posts.items() if author in authors), reverse=True)
         assert await harness.home(reader, limit=80) == expected
+
+
+async def test_a_first_event_that_comes_again_after_a_deletion_changes_nothing(
+    harness: FeedHarness,
+) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    post = await harness.post(ann, "#oops")
+    await harness.cluster.settle()
+    first = harness.cluster.broker.events("posts")
+    await harness.delete(ann, post)
+    await harness.cluster.settle()
+    assert await harness.feed.deliver("posts", *first) == "SUCCESS"
+    for path in (f"accounts/{ann}", "public", "tags/oops"):
+        assert await harness.timeline(path) == []
+    assert await harness.home(ben) == []
+    repository = Repository(harness.feed.service)
+    assert await repository.authors.all(ann) == await repository.tags.all("oops") == []
 
 
 async def test_events_lost_by_the_broker_are_fetched(harness: FeedHarness) -> None:
