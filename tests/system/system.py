@@ -201,13 +201,15 @@ def start_system(
     *,
     homes: Path | None = None,
     port: str = "0",
+    dashboard: bool = False,
 ) -> Iterator[System]:
     """Start a whole system in a folder of its own, on free ports; stop it at the end.
 
     `homes` is where people keep their logins, `port` the gateway's.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
-    options = [*options, "--components", components, "--port", port, "--detach", "--no-dashboard"]
+    options = [*options, "--components", components, "--port", port, "--detach"]
+    options += ["--dashboard-port", "0"] if dashboard else ["--no-dashboard"]
     options += ["--replicas", replicas] if replicas else []
     try:
         run_command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})

@@ -311,12 +311,15 @@ async def test_a_replay_is_ordered_once_and_leads_back(
 
     async def replay(_: Any, service: str) -> dict[str, Any]:
         replayed.append(service)
-        return {"replayed": 1, "failed": {}}
+        return {"replayed": 2, "failed": {"abc123": "Version 3 is unknown."}}
 
     monkeypatch.setattr(dapr_page, "replay_dead_letters", replay)
     page = await browser.post("/dapr/feed/replay")
-    assert (page.status, page.headers["location"]) == (303, "/dapr#dead-letters")
+    led_to = "/dapr?replayed=2&failed=1#dead-letters"
+    assert (page.status, page.headers["location"]) == (303, led_to)
     assert replayed == ["feed"]
+    shown = (await browser.get(led_to.partition("#")[0])).text
+    assert "2 of the dead letters were handled, 1 failed again." in shown
 
 
 def test_bars_of_a_waterfall_are_inside_and_in_proportion() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -79,6 +80,7 @@ async def show_dapr(pages: DashboardRenderer, request: Request) -> Response:
         components=list(summarize_components(parts["components"].content or ())),
         topics=list(summarize_topics(parts["subscriptions"].content or ())),
         boxes=list(letter_boxes(parts["letters"].content)),
+        replay=_replay_result(request),
         as_text=as_text,
     )
 
@@ -87,8 +89,19 @@ async def send_replay(pages: DashboardRenderer, request: Request) -> Response:
     """Deliver the dead letters of a service again, and lead back. Raises RunnerError."""
     if pages.is_read_only:
         raise HTTPException(403, "This is an exported run: nothing of it is running.")
-    await replay_dead_letters(sources_of(request), request.path_params["service"])
-    return RedirectResponse("/dapr#dead-letters", 303)
+    found = await replay_dead_letters(sources_of(request), request.path_params["service"])
+    counts = {"replayed": found.get("replayed", 0), "failed": len(found.get("failed", ()))}
+    return RedirectResponse(f"/dapr?{urlencode(counts)}#dead-letters", 303)
+
+
+def _replay_result(request: Request) -> str:
+    """Return what became of a replay that led here."""
+    replayed, failed = (request.query_params.get(name, "") for name in ("replayed", "failed"))
+    if not (replayed.isdecimal() and failed.isdecimal()):
+        return ""
+    return (
+        f"{int(replayed[:9]):,} of the dead letters were handled, {int(failed[:9]):,} failed again."
+    )
 
 
 def summarize_components(rows: Iterable[ComponentRow]) -> Iterator[ComponentSummary]:

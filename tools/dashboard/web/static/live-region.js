@@ -4,11 +4,13 @@ import { morph } from "./morph.js";
 import { fetchPage, Refused } from "./pages.js";
 
 const SLOWEST = 15_000; // milliseconds between two attempts while the dashboard does not answer
+const REST = 4; // times as long as an answer took is the pause after it, at least: some are searches
 
 export class LiveRegion extends HTMLElement {
   #paused = false;
   #failures = 0;
   #timer = 0;
+  #took = 0; // milliseconds
   /** @type {AbortController | null} */
   #request = null;
   #shown = ""; // the version of the page that is shown
@@ -43,6 +45,7 @@ export class LiveRegion extends HTMLElement {
   async refresh() {
     this.#stop();
     const request = (this.#request = new AbortController());
+    const began = performance.now();
     try {
       const found = await fetchPage(location.href, { signal: request.signal, known: this.#shown });
       if (request.signal.aborted) return;
@@ -53,6 +56,7 @@ export class LiveRegion extends HTMLElement {
       this.#failures += 1;
       if (error instanceof Refused) this.#paused = true;
     }
+    this.#took = performance.now() - began;
     this.#show();
     this.#schedule();
   }
@@ -86,7 +90,8 @@ export class LiveRegion extends HTMLElement {
     clearTimeout(this.#timer);
     if (this.#paused || document.hidden) return;
     const period = 1000 * Number(this.dataset.every || 2);
-    const wait = Math.min(period * 2 ** this.#failures, Math.max(period, SLOWEST));
+    const pause = Math.max(period, REST * this.#took);
+    const wait = Math.min(pause * 2 ** this.#failures, Math.max(pause, SLOWEST));
     this.#timer = setTimeout(() => void this.refresh(), wait);
   }
 
