@@ -19,7 +19,8 @@ OWN_NAME = "dashboard"
 
 MAX_REPLICAS = 50
 
-_SETTLED = frozenset({"ready", "external", "stopped"})
+_SETTLED = frozenset({"external", "stopped"})
+"""States that somebody wanted: the last lines of the log do not say why."""
 _ORDERS = frozenset({"restart", "stop", "start", "scale", "restart-rolling"})
 
 
@@ -32,9 +33,15 @@ class ResourceRow:
     has_buttons: bool
 
     @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The end of its log, where it says why the process is not ready."""
+        is_expected = self.resource.state in {"ready", *_SETTLED}
+        return () if is_expected else self.resource.last_lines
+
+    @property
     def has_reason(self) -> bool:
-        found = self.resource
-        return found.state not in _SETTLED and bool(found.reason or found.last_lines)
+        is_ready = self.resource.state == "ready"
+        return not is_ready and bool(self.resource.reason or self.last_lines)
 
 
 @dataclass(frozen=True)
