@@ -1,7 +1,7 @@
 // Forms that change something: sent without leaving the page; what changed shows at once.
 
 import { LiveRegion } from "./live-region.js";
-import { say, sendForm } from "./pages.js";
+import { messageOf, say, sendForm } from "./pages.js";
 
 /**
  * @param {HTMLFormElement} form
@@ -21,7 +21,7 @@ async function send(form, button) {
     if (region instanceof LiveRegion) region.take(page);
     say(page.querySelector("[data-result]")?.textContent?.trim() || done);
   } catch (error) {
-    say(error instanceof TypeError ? "The dashboard does not answer." : String(error).slice(7));
+    say(messageOf(error));
   } finally {
     finish(form, button);
   }

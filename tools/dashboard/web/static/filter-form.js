@@ -32,7 +32,7 @@ class FilterForm extends HTMLElement {
     address.search = query.toString();
     history.replaceState(null, "", address);
     const region = document.querySelector("live-region");
-    if (region instanceof LiveRegion) void region.refresh();
+    if (region instanceof LiveRegion) void region.refresh("Loading");
   }
 }
 

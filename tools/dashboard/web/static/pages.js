@@ -4,11 +4,11 @@
 export class Refused extends Error {}
 
 /**
- * The message of a page that says what went wrong.
+ * The message of a page, or of a plain text, that says what went wrong.
  * @param {Document} page
  */
 function faultOf(page) {
-  return page.querySelector("[data-fault]")?.textContent?.trim() || "That did not work.";
+  return (page.querySelector("[data-fault]") || page.body).textContent?.trim().slice(0, 300) || "That did not work.";
 }
 
 /** @param {string} html */
@@ -31,7 +31,6 @@ export async function fetchPage(address, { signal, known } = {}) {
   if (answer.status === 304) return null;
   const page = parse(await answer.text());
   if (answer.status === 401 || answer.status === 403) {
-    say(faultOf(page));
     throw new Refused(faultOf(page));
   }
   if (!answer.ok) throw new Error(faultOf(page));
@@ -50,6 +49,15 @@ export async function sendForm(form, button) {
   const page = parse(await answer.text());
   if (!answer.ok) throw new Error(faultOf(page));
   return page;
+}
+
+/**
+ * What a person is told of an error.
+ * @param {unknown} error
+ */
+export function messageOf(error) {
+  if (error instanceof TypeError) return "The dashboard does not answer."; // of `fetch`
+  return error instanceof Error ? error.message : String(error);
 }
 
 let hide = 0;
