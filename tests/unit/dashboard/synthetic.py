@@ -181,8 +181,13 @@ def outbox() -> tuple[OutboxRow, ...]:
 
 
 def workflows() -> tuple[WorkflowRow, ...]:
-    detail = "It waits for placement."
-    return (WorkflowRow("orders", "117", "checkout", "reserved", "2026-11-29T12:00:00Z", detail),)
+    """One that waits, with its history."""
+    history = (
+        {"what": "placed", "at": "2026-11-29T12:00:00Z", "why": ""},
+        {"what": "reserved", "at": "2026-11-29T12:00:01Z", "why": "It waits for placement."},
+    )
+    at = history[-1]["at"]
+    return (WorkflowRow("orders", "117", "checkout", "reserved", at, "", "running", history),)
 
 
 def service_map() -> ServiceMap:
@@ -228,7 +233,7 @@ def metrics(now: float = AT) -> tuple[MetricSeries, ...]:
         ("cpu", "cores", 0.2),
     )
     found = [
-        MetricSeries(metric, service, unit, wave(height * (1 + number / 6), number))
+        MetricSeries(metric, service, unit, wave(height * (1 + number / 6), number), service)
         for metric, unit, height in (
             *kinds,
             ("memory", "bytes", 6e7),
@@ -236,6 +241,6 @@ def metrics(now: float = AT) -> tuple[MetricSeries, ...]:
         )
         for number, service in enumerate(SERVICES)
     ]
-    found.append(MetricSeries("event_lag", "feed posts", "count", wave(3, 1)))
-    found.append(MetricSeries("dead_letters", "feed", "count", ()))
+    found.append(MetricSeries("event_lag", "feed posts", "count", wave(3, 1), "feed", "posts"))
+    found.append(MetricSeries("dead_letters", "feed", "count", (), "feed"))
     return tuple(found)

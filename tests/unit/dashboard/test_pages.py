@@ -20,6 +20,7 @@ from tools.dashboard.app import create_app
 from tools.dashboard.queries.dapr import DeadLetterList
 from tools.dashboard.queries.map import ServiceMap
 from tools.dashboard.settings import Settings
+from tools.dashboard.sources import Sources
 from tools.dashboard.web import (
     dapr_page,
     map_page,
@@ -132,7 +133,7 @@ async def test_every_page_is_whole_and_shows_no_markup_of_others(
 async def test_a_page_that_a_browser_has_is_not_sent_again(
     browser: DashboardBrowser, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(time, "time", lambda: synthetic.AT)
+    monkeypatch.setattr(Sources, "now", lambda _: synthetic.AT)
     first = await browser.get(path)
     second = await browser.get(path, **{"if-none-match": first.headers["etag"]})
     assert (second.status, second.body) == (304, b"")
@@ -172,7 +173,7 @@ async def test_before_anything_ran_the_resources_are_empty(settings: Settings) -
 async def test_a_button_sends_its_order_to_the_runner(browser: DashboardBrowser, verb: str) -> None:
     page = await browser.post(f"/resources/posts/{verb}")
     assert (page.status, page.headers["location"]) == (303, "/")
-    assert browser.runner.orders == [{"verb": verb, "name": "posts"}]
+    assert browser.runner.orders == [{"verb": verb, "name": "posts", "count": 1}]
 
 
 async def test_scaling_sends_the_count(browser: DashboardBrowser) -> None:
@@ -197,9 +198,8 @@ async def test_an_order_that_does_not_exist_is_not_sent(browser: DashboardBrowse
     ("failure", "status", "text"),
     [
         (RunnerError('there is no "nobody"'), 409, "there is no &#34;nobody&#34;"),
-        (ConnectionRefusedError(), 503, "The runner does not answer"),
-        (FileNotFoundError(), 503, "The runner does not answer"),
-        (TimeoutError(), 503, "The runner does not answer"),
+        (ConnectionRefusedError(), 409, "no runner answers"),
+        (TimeoutError(), 409, "this takes long, and goes on"),
     ],
 )
 async def test_what_the_runner_objects_is_shown(
@@ -301,6 +301,8 @@ async def test_dapr_shows_what_failed_and_why(browser: DashboardBrowser) -> None
     assert "media did not answer: connection refused" in page
     assert 'action="/dapr/feed/replay"' in page
     assert "95" not in page.split('id="outbox"')[1].split("</table>")[0]
+    assert "<li>" in page.split('class="steps"')[1]
+    assert "It waits for placement." in page
     assert "2 min" in page.split('id="outbox"')[1].split("</table>")[0]
 
 
@@ -381,6 +383,7 @@ async def test_an_export_shows_its_pages_and_changes_nothing(
     page = (await browser.get("/")).text
     assert "An exported run." in page
     assert 'method="post"' not in page
+    assert "/export.zip" not in page
     assert "The runner does not answer" not in page
     for path in ("/resources/posts/restart", "/dapr/feed/replay"):
         assert (await browser.post(path)).status == 403

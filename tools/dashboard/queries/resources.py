@@ -55,14 +55,16 @@ ORDERS = frozenset({"restart", "stop", "start", "scale", "restart-rolling"})
 async def change_resource(sources: Sources, name: str, order: str, count: int = 1) -> SystemReport:
     """Give the runner an order about a process or a service; return what runs after it.
 
-    `count` is for `scale`. Raises RunnerError for an unknown name or order, for an export, and if
-    no runner answers; TimeoutError if the order takes too long.
+    `count` is for `scale`. Raises RunnerError for an unknown name or order, for an export, if no
+    runner answers, and if the order takes longer than ORDER_TIMEOUT.
     """
     sources.require_running()
     if order not in ORDERS:
         raise RunnerError(f'"{order}" is not an order (known: {", ".join(sorted(ORDERS))})')
     try:
         await sources.runner.order({"verb": order, "name": name, "count": count})
+    except TimeoutError:
+        raise RunnerError("this takes long, and goes on: see the states") from None
     except (OSError, ValueError):
         raise RunnerError("no runner answers: the system is not running") from None
     return await list_resources(sources)

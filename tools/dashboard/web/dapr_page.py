@@ -25,7 +25,7 @@ from tools.dashboard.queries.dapr import (
     replay_dead_letters,
 )
 from tools.dashboard.web.logs_page import as_text
-from tools.dashboard.web.renderer import DashboardRenderer
+from tools.dashboard.web.renderer import READ_ONLY, DashboardRenderer
 from tools.dashboard.web.sections import read_sections
 
 MAX_LETTERS = 50
@@ -88,7 +88,7 @@ async def show_dapr(pages: DashboardRenderer, request: Request) -> Response:
 async def send_replay(pages: DashboardRenderer, request: Request) -> Response:
     """Deliver the dead letters of a service again, and lead back. Raises RunnerError."""
     if pages.is_read_only:
-        raise HTTPException(403, "This is an exported run: nothing of it is running.")
+        raise HTTPException(403, READ_ONLY)
     found = await replay_dead_letters(sources_of(request), request.path_params["service"])
     counts = {"replayed": found.get("replayed", 0), "failed": len(found.get("failed", ()))}
     return RedirectResponse(f"/dapr?{urlencode(counts)}#dead-letters", 303)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,11 +25,23 @@ _TITLES = {
     "cpu": "Processor",
     "memory": "Memory",
     "event_lag": "Events on their way",
-    "event_age": "Age of events when handled",
+    "event_age_p95": "Age of events when handled, 95th percentile",
+    "handled": "Events handled a second",
+    "not_ok": "Events repeated or failed a second",
+    "published": "Events published a second",
+    "events_fetched": "Lost events fetched a second",
     "outbox_pending": "Events in the outbox",
     "outbox_age": "Age of the oldest event in the outbox",
     "dead_letters": "Dead letters",
+    "sidecar_errors": "Failed calls of sidecars a second",
+    "work_failing": "Background work that fails",
+    "orders_open": "Open orders",
+    "orders_age": "Age of the oldest open order",
+    "ledger_imbalance": "Imbalance of the ledger, cents",
+    "stock_disagreements": "Disagreements of stock",
+    "cache_hits": "Share of hits in caches",
     "streams": "Open streams",
+    "rate_limited": "Requests refused by a limit a second",
 }
 """In the order of the page; others follow."""
 
@@ -40,6 +51,7 @@ _SHOWN: dict[str, Callable[[float | None], str]] = {
     "per_second": formats.number,
     "seconds": lambda value: formats.duration(None if value is None else value * 1000),
     "count": formats.number,
+    "ratio": formats.percent,
 }
 
 
@@ -67,22 +79,18 @@ class MetricChart:
 async def show_metrics(pages: DashboardRenderer, request: Request) -> Response:
     """The charts of all services, or of one."""
     service = request.query_params.get("service", "")[:100]
-    series = await read_metrics(sources_of(request))
-    services = sorted({owner(each) for each in series})
-    chosen = [each for each in series if service in ("", owner(each))]
+    sources = sources_of(request)
+    series = await read_metrics(sources)
+    services = sorted({each.service for each in series})
+    chosen = [each for each in series if service in ("", each.service)]
     return pages.render(
         request,
         "metrics",
         here="metrics",
         service=service,
         services=services,
-        charts=list(charts(chosen, time.time())),
+        charts=list(charts(chosen, sources.now())),
     )
-
-
-def owner(series: MetricSeries) -> str:
-    """Return the service that a series belongs to."""
-    return series.label.split(" ")[0].split(".")[0]
 
 
 def charts(series: Sequence[MetricSeries], now: float) -> Iterator[MetricChart]:
@@ -109,9 +117,9 @@ def _chart(metric: str, series: Sequence[MetricSeries], now: float) -> MetricCha
 
 def _hue(series: MetricSeries, shown: Sequence[MetricSeries]) -> int:
     """Return the colour of a service; where several series are of one service, one for each."""
-    owners = [owner(each) for each in shown]
-    if owners.count(owner(series)) == 1:
-        return formats.hue(owner(series))
+    owners = [each.service for each in shown]
+    if owners.count(series.service) == 1:
+        return formats.hue(series.service)
     return shown.index(series)
 
 

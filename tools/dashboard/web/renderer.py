@@ -31,13 +31,13 @@ PLACES = {
 }
 """The pages of the bar, with their titles."""
 
-NO_ANSWER = "The runner does not answer. Start it with ./tye-like-run.sh."
+
+READ_ONLY = "This is an exported run: nothing of it is running."
 
 _TITLES = {
     403: "This cannot be changed",
     404: "There is nothing here",
-    409: "The runner refused this",
-    503: "The runner does not answer",
+    409: "This was not done",
 }
 
 PageHandler = Callable[["DashboardRenderer", Request], Awaitable[Response]]
@@ -89,8 +89,6 @@ class DashboardRenderer:
                 return self._error(request, error.status_code, error.detail)
             except RunnerError as error:
                 return self._error(request, 409, str(error))
-            except (ConnectionError, FileNotFoundError, TimeoutError):
-                return self._error(request, 503, NO_ANSWER)
             except Exception:
                 log.exception("a page failed: %s", request.url.path)
                 return self._error(request, 500, "The log of the dashboard says why.")

@@ -10,18 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tools.dashboard.api import sources_of
-from tools.dashboard.queries.resources import Resource, SystemReport, list_resources
-from tools.dashboard.web.renderer import DashboardRenderer
+from tools.dashboard.api import MAX_REPLICAS, sources_of
+from tools.dashboard.queries.resources import (
+    ORDERS,
+    Resource,
+    SystemReport,
+    change_resource,
+    list_resources,
+)
+from tools.dashboard.web.renderer import READ_ONLY, DashboardRenderer
 
 OWN_NAME = "dashboard"
 """The process that serves these pages: it has no buttons, since it could not answer them."""
 
-MAX_REPLICAS = 50
-
 _SETTLED = frozenset({"external", "stopped"})
 """States that somebody wanted: the last lines of the log do not say why."""
-_ORDERS = frozenset({"restart", "stop", "start", "scale", "restart-rolling"})
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,13 @@ async def send_order(pages: DashboardRenderer, request: Request) -> Response:
 
     Raises RunnerError with what the runner objects.
     """
+    name, order = request.path_params["name"], request.path_params["order"]
     if pages.is_read_only:
-        raise HTTPException(403, "This is an exported run: nothing of it is running.")
-    verb, name = request.path_params["verb"], request.path_params["name"]
-    if verb not in _ORDERS:
+        raise HTTPException(403, READ_ONLY)
+    if order not in ORDERS:
         raise HTTPException(404, "There is no such order.")
-    order = {"verb": verb, "name": name}
-    if verb == "scale":
-        order |= {"count": await _count(request)}
-    await sources_of(request).runner.order(order)
+    count = await _count(request) if order == "scale" else 1
+    await change_resource(sources_of(request), name, order, count)
     return RedirectResponse("/", 303)
 
 

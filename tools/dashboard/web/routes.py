@@ -26,7 +26,7 @@ def create_routes(settings: Settings) -> list[BaseRoute]:
         Route("/dapr", page(show_dapr)),
         Route("/map", page(show_map)),
         Route("/metrics", page(show_metrics)),
-        Route("/resources/{name}/{verb}", page(send_order), methods=["POST"]),
+        Route("/resources/{name}/{order}", page(send_order), methods=["POST"]),
         Route("/dapr/{service}/replay", page(send_replay), methods=["POST"]),
         Mount("/static", StaticFiles(directory=FILES)),
     ]

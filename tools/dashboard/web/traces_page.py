@@ -9,11 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tools.dashboard.api import limit_of, sources_of
+from tools.dashboard.api import sources_of, trace_filter
 from tools.dashboard.collect.log_reader import processes
 from tools.dashboard.queries.traces import (
-    DEFAULT_LIMIT,
-    MAX_LIMIT,
     SpanRow,
     TraceFilter,
     TraceTree,
@@ -75,22 +73,6 @@ async def show_trace(pages: DashboardRenderer, request: Request) -> Response:
         ticks=ticks(total_ms(found)),
         services=sorted({span.service for span in found.spans}),
         logs=logs_address(trace=found.summary.trace_id),
-    )
-
-
-def trace_filter(request: Request) -> TraceFilter:
-    """Return the filter of a query string. Raises HTTPException 400 for an invalid one."""
-    given = request.query_params
-    try:
-        least = max(0.0, float(given.get("min_ms") or 0))
-    except ValueError:
-        raise HTTPException(400, "min_ms is not a number") from None
-    return TraceFilter(
-        given.get("service", "")[:100],
-        given.get("text", "")[:200],
-        least,
-        given.get("errors", "") in ("true", "1", "on"),
-        limit_of(request, DEFAULT_LIMIT, MAX_LIMIT),
     )
 
 
