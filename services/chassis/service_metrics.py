@@ -87,7 +87,7 @@ def measure_work(metrics: Metrics, works: Sequence[BackgroundWork]) -> None:
     """What runs in the background. Works with one name count as one."""
 
     def by_name() -> Iterator[tuple[str, list[BackgroundWork]]]:
-        for name in {work.name for work in works}:
+        for name in dict.fromkeys(work.name for work in works):
             yield name, [work for work in works if work.name == name]
 
     metrics.gauge(

@@ -82,6 +82,7 @@ NOT_FOR_PEOPLE = {
     "GET /.well-known/webfinger",
     "GET /healthz",
     "GET /readyz",
+    "GET /metrics",
     "GET /deadletters",
     "POST /deadletters/replay",
     "POST /webhooks/payments",

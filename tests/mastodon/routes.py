@@ -305,6 +305,7 @@ ROUTES: dict[str, Check | str] = {
     "POST /events-broadcast/notifications-invalidations": OURS,
     "POST /events-broadcast/posts": OURS,
     "GET /readyz": OURS,
+    "GET /metrics": NO_JSON,
     "GET /deadletters": OURS,
     "POST /deadletters/replay": OURS,
     "GET /dapr/subscribe": OURS,

@@ -7,7 +7,7 @@ from tests.services.users.harness import UsersDeployment
 
 _OF_EVERY_SERVICE = (
     *("/belongings", "/bundles", "/changes", "/dapr", "/dead", "/events"),
-    *("/healthz", "/readyz"),
+    *("/healthz", "/readyz", "/metrics"),
 )
 
 

@@ -58,6 +58,7 @@ OF_THE_CHASSIS = (
     "/events",
     "/healthz",
     "/readyz",
+    "/metrics",
 )
 """What the chassis asks of itself, and what the sidecar and the runner ask of every service."""
 
