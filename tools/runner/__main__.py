@@ -255,6 +255,8 @@ def _test(options: Namespace, _: RunDir) -> int:
 
     if options.official_daprd:
         return checks.test_official_daprd(options.rest)
+    if options.observe:
+        return checks.test_observe(options.rest)
     if options.browser:
         return checks.test_browser(options.rest)
     if options.backup:

@@ -215,6 +215,9 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         help="contract tests only, on the official daprd with all components",
     )
     made["test"].add_argument(
+        "--observe", action="store_true", help="tests that let alerts fire in a real system only"
+    )
+    made["test"].add_argument(
         "--browser", action="store_true", help="tests of the web app in a real browser only"
     )
     made["test"].add_argument(

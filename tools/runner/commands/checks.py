@@ -15,7 +15,7 @@ from pathlib import Path
 from tools.runner.config.paths import REPO
 from tools.runner.config.topology import CONTROL_PLANE, ETCD
 from tools.runner.errors import RunnerError
-from tools.runner.infra import debian, toolchain
+from tools.runner.infra import debian, monitoring, toolchain
 
 _BIN = Path(sys.executable).parent
 _CHECKS = {
@@ -90,6 +90,16 @@ def test_backup(arguments: list[str]) -> int:
     """Run the tests of backup, restore and upgrade; return non-zero if they failed."""
     part = (_RUNNING_SYSTEM, ["tests/backup", *_ONE_SYSTEM_PER_WORKER])
     return _summarize(*_run_parts([part], arguments))
+
+
+def test_observe(arguments: list[str]) -> int:
+    """Let alerts fire in a real system; return non-zero if that failed.
+
+    On Debian as root, Prometheus and Alertmanager are installed where they are missing. Raises
+    RunnerError where they cannot be.
+    """
+    monitoring.require_programs()
+    return _summarize(*_run_parts([(_RUNNING_SYSTEM, ["tests/observability"])], arguments))
 
 
 def _run_parts(
