@@ -38,6 +38,7 @@ def test_every_process_is_scraped_and_a_healthy_system_has_no_alert(
     wait_until(scraped)
     wait_until(lambda: prometheus.value("count(microgram_process_ready)"))
     wait_until(lambda: not firing(system))
+    assert prometheus.value("sum(prometheus_rule_evaluation_failures_total)") == 0
 
 
 def test_both_servers_refuse_who_does_not_know_the_password(prometheus: PrometheusApi) -> None:

@@ -65,6 +65,22 @@ def test_an_alert_is_tested_when_it_fires_and_when_it_does_not(alert: str) -> No
     assert not all(checks), "in each test it fires"
 
 
+def metrics_of_rules() -> set[str]:
+    """Return the metrics that expressions name, without those that rules record themselves."""
+    expressions = [
+        rule["expr"] for path in RULES for group in load(path)["groups"] for rule in group["rules"]
+    ]
+    names = re.findall(r"(?<![:\w])(?:http|microgram)_\w+", " ".join(expressions))
+    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in names}
+
+
+def test_every_metric_of_a_rule_exists() -> None:
+    """tests/services/test_metric_names.py and tests/unit/runner/test_exporter.py hold the page."""
+    page = (REPO / "docs" / "observability.md").read_text()
+    known = set(re.findall(r"`((?:http|microgram)_[a-z_]+)[`{]", page))
+    assert metrics_of_rules() <= known
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_what_people_see_and_where_its_runbook_is(alert: str) -> None:
     rule = ALERTS[alert]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -62,10 +63,22 @@ def test(fast: bool, arguments: list[str]) -> int:
     Where the arguments name tests, only those are run. Others, such as `-k saga`, must fit a test
     of one of the two parts at least. Prints the time of each stage at the end.
     """
+    if not fast:
+        _install_promtool()
     with ThreadPoolExecutor() as pool:
         checks = [pool.submit(_check, name, command) for name, command in _CHECKS.items()]
         stages, tests = _run_parts(_parts(fast, arguments), arguments)
         return _summarize([*(future.result() for future in checks), *stages], tests)
+
+
+def _install_promtool() -> None:
+    """Install what the tests of alerts need, where root on Debian: 11 s, once.
+
+    Elsewhere, and where that fails, these tests are skipped with the reason.
+    """
+    if debian.can_install():
+        with contextlib.suppress(RunnerError):
+            monitoring.require_programs()
 
 
 def test_official_daprd(arguments: list[str]) -> int:
