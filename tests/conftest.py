@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ setattr(v2, "TypeAdapter", _adapter)  # noqa: B010 (mypy knows of no such name i
 REPORTS = "reports"
 """A property of a test whose text appears in the summary."""
 
-SETS = ("embedded", "rabbitmq-redis")
-"""The component sets on which one suite runs unchanged."""
+SETS = tuple(os.environ.get("MICROGRAM_SETS", "embedded,rabbitmq-redis").split(","))
+"""The component sets on which one suite runs unchanged; `test --matrix` names others."""
 
 
 class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

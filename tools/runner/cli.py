@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up_options(up: argparse.ArgumentParser) -> None:
     up.add_argument(
-        "--components", metavar="NAME", help="component set: embedded (default), rabbitmq-redis"
+        "--components",
+        metavar="NAME",
+        help="component set: embedded (default), rabbitmq-redis, redis-streams",
     )
     up.add_argument(
         "--only", type=_names, default=frozenset(), metavar="A,B", help="start only these"
