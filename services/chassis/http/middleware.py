@@ -114,7 +114,8 @@ class SidecarMiddleware:
     def _start_trace(
         self, scope: Scope, headers: Mapping[bytes, bytes], *, is_sidecar: bool
     ) -> telemetry.Trace:
-        is_first = self._public and not is_sidecar
+        # An operator's program has the sidecar's token, and no trace of a sidecar.
+        is_first = self._public and not (is_sidecar and b"traceparent" in headers)
         names = _TRACE_HEADERS[-1:] if is_first else _TRACE_HEADERS
         return telemetry.start_trace(
             {name: headers.get(name.encode(), b"").decode("latin-1") for name in names},

@@ -137,6 +137,16 @@ async def test_a_service_follows_the_decision_of_its_caller(spans: RecordedSpans
     assert seen[0].span_id == f"{span.context.span_id:016x}"
 
 
+async def test_a_program_with_the_token_of_the_sidecar_begins_a_trace(
+    spans: RecordedSpans,
+) -> None:
+    app = app_of(responding(), public=True)
+    await get(app, **{"dapr-api-token": "token"})
+    await get(app, **{"dapr-api-token": "token", "traceparent": UNSAMPLED})
+    await get(app_of(responding()), **{"dapr-api-token": "token"})
+    assert len(spans.all()) == 1
+
+
 async def test_a_response_has_the_request_id_of_its_trace(spans: RecordedSpans) -> None:
     answer = await get(app_of(responding(), public=True))
     assert answer.headers["x-request-id"] == trace_id(spans.one("GET"))[:16]
