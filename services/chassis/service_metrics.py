@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from services.chassis.consuming.dead_letters import DeadLetters
-from services.chassis.consuming.event_metrics import UNKNOWN_TOPIC
+from services.chassis.consuming.event_metrics import (
+    DEAD_LETTERED,
+    OK,
+    REPEATED,
+    RETRIED,
+    UNKNOWN_TOPIC,
+)
 from services.chassis.consuming.inbox import Inbox
 from services.chassis.metrics import Metrics, Samples
 from services.chassis.periodic import BackgroundWork
@@ -17,6 +23,10 @@ from services.chassis.publishing.outbox import Outbox
 
 def measure_inbox(metrics: Metrics, inbox: Inbox) -> None:
     """How far a service is behind the producers of its topics."""
+    for topic in inbox.subscriptions:  # a rate does not see the step from nothing to 1
+        metrics.events_fetched[topic].inc(0)
+        for result in (OK, REPEATED, RETRIED, DEAD_LETTERED):
+            metrics.events_handled[topic, result].inc(0)
 
     def lags() -> Samples:
         for subscription in inbox.subscriptions.values():

@@ -11,6 +11,7 @@ from tests.system import LoggedInUser, ProcessRow, System
 
 SOCIAL = ("auth", "users", "media", "posts", "comments", "feed", "notifications")
 SERVICES = (*SOCIAL, "catalog", "payments")
+TOKEN_FILES = ("metrics", "operator")
 INTERNAL = ("/dapr/subscribe", "/events/posts", "/events-dead", "/changes", "/deadletters")
 
 
@@ -52,6 +53,20 @@ def test_a_service_serves_its_own_sidecar(
     headers = {"dapr-api-token": system.tokens(service).app}
     subscribed = plain.get(f"{rows[service].address}/dapr/subscribe", headers=headers, timeout=60)
     assert subscribed.status_code == 200
+
+
+@pytest.mark.parametrize("service", ["gateway", *SERVICES])
+def test_metrics_are_for_whoever_has_their_token(
+    system: System, rows: dict[str, ProcessRow], plain: requests.Session, service: str
+) -> None:
+    address = f"{rows[service].address}/metrics"
+    tokens = {name: (system.run_dir / f"{name}-token").read_text() for name in TOKEN_FILES}
+    expected = {"": 401, "wrong": 401, "operator": 401, "metrics": 200}
+    for name, status in expected.items():
+        headers = {"Authorization": f"Bearer {tokens.get(name, name).strip()}"} if name else {}
+        answer = plain.get(address, headers=headers, timeout=60)
+        assert answer.status_code == status, name
+        assert ("process_cpu_seconds_total" in answer.text) == (name == "metrics")
 
 
 @pytest.mark.parametrize("service", ["gateway", *SERVICES])

@@ -68,6 +68,8 @@ class Transport:
     def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
         metrics = metrics or Metrics()
         self._durations, self._errors = metrics.sidecar_call_duration, metrics.sidecar_call_errors
+        for operation in (*_POSTS_OF_STATE.values(), "state_delete", *_OPERATIONS.values()):
+            self._errors[operation].inc(0)  # a rate does not see the step from nothing to 1
         self._base = f"http://127.0.0.1:{port}/v1.0"
         self._headers = {"dapr-api-token": token} if token else {}
         self._session: aiohttp.ClientSession | None = None
