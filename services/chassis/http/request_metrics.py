@@ -16,7 +16,7 @@ from services.chassis.metrics import Metrics, RequestRecord
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "_OTHER"
-_STATUS_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+_STATUS_CLASSES = tuple(f"{digit}xx" for digit in range(10))
 
 
 class RequestMetricsMiddleware:
