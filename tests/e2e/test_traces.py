@@ -29,6 +29,16 @@ class Trace:
             and span.name.startswith(name)
         ]
 
+    def written(self, kind: str) -> list[ReceivedSpan]:
+        """The sidecars' spans of writes of one kind of documents."""
+        writes = [
+            span.span_id
+            for span in self.spans
+            if span.name.startswith(("compare_and_set", "transact"))
+            and kind in span.attributes["db.collection.name"].split(",")
+        ]
+        return [span for span in self.spans if span.parent_id in writes]
+
     def way_to(self, span: ReceivedSpan) -> list[str]:
         """The services from the root to a span, those of sidecars with their suffix."""
         way = [span.instance]
@@ -80,9 +90,8 @@ def _post_reaches_the_timeline_of_a_follower(
 
     def trace_to_the_timeline() -> Trace | None:
         found = Trace(receiver.spans(answer.headers["x-request-id"]))
-        home = f"/v1.0/state/statestore/home:{ben.id}"
-        written = found.named("feed", home, sidecar=True)
-        return found if written and found.named("gateway", "POST /api/v1/statuses") else None
+        is_complete = found.named("gateway", "POST /api/v1/statuses") and found.written("home")
+        return found if is_complete else None
 
     wait_until(lambda: [each.id for each in ben.client.timeline_home()][:1] == [post])
     trace = wait_until(trace_to_the_timeline)
@@ -92,6 +101,7 @@ def _post_reaches_the_timeline_of_a_follower(
     assert trace.way_to(posted) == hops
     (handled,) = trace.named("feed", "process posts")
     assert trace.way_to(handled) == [*hops, "feed"]
+    assert trace.way_to(trace.written("home")[0]) == [*hops, "feed", "feed.daprd"]
     (delivered,) = trace.named("feed", "pubsub/posts", sidecar=True)
     assert trace.way_to(delivered) == [*hops, "posts.daprd", "feed.daprd"]
     assert receiver.spans(FOREIGN) == []

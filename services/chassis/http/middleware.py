@@ -119,7 +119,10 @@ class SidecarMiddleware:
         names = _TRACE_HEADERS[-1:] if is_first else _TRACE_HEADERS
         return telemetry.start_trace(
             {name: headers.get(name.encode(), b"").decode("latin-1") for name in names},
-            sample=is_first and request_spans.is_traceable(scope) and tracing.sample(),
+            sample=is_first
+            and tracing.is_on()
+            and request_spans.is_traceable(scope)
+            and tracing.sample(),
         )
 
 

@@ -18,6 +18,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tools.dashboard.collect.sidecar_spans import without_private_parts
 from tools.dashboard.stores.spans import SpanRecord, SpanStore
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ def decode(body: bytes) -> Iterator[SpanRecord]:
 
 
 def _record(span: Span, service: str, instance: str, kind: str) -> SpanRecord:
-    attributes = _attributes(span.attributes)
+    name, attributes = span.name, _attributes(span.attributes)
+    if kind == "sidecar":
+        name, attributes = without_private_parts(name, attributes)
     return SpanRecord(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -134,7 +137,7 @@ def _record(span: Span, service: str, instance: str, kind: str) -> SpanRecord:
         instance=instance,
         kind=kind,
         role=_ROLES[span.kind] if span.kind < len(_ROLES) else "internal",
-        name=span.name[:200],
+        name=name[:200],
         destination=str(attributes.get("messaging.destination.name", ""))[:100],
         start_ns=span.start_time_unix_nano & _MAX_INTEGER,
         duration_ns=max(0, span.end_time_unix_nano - span.start_time_unix_nano) & _MAX_INTEGER,

@@ -13,6 +13,9 @@ HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 PREFIX = "OTEL_"
 """Of all variables of OpenTelemetry. Processes get those of `Tracing` only."""
 
+TRACING_MODULES = ("services.chassis.span_recorder",)
+"""What each service imports where it is traced: 6 MB, which forks share."""
+
 _NEVER = "1e-30"
 """The sampling rate of sidecars: they record what the caller sampled, and nothing by themselves.
 

@@ -14,7 +14,7 @@ from tools.runner.config.monitoring_settings import MonitoringSettings
 from tools.runner.config.secrets import SecretsFile, create_token, read_or_create_token
 from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
-from tools.runner.config.tracing import ENDPOINT, Tracing, tracing_of
+from tools.runner.config.tracing import ENDPOINT, TRACING_MODULES, Tracing, tracing_of
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
@@ -68,8 +68,9 @@ class Supervisor:
         self._monitoring = self._create_monitoring() if plan.observe else None
         self._exporter: RunnerExporter | None = None
         self._background_tasks: set[asyncio.Task[None]] = set()
+        shared = self.topology.shared_modules + (TRACING_MODULES if self._tracing else ())
         self._fork_server = ForkServer(
-            self.topology.shared_modules, base_env(plan.run), plan.run.logs / "fork-server.log"
+            shared, base_env(plan.run), plan.run.logs / "fork-server.log"
         )
 
     async def start(self) -> None:
