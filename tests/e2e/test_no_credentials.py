@@ -22,7 +22,7 @@ import requests
 
 from tests.system import System
 from tools.runner.config.paths import MARKER, RunDir
-from tools.runner.infra import rabbitmq, redis, toolchain
+from tools.runner.infra import amqp_client, redis, toolchain
 
 TIMEOUT = 10
 PRIVATE_PATHS = (
@@ -113,7 +113,7 @@ def test_brokers_and_stores(ports: list[Port]) -> None:
     def try_logins(port: Port) -> str:
         if redis.accepts(port.number, ""):
             return f"Redis at {port}"
-        if rabbitmq.accepts(f"amqp://guest:guest@127.0.0.1:{port.number}/"):
+        if amqp_client.accepts(f"amqp://guest:guest@127.0.0.1:{port.number}/"):
             return f"RabbitMQ at {port}"
         said = told(port.number, b'CONNECT {"verbose":true}\r\nSUB > 1\r\nPING\r\n')
         return f"NATS at {port}: {said!r}" if b"PONG" in said else ""

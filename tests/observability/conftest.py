@@ -8,7 +8,7 @@ import pytest
 
 from tests.observability.alert_receiver import AlertReceiver, receive_alerts
 from tests.observability.prometheus import PrometheusApi
-from tests.system import System, start_system
+from tests.system import SETS, System, start_system
 from tools.runner.infra import monitoring
 
 
@@ -18,8 +18,12 @@ def receiver() -> Iterator[AlertReceiver]:
         yield receiver
 
 
-@pytest.fixture(scope="package")
-def system(receiver: AlertReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+@pytest.fixture(scope="package", params=SETS)
+def system(
+    request: pytest.FixtureRequest,
+    receiver: AlertReceiver,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[System]:
     """A system that is scraped every second; conditions must hold for two seconds at most."""
     for name in (monitoring.PROMETHEUS, monitoring.ALERTMANAGER):
         if monitoring.find_program(name) is None:
@@ -30,7 +34,7 @@ def system(receiver: AlertReceiver, tmp_path_factory: pytest.TempPathFactory) ->
         "MICROGRAM_ALERT_FOR": "2",
     }
     folder = tmp_path_factory.mktemp("observed")
-    with start_system("embedded", folder, env, options=["--observe"]) as system:
+    with start_system(request.param, folder, env, options=["--observe"]) as system:
         yield system
 
 

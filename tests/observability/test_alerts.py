@@ -41,6 +41,17 @@ def test_every_process_is_scraped_and_a_healthy_system_has_no_alert(
     assert prometheus.value("sum(prometheus_rule_evaluation_failures_total)") == 0
 
 
+def test_replicas_that_come_and_go_are_scraped_while_they_run(
+    system: System, prometheus: PrometheusApi
+) -> None:
+    second = {("services", "posts.2"), ("sidecars", "posts.2.daprd")}
+    system.command("scale", "posts=2")
+    wait_until(lambda: all(prometheus.targets().get(each) == "up" for each in second))
+    system.command("scale", "posts=1")
+    wait_until(lambda: not second & prometheus.targets().keys())
+    wait_until(lambda: not firing(system))
+
+
 def test_both_servers_refuse_who_does_not_know_the_password(prometheus: PrometheusApi) -> None:
     for base in (prometheus.base, prometheus.alertmanager):
         for path in ("/", "/metrics", "/-/ready", "/api/v1/status/config", "/api/v2/alerts"):

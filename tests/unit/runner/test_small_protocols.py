@@ -1,7 +1,8 @@
-"""The few words of HTTP and NATS that the runner speaks, against servers of a few lines."""
+"""The few words of HTTP, NATS and AMQP that the runner speaks, against servers of a few lines."""
 
 import asyncio
 import json
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ import pytest
 
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service, http_probe, request, tcp_probe
+from tools.runner.infra.amqp_client import accepts, queue_lengths
 from tools.runner.infra.jetstream import stream_config
 from tools.runner.infra.nats_client import NatsClient
 
@@ -111,6 +113,55 @@ async def test_a_wrong_password_is_refused() -> None:
     async with serving(nats_talk) as port:
         with pytest.raises(ConnectionError, match="Authorization"):
             await NatsClient.connect(port, "user", "wrong")
+
+
+def frame(channel: int, method: tuple[int, int], arguments: bytes = b"") -> bytes:
+    body = struct.pack(">HH", *method) + arguments
+    return struct.pack(">BHI", 1, channel, len(body)) + body + b"\xce"
+
+
+async def amqp_talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let `secret` in; `feed-posts` holds 70,000 messages, and there is no other queue."""
+    answers = {
+        (10, 40): frame(0, (10, 41), b"\0"),
+        (20, 10): frame(1, (20, 11), bytes(4)),
+        (10, 50): frame(0, (10, 51)),
+    }
+    await reader.readexactly(8)
+    writer.write(frame(0, (10, 10), bytes(20)))
+    while True:
+        _, _, size = struct.unpack(">BHI", await reader.readexactly(7))
+        body = await reader.readexactly(size + 1)
+        method, arguments = struct.unpack_from(">HH", body), body[4:]
+        if method == (10, 11):
+            if b"\0secret" not in arguments:
+                return
+            writer.write(frame(0, (10, 30), struct.pack(">HIH", 2047, 131_072, 60)))
+        elif method == (50, 10):
+            is_there = arguments[2:].startswith(b"\x0afeed-posts\x01")
+            found = b"\x0afeed-posts" + struct.pack(">II", 70_000, 0)
+            missing = struct.pack(">H", 404) + b"\x02no" + bytes(4)
+            writer.write(frame(1, (50, 11), found) if is_there else frame(1, (20, 40), missing))
+        elif method in answers:
+            writer.write(answers[method])
+            if method == (10, 50):
+                return
+
+
+async def test_the_length_of_a_queue_is_asked_for_and_a_missing_one_left_out() -> None:
+    names = ["feed-gone", "feed-posts", "feed-lost"]
+    async with serving(amqp_talk) as port:
+        url = f"amqp://user:secret@localhost:{port}/"
+        assert await asyncio.to_thread(accepts, url)
+        assert await asyncio.to_thread(queue_lengths, url, names) == {"feed-posts": 70_000}
+
+
+async def test_a_broker_that_refuses_the_login_is_an_error() -> None:
+    async with serving(amqp_talk) as port:
+        url = f"amqp://user:wrong@localhost:{port}/"
+        assert not await asyncio.to_thread(accepts, url)
+        with pytest.raises(OSError, match="AMQP"):
+            await asyncio.to_thread(queue_lengths, url, ["feed-posts"])
 
 
 def test_a_stream_holds_one_topic_on_disk_within_bounds() -> None:

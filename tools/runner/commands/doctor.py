@@ -14,7 +14,7 @@ from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.secrets import RABBITMQ, REDIS, SecretsFile
 from tools.runner.config.topology import CONTROL_PLANE, ETCD
 from tools.runner.errors import RunnerError
-from tools.runner.infra import debian, ports, rabbitmq, redis, toolchain
+from tools.runner.infra import debian, monitoring, ports, rabbitmq, redis, toolchain
 from tools.runner.infra.servers import find_program
 from tools.runner.supervisor.lock import runner_pid
 from tools.runner.supervisor.orphans import find_orphans
@@ -141,6 +141,17 @@ def _server(what: str, port: int, program: str, accepts: Callable[[], bool]) -> 
     return Finding(what, "note", "not installed", advice)
 
 
+def _monitoring(_: RunDir) -> Iterator[Finding]:
+    for name in monitoring.NAMES:
+        try:
+            path = monitoring.find_program(name)
+        except RunnerError as error:
+            yield Finding(name, "problem", str(error))
+            continue
+        advice = "" if path else "needed for `up --observe` only"
+        yield Finding(name, "ok" if path else "note", path or "not installed", advice)
+
+
 def _limits(_: RunDir) -> Iterator[Finding]:
     import resource
 
@@ -150,4 +161,4 @@ def _limits(_: RunDir) -> Iterator[Finding]:
     yield Finding("CPUs", "ok", str(os.cpu_count()))
 
 
-_CHECKS = (_python, _manifest, _tools, _disk, _limits, _running, _ports, _servers)
+_CHECKS = (_python, _manifest, _tools, _disk, _limits, _running, _ports, _servers, _monitoring)

@@ -7,7 +7,7 @@ most 15 days and 512 MB.
 import base64
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from string import Template
@@ -30,13 +30,15 @@ USER = "microgram"
 _DEBIAN_NAMES = {PROMETHEUS: "prometheus", ALERTMANAGER: "prometheus-alertmanager"}
 """Debian's names of the packages, and of the programs in them."""
 
+NAMES = tuple(_DEBIAN_NAMES)
+
 
 def require_programs() -> None:
     """Install Debian's packages of both where they are missing, if possible.
 
     Raises RunnerError that says what to install.
     """
-    for name in _DEBIAN_NAMES:
+    for name in NAMES:
         _require_program(name)
 
 
@@ -67,7 +69,7 @@ class Monitoring:
     def __init__(self, run: RunDir, ports: Iterator[int], settings: MonitoringSettings) -> None:
         self._run = run
         self._settings = settings
-        self._ports = {name: next(ports) for name in (PROMETHEUS, ALERTMANAGER)}
+        self._ports = {name: next(ports) for name in NAMES}
         self.exporter_port = next(ports)
         """The port of the runner's own metrics."""
 
@@ -75,11 +77,6 @@ class Monitoring:
     def password(self) -> str:
         """The password of `USER` for both, kept in the run directory."""
         return read_or_create_token(self._run.path / "observe-password")
-
-    @property
-    def names(self) -> Iterable[str]:
-        """Both servers."""
-        return self._ports
 
     def address(self, name: str) -> str:
         """Return host and port of one of the two."""
@@ -92,9 +89,9 @@ class Monitoring:
             "group_interval": "5m" if self._settings.longest_for is None else "1s",
             "user": USER,
             "webhooks": json.dumps(self._webhooks()),
-            **{name: self.address(name) for name in self._ports},
+            **{name: self.address(name) for name in NAMES},
         }
-        for name in self._ports:
+        for name in NAMES:
             folder = self._run.path / name
             folder.mkdir(exist_ok=True, mode=0o700)
             template = Template((SOURCES / f"{name}.yaml").read_text())

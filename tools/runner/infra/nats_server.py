@@ -59,6 +59,7 @@ def set_up(context: ServerContext) -> ManagedServer:
         jetstream=manager,
         restart_sidecars_after=100.0,  # the client gives up after 60 attempts, 2 s apart
         logins=frozenset({NATS}),
+        pending_messages=manager.pending_messages,
     )
 
 

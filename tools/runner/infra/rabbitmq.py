@@ -2,20 +2,24 @@
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import json
 import os
-import socket
-import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import RABBITMQ, credentials, is_generated, password
+from tools.runner.infra.amqp_client import accepts, queue_lengths
 from tools.runner.infra.broker_logins import BrokerLogin, create_logins, topics
-from tools.runner.infra.servers import ManagedServer, ServerContext, choose_port, require_program
+from tools.runner.infra.servers import (
+    CountPending,
+    ManagedServer,
+    ServerContext,
+    choose_port,
+    require_program,
+)
 from tools.runner.supervisor.process import Probe, ProcessSpec
 from tools.runner.supervisor.replicas import base_env
 
@@ -67,7 +71,23 @@ def set_up(context: ServerContext) -> ManagedServer:
         # safe: some consumers are known to the broker only, and swallow messages.
         restart_sidecars_after=0.0,
         logins=frozenset({RABBITMQ}),
+        pending_messages=_pending_counter(url, logins),
     )
+
+
+def _pending_counter(url: str, logins: Sequence[BrokerLogin]) -> CountPending:
+    queues = {
+        f"{login.app}-{topic}": (login.app, topic) for login in logins for topic in login.delivered
+    }
+
+    async def count() -> list[tuple[str, str, int]]:
+        try:
+            lengths = await asyncio.to_thread(queue_lengths, url, queues)
+        except OSError:
+            return []
+        return [(*queues[name], length) for name, length in lengths.items()]
+
+    return count
 
 
 def _write(data: Path, port: int, content: Mapping[str, object]) -> Path:
@@ -164,32 +184,6 @@ def is_shared(url: str) -> bool:
     """Return whether a RabbitMQ on the standard port accepts a login that was not generated."""
     is_own = is_generated(credentials(url)[1])
     return urlsplit(url).port == PORT and not is_own and accepts(url)
-
-
-def accepts(url: str) -> bool:
-    """Return whether a RabbitMQ at this address accepts this login (AMQP 0-9-1 up to Tune)."""
-    user, secret = credentials(url)
-    with contextlib.suppress(OSError, struct.error):
-        address = ("127.0.0.1", urlsplit(url).port or PORT)
-        with socket.create_connection(address, timeout=3.0) as connection:
-            connection.sendall(b"AMQP\x00\x00\x09\x01")
-            file = connection.makefile("rb")
-            _read_frame(file.read)
-            connection.sendall(_start_ok(user, secret))
-            return _read_frame(file.read)[:4] == struct.pack(">HH", 10, 30)
-    return False
-
-
-def _read_frame(read: Callable[[int], bytes]) -> bytes:
-    _, _, size = struct.unpack(">BHI", read(7))
-    return read(size + 1)[:-1]
-
-
-def _start_ok(user: str, secret: str) -> bytes:
-    response = f"\0{user}\0{secret}".encode()
-    body = struct.pack(">HHI", 10, 11, 0) + b"\x05PLAIN"
-    body += struct.pack(">I", len(response)) + response + b"\x05en_US"
-    return struct.pack(">BHI", 1, 0, len(body)) + body + b"\xce"
 
 
 def _probe(url: str) -> Probe:

@@ -3,7 +3,7 @@
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,10 @@ _SERVER_OF_TYPE = {
 }
 
 
+CountPending = Callable[[], Awaitable[list[tuple[str, str, int]]]]
+"""Gives service, topic and number of messages."""
+
+
 @dataclass
 class ManagedServer:
     """One server; `spec` is None for a server that another process owns, named in `owner`."""
@@ -44,6 +48,8 @@ class ManagedServer:
     """Seconds of absence after which sidecars must be restarted."""
     logins: frozenset[str] = frozenset()
     """The secrets with a login here, of which each service has one of its own."""
+    pending_messages: CountPending | None = None
+    """Counts the messages that a broker holds. Gives nothing for one that does not answer."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
 from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
-from tools.runner.infra.monitoring import USER, Monitoring
+from tools.runner.infra.monitoring import NAMES, USER, Monitoring
 from tools.runner.infra.name_registry import NameRegistry
 from tools.runner.output.logs import Echo
 from tools.runner.output.progress import wait_first
@@ -447,11 +447,11 @@ class Supervisor:
     async def pending_messages(self) -> list[tuple[str, str, int]]:
         """Return service, topic and count of the messages that the broker holds.
 
-        Empty for brokers that the runner does not ask, and for one that does not answer.
+        Empty for brokers that the runner did not start, and for one that does not answer.
         """
         running = {replica.app.app_id for replica in self.replicas}
-        managers = [server.jetstream for server in self.servers if server.jetstream]
-        found = [each for manager in managers for each in await manager.pending_messages()]
+        counters = [each.pending_messages for each in self.servers if each.pending_messages]
+        found = [each for count in counters for each in await count()]
         return [each for each in found if each[0] in running]
 
     def server_data(self, name: str) -> Path:
@@ -493,7 +493,7 @@ class Supervisor:
         monitoring = self._monitoring
         if monitoring is None:
             return {}
-        addresses = {name: f"http://{monitoring.address(name)}" for name in monitoring.names}
+        addresses = {name: f"http://{monitoring.address(name)}" for name in NAMES}
         return {**addresses, "user": USER, "password": monitoring.password}
 
 
