@@ -24,14 +24,14 @@ def system(
     receiver: AlertReceiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[System]:
-    """A system that is scraped every second; conditions must hold for two seconds at most."""
+    """A system that is scraped every two seconds; conditions must hold for three at most."""
     for name in (monitoring.PROMETHEUS, monitoring.ALERTMANAGER):
         if monitoring.find_program(name) is None:
             pytest.skip(f"{name} is not installed: `./tye-like-run.sh test --observe` says how")
     env = {
         "MICROGRAM_ALERT_WEBHOOK": receiver.address,
-        "MICROGRAM_OBSERVE_INTERVAL": "1",
-        "MICROGRAM_ALERT_FOR": "2",
+        "MICROGRAM_OBSERVE_INTERVAL": "2",
+        "MICROGRAM_ALERT_FOR": "3",
     }
     folder = tmp_path_factory.mktemp("observed")
     with start_system(request.param, folder, env, options=["--observe"]) as system:

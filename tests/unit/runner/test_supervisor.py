@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import RunDir
 from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import CONTROL_PLANE
@@ -97,3 +98,13 @@ async def test_a_start_of_servers_only_waits_for_them(
         assert tools == [], "no daprd is built for those who have one"
     finally:
         await alone.stop()
+
+
+@pytest.mark.parametrize("observe", [True, False])
+def test_a_replica_that_is_added_later_has_metrics_as_the_others_do(
+    run: RunDir, observe: bool
+) -> None:
+    system = Supervisor(StartPlan(run, port=0, observe=observe))
+    added = system.create_replica(ManifestApp("posts", run.path, ("x",)), 1)
+    assert added.name == "posts.2"
+    assert (added.metrics_port is not None) is observe

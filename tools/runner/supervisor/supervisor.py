@@ -205,13 +205,8 @@ class Supervisor:
 
     def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:
         count = self.plan.replicas.get(app.app_id, self.topology.replicas.get(app.app_id, 1))
-        for replica in range(count):
-            yield create_replica(
-                app,
-                replica,
-                self._port_chooser(app, replica),
-                has_metrics=self.plan.observe,
-            )
+        for number in range(count):
+            yield self.create_replica(app, number)
 
     def _gateway_port(self, apps: Sequence[ManifestApp]) -> int:
         """Return the port of --port, else that of the manifest."""
@@ -378,8 +373,9 @@ class Supervisor:
         return found
 
     def create_replica(self, app: ManifestApp, number: int) -> ServiceReplica:
-        """Return one more replica of a service that runs."""
-        return create_replica(app, number, self._port_chooser(app, number))
+        """Return a replica with ports of its own; `number` counts from 0."""
+        choose_port = self._port_chooser(app, number)
+        return create_replica(app, number, choose_port, has_metrics=self.plan.observe)
 
     def launch_replica(self, replica: ServiceReplica) -> None:
         """Start a new replica."""
