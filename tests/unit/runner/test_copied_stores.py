@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.waiting import wait_until
+from tools.runner.backup import sqlite_store as sqlite_module
 from tools.runner.backup.documents import StoredDocument, read_documents, write_documents
 from tools.runner.backup.redis_store import RedisStore
 from tools.runner.backup.sqlite_store import SqliteStore
@@ -120,8 +121,8 @@ def test_workflows_of_the_engine_and_keys_of_others_are_not_copied(run: RunDir) 
 
 
 def test_a_snapshot_of_several_files_is_of_one_instant(run: RunDir) -> None:
-    """Each number is written to one file, and then to the other, as a consumer follows."""
-    files = {app: run.path / "state" / f"{app}.db" for app in ("posts", "feed")}
+    """Each number is written to one file after the other, as consumers follow a producer."""
+    files = {f"app{n}": run.path / "state" / f"app{n}.db" for n in range(8)}
     store = SqliteStore(files)
     store.load([StoredDocument(f"{app}||n", b"0") for app in files])
     stop = threading.Event()
@@ -132,11 +133,11 @@ def test_a_snapshot_of_several_files_is_of_one_instant(run: RunDir) -> None:
 
     def copied_often_enough() -> bool:
         with store.snapshot() as documents:
-            first, second = (int(each.value) for each in documents)
-        if first - second not in (0, 1):
-            pytest.fail("the follower was copied at another moment")
-        seen.add(first)
-        return next(copies) >= 150 and len(seen) > 15
+            numbers = [int(each.value) for each in documents]
+        assert numbers == sorted(numbers, reverse=True), "a follower was copied later"
+        assert numbers[0] - numbers[-1] <= 1, "a follower was copied earlier"
+        seen.add(numbers[0])
+        return next(copies) >= 60 and len(seen) > 15
 
     try:
         while not copied_often_enough():
@@ -144,6 +145,32 @@ def test_a_snapshot_of_several_files_is_of_one_instant(run: RunDir) -> None:
     finally:
         stop.set()
         writing.join()
+
+
+def test_nobody_can_commit_between_the_first_file_and_the_last(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"app{n}": run.path / "state" / f"app{n}.db" for n in range(3)}
+    store = SqliteStore(files)
+    store.load([StoredDocument(f"{app}||n", b"0") for app in files])
+    refused: list[str] = []
+    begin = sqlite_module._begin_reading
+
+    def begin_and_try(reader: sqlite3.Connection) -> None:
+        for app, path in files.items():
+            with closing(sqlite3.connect(path, timeout=0)) as other:
+                with pytest.raises(sqlite3.OperationalError, match="locked"):
+                    other.execute("UPDATE state SET value = '1'")
+                refused.append(app)
+        begin(reader)
+
+    monkeypatch.setattr(sqlite_module, "_begin_reading", begin_and_try)
+    with store.snapshot() as documents:
+        for path in files.values():  # and afterwards everybody can
+            with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+                other.execute("UPDATE state SET value = '2'")
+        assert {each.value for each in documents} == {b"0"}
+    assert refused == [*files] * 3
 
 
 def _count(files: list[Path], stop: threading.Event) -> None:

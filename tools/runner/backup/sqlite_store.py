@@ -83,8 +83,7 @@ class SqliteStore:
                 writer = locks.enter_context(closing(_connect(path)))
                 _lock(writer, path, began + BARRIER_TIMEOUT)
             for reader in readers:
-                reader.execute("BEGIN")
-                reader.execute("SELECT 1 FROM state LIMIT 1").fetchall()
+                _begin_reading(reader)
         self.barrier_seconds = time.monotonic() - began
 
     def size(self) -> int:
@@ -162,6 +161,12 @@ def _try_lock(writer: sqlite3.Connection) -> bool:
             raise
         return False
     return True
+
+
+def _begin_reading(reader: sqlite3.Connection) -> None:
+    """Begin a read transaction, which shows what the file holds at its first query."""
+    reader.execute("BEGIN")
+    reader.execute("SELECT 1 FROM state LIMIT 1").fetchall()
 
 
 def _read(reader: sqlite3.Connection) -> Iterator[StoredDocument]:
