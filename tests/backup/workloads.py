@@ -144,8 +144,11 @@ class Market:
 
     def _orders(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        path = f"{SHOP}/orders?role=seller&limit=40"
-        while page := self.seller.call("GET", path).json()["items"]:
-            found += page
-            path = f"{SHOP}/orders?role=seller&limit=40&max_id={page[-1]['id']}"
-        return found
+        cursor = ""
+        while True:
+            path = f"{SHOP}/orders?role=seller&limit=40&cursor={cursor}"
+            page = self.seller.call("GET", path).json()
+            found += page["items"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
