@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.invariants import await_invariants
+from tests.chaos.invariants import InvariantCheck
 from tests.chaos.retrying_client import read_all_pages, read_page
 from tests.chaos.workload import POSTS, ScenarioWorkload
 from tests.system import LoggedInUser, System, wait_until
@@ -30,7 +30,7 @@ def await_consistency(workload: ScenarioWorkload) -> dict[str, list[str]]:
         seen = _as_found(workload)
         found.clear()
         found.update(seen.acknowledged)
-        await_invariants(seen)
+        InvariantCheck(seen).check()
         return True
 
     wait_until(holds)
