@@ -11,13 +11,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.backup.previous_release import start_previous
 from tests.backup.workloads import Market
 from tests.chaos.invariants import await_invariants
-from tests.chaos.workload import ScenarioWorkload
+from tests.chaos.retrying_client import request_until_answered
+from tests.chaos.workload import POSTS, ScenarioWorkload
 from tests.e2e import pictures
-from tests.system import SETS, start_system, wait_until
+from tests.system import DEADLINE, SETS, LoggedInUser, start_system, wait_until
 
 
 @pytest.mark.timeout(1800)
@@ -29,9 +31,7 @@ def test_nothing_is_lost_when_the_services_are_upgraded(components: str, tmp_pat
             workload = ScenarioWorkload.create(system, "upgraded")
             market = Market.open(system)
             painter = system.register("painter")
-            picture = tmp_path / "picture.jpg"
-            picture.write_bytes(pictures.jpeg())
-            shown = painter.client.status_post("seen", media_ids=[painter.upload(picture).id])
+            shown = _post_picture(painter)
             people.enter_context(workload.posting())
             with market.buying():
                 wait_until(lambda: len(market.placed) > 3)
@@ -45,5 +45,18 @@ def test_nothing_is_lost_when_the_services_are_upgraded(components: str, tmp_pat
         await_invariants(workload)
         market.system = system
         assert set(market.placed) <= market.await_agreement()
-        url = painter.client.status(shown.id).media_attachments[0].url
+        url = painter.client.status(shown).media_attachments[0].url
         assert system.get(url.removeprefix(system.base)).content[:3] == b"\xff\xd8\xff"
+
+
+def _post_picture(person: LoggedInUser) -> str:
+    """Post a picture, and return the post's id. The earlier release described it in fewer words."""
+    headers = {"Authorization": f"Bearer {person.token}"}
+    files = {"file": ("picture.jpg", pictures.jpeg(), "image/jpeg")}
+    uploaded = requests.post(
+        f"{person.base}/api/v2/media", headers=headers, files=files, timeout=DEADLINE
+    )
+    body = {"status": "seen", "media_ids": [uploaded.json()["id"]]}
+    made = request_until_answered(person, "POST", POSTS, body)
+    assert made.ok, made.text
+    return str(made.json()["id"])
