@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tools.runner.config.topology import CONTROL_PLANE
 from tools.runner.infra import servers, toolchain
 from tools.runner.infra.servers import ManagedServer, ServerContext
 from tools.runner.supervisor import supervisor
+from tools.runner.supervisor.dashboard import Dashboard
 from tools.runner.supervisor.process import ProcessSpec
 from tools.runner.supervisor.supervisor import Supervisor
 
@@ -108,3 +111,56 @@ def test_a_replica_that_is_added_later_has_metrics_as_the_others_do(
     added = system.create_replica(ManifestApp("posts", run.path, ("x",)), 1)
     assert added.name == "posts.2"
     assert (added.metrics_port is not None) is observe
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_dashboard_that_is_never_ready_or_dies_delays_no_start(
+    run: RunDir, machine: Machine, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    def spec(shown: Dashboard) -> ManagedServer:
+        made = machine.spec("dashboard")
+        argv = (sys.executable, "-c", "raise SystemExit(3)") if dies else made.argv
+        return ManagedServer("dashboard", f"127.0.0.1:{shown.port}", replace(made, argv=argv))
+
+    monkeypatch.setattr(Dashboard, "server", spec)
+    plan = StartPlan(run, components="rabbitmq-redis", only=frozenset({"posts"}), dashboard=True)
+    system = Supervisor(plan)
+    start = asyncio.create_task(system.start())
+    try:
+        await until(lambda: {"sentry", "posts"} <= machine.launched)
+        machine.ready |= {"sentry", "rabbitmq", "redis", "posts", "posts.daprd"}
+        async with asyncio.timeout(60):
+            await start
+        rows = {row["service"]: row for row in system.report()["infra"]}
+        assert rows["dashboard"]["state"] in ("starting", "backoff")
+        if dies:
+            await until(lambda: system.report()["infra"][-1]["restarts"] > 1)
+        assert {row["state"] for name, row in rows.items() if name != "dashboard"} == {"ready"}
+    finally:
+        start.cancel()
+        await system.stop()
+
+
+def test_the_dashboard_takes_another_port_if_its_own_is_taken(run: RunDir) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        plan = StartPlan(run, dashboard=True, dashboard_port=port)
+        shown = Dashboard.planned(plan, iter([41_999]))
+    assert shown is not None
+    assert shown.port == 41_999
+    assert Dashboard.planned(StartPlan(run), iter([])) is None
+    default = Dashboard.planned(StartPlan(run, dashboard=True), iter([41_998]))
+    assert default is not None
+    assert default.port == 41_998  # a second system
+
+
+def test_spans_go_to_the_dashboard_with_a_token_that_opens_nothing_else(run: RunDir) -> None:
+    shown = Dashboard(run, 8_090)
+    tracing = shown.tracing(None)
+    assert tracing is not None
+    assert (tracing.endpoint, tracing.ratio) == ("http://127.0.0.1:8090", 1.0)
+    token = shown.address_with_token().partition("token=")[2]
+    assert token not in tracing.headers["authorization"]
+    assert shown.tracing(0) is None

@@ -1,6 +1,9 @@
 """The verb `dashboard`: prints the address of the running one, or shows an export."""
 
 import secrets
+import signal
+import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,17 +23,18 @@ def print_address(run: RunDir) -> int:
 
 
 def show_export(path: Path) -> int:
-    """Serve an export, read-only, on a free port until Ctrl-C. Raises RunnerError."""
+    """Serve an export, read-only, on a free port until Ctrl-C or SIGTERM. Raises RunnerError."""
     from tools.dashboard.__main__ import serve
     from tools.dashboard.archive import open_archive
     from tools.dashboard.settings import Settings
-    from tools.runner.infra.ports import free_ports
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder is removed
     with tempfile.TemporaryDirectory(prefix="microgram-export-") as folder:
         run = RunDir(Path(folder) / "run")
         snapshot = open_archive(path, run.path)
         token = secrets.token_urlsafe(24)
-        settings = Settings(run, next(free_ports()), token, is_read_only=True)
+        listener = socket.create_server(("127.0.0.1", 0))
+        settings = Settings(run, listener.getsockname()[1], token, is_read_only=True)
         print(f"{path.name} is at {settings.address}/?token={token} (Ctrl-C ends it)", flush=True)
-        serve(settings, snapshot)
+        serve(settings, snapshot, listener)
     return 0

@@ -46,16 +46,13 @@ _DAPR_FIELDS = {"app_id", "instance", "scope", "type", "ver"}
 class Terminal:
     """Prints lines behind the name of their process, each name in its own colour.
 
-    Without `everything`, lines of sidecars and servers are shown only for warnings and errors;
+    Of what `echo` gets, lines of sidecars and servers are shown only for warnings and errors;
     their log files have all of them.
     """
 
-    def __init__(
-        self, width: int = 12, colour: bool | None = None, everything: bool = False
-    ) -> None:
+    def __init__(self, width: int = 12, colour: bool | None = None) -> None:
         self._width = width
         self._colour = sys.stdout.isatty() if colour is None else colour
-        self._everything = everything
         self._rest: dict[str, bytes] = {}
         self._order: dict[str, int] = {}
 
@@ -65,7 +62,7 @@ class Terminal:
         if len(rest) > _MAX_LINE_LENGTH * 4:
             lines, rest = [*lines, rest], b""
         self._rest[name] = rest
-        shown = (compact(line.decode(errors="replace"), self._everything) for line in lines)
+        shown = (compact(line.decode(errors="replace")) for line in lines)
         sys.stdout.write("".join(f"{self._prefix(name)} {text}\n" for text in shown if text))
         sys.stdout.flush()
 
@@ -83,17 +80,17 @@ class Terminal:
         return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{label}\x1b[0m"
 
 
-def compact(line: str, everything: bool = False) -> str:
+def compact(line: str) -> str:
     """Return a line in short form, or an empty text for an unimportant one."""
     text = line.rstrip()
     if found := _NATS.match(text):
         level, message = found[1], found[2].strip()
-        if not everything and _is_unimportant(level, message):
+        if _is_unimportant(level, message):
             return ""
         text = f"{level} {message}" if message else ""
     elif text.startswith("{"):
-        text = _from_json(text, everything)
-    elif (plain := _PLAIN.match(text)) and not everything and _is_unimportant("", plain[1]):
+        text = _from_json(text)
+    elif (plain := _PLAIN.match(text)) and _is_unimportant("", plain[1]):
         return ""
     return _cut(text)
 
@@ -108,7 +105,7 @@ def _is_unimportant(level: str, message: str) -> bool:
     return level in _UNIMPORTANT_LEVELS or message.startswith(_EXPECTED_WARNINGS)
 
 
-def _from_json(text: str, everything: bool) -> str:
+def _from_json(text: str) -> str:
     try:
         fields: dict[str, Any] = json.loads(text)
     except ValueError:
@@ -118,7 +115,7 @@ def _from_json(text: str, everything: bool) -> str:
         return text
     is_dapr = fields.get("type") == "log"
     is_server = is_dapr or "caller" in fields
-    if is_server and not everything and _is_unimportant(str(fields.get("level")), str(message)):
+    if is_server and _is_unimportant(str(fields.get("level")), str(message)):
         return ""
     extras = " ".join(
         f"{key}={value}"
