@@ -292,7 +292,9 @@ class Service:
         self.settings.require_tokens()
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
         self._resources.insert(0, tracing.Exporting(self.name))
-        server.serve(app, self.settings.app_port, self._shutdown_callbacks)
+        shared = self.settings.public_listener()
+        listener = server.PublicListener(shared, self.sidecar.is_ready) if shared else None
+        server.serve(app, self.settings.app_port, self._shutdown_callbacks, listener)
 
     def _measure(self) -> None:
         """Measure what the service has. What it does not have has no metrics."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 from pydantic import AnyHttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -22,6 +25,10 @@ class Settings(BaseSettings):
     """Whether the service starts without tokens. Then every local process counts as the sidecar."""
 
     microgram_public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
+    microgram_listen_fd: int | None = None
+    """A listening socket for public requests, which replicas share; without it, `app_port` is for
+    them too. Set by the runner."""
+
     microgram_log_level: str = "INFO"
 
     microgram_mail: bool = False
@@ -36,6 +43,22 @@ class Settings(BaseSettings):
     def public_host(self) -> str:
         """The host of the public URL, with its port: the part after the name in a full handle."""
         return self.public_url.partition("://")[2].partition("/")[0]
+
+    def public_listener(self) -> socket.socket | None:
+        """The socket for public requests, if there is one of its own."""
+        if self.microgram_listen_fd is None:
+            return None
+        return socket.socket(fileno=os.dup(self.microgram_listen_fd))
+
+    @property
+    def public_port(self) -> int:
+        """The port on which public requests come."""
+        listener = self.public_listener()
+        if listener is None:
+            return self.app_port
+        with listener:
+            port: int = listener.getsockname()[1]
+        return port
 
     def require_tokens(self) -> None:
         """Exit if a token is missing, unless that was asked for."""

@@ -59,7 +59,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     measure_streams(service.metrics, hub)
     measure_rate_limits(service.metrics, limiters)
     _invalidate(service, gateway.ready_pages)
-    hosts = OwnHosts(settings.public_url, settings.app_port)
+    hosts = OwnHosts(settings.public_url, settings.app_port, settings.public_port)
     title, has_mail = settings.microgram_title, settings.microgram_mail
     pages = PageRenderer(title, settings.public_url, hosts, has_mail=has_mail)
     measure_caches(service.metrics, gateway, pages)

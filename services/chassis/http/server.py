@@ -7,9 +7,13 @@ connection's `transport`, whose `abort()` drops it without sending the rest firs
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -26,21 +30,95 @@ GRACEFUL_SHUTDOWN_TIMEOUT = 12
 ordinary stop by the runner waits less."""
 
 
+LAST_REQUEST_TIMEOUT = 1.0
+"""Seconds for which a public server that stops waits for one more request on each connection. The
+response says that the connection ends, so that no client sends a request into its end."""
+
+_POLL_INTERVAL = 0.05
+
+
+@dataclass(frozen=True)
+class PublicListener:
+    """A listening socket that replicas of a service share: each takes connections from its queue.
+
+    A replica takes some from when it `is_ready` until it stops; the queue outlives it.
+    """
+
+    socket: socket.socket
+    is_ready: Callable[[], Awaitable[bool]]
+
+
 class Server(uvicorn.Server):
     """A server that calls back when it stops, before it waits for open requests."""
 
-    def __init__(self, config: uvicorn.Config, on_shutdown: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_shutdown: Sequence[Callable[[], None]],
+        listener: PublicListener | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_shutdown = on_shutdown
+        self._listener = listener
+        self._opening: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._listener is not None:
+            self._opening = asyncio.create_task(self._open(self._listener))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for callback in self._on_shutdown:
             callback()
+        if self._listener is not None and self._opening is not None:
+            self._opening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._opening
+            with self._listener.socket as listener:
+                await self._let_clients_finish(listener.getsockname())
         await super().shutdown(sockets)
 
+    async def _open(self, listener: PublicListener) -> None:
+        """Take connections of the shared socket as soon as they can be served."""
+        while not await listener.is_ready():  # noqa: ASYNC110 (it is a call to the sidecar)
+            await asyncio.sleep(_POLL_INTERVAL)
+        protocol = partial(
+            BoundedHttpProtocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        public = await asyncio.get_running_loop().create_server(
+            protocol, sock=listener.socket.dup(), backlog=self.config.backlog
+        )
+        self.servers.append(public)
 
-def serve(app: Any, port: int, on_shutdown: Sequence[Callable[[], None]]) -> None:
-    """Serve an application on the loopback interface until a signal stops it."""
+    async def _let_clients_finish(self, address: Any) -> None:
+        """Take no more connections, and end each one with the response to its next request."""
+        for server in self.servers[1:]:
+            server.close()
+        state = self.server_state
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        give_up_at = asyncio.get_running_loop().time() + LAST_REQUEST_TIMEOUT
+        while asyncio.get_running_loop().time() < give_up_at:
+            open_here = [
+                each.transport.get_extra_info("sockname") == address for each in state.connections
+            ]
+            if not any(open_here):
+                return
+            await asyncio.sleep(_POLL_INTERVAL)
+
+
+def serve(
+    app: Any,
+    port: int,
+    on_shutdown: Sequence[Callable[[], None]],
+    listener: PublicListener | None = None,
+) -> None:
+    """Serve an application on the loopback interface until a signal stops it.
+
+    With a listener, also what comes to that socket.
+    """
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -59,7 +137,7 @@ def serve(app: Any, port: int, on_shutdown: Sequence[Callable[[], None]]) -> Non
         timeout_keep_alive=75,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # INFO logs URLs with tokens
-    server = Server(config, on_shutdown)
+    server = Server(config, on_shutdown, listener)
     try:
         server.run()
     except KeyboardInterrupt:  # uvicorn raises the handled signal again

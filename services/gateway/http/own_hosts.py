@@ -18,17 +18,17 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class OwnHosts:
     """The host of the public URL. If that is a loopback address, all loopback names.
 
-    Loopback names have the port of the public URL, or the one on which this process listens.
+    Loopback names have the port of the public URL, or one on which this process listens.
     """
 
-    def __init__(self, public_url: str, app_port: int) -> None:
+    def __init__(self, public_url: str, *ports: int) -> None:
         parts = urlsplit(public_url)
         self._public_url = public_url
         self._name = parts.hostname or ""
         self._default_port = _DEFAULT_PORTS.get(parts.scheme, 0)
         self._port = parts.port or self._default_port
         self._is_local = is_loopback(parts.netloc)
-        self._local_ports = (self._port, app_port)
+        self._local_ports = (self._port, *ports)
 
     def has(self, authority: str) -> bool:
         """Whether a `Host` header names this server."""

@@ -81,11 +81,8 @@ def _wrap(call: Any, point: str) -> Any:
 
 def _patch_inbox(module: ModuleType) -> None:
     """Add fault points around the effect of events, failing events, and a delay before them."""
-    subscribe, handle, handle_all = (
-        module.Inbox.subscribe,
-        module.Inbox._handle,
-        module.Inbox._handle_all,
-    )
+    subscribe, handle_all = module.Inbox.subscribe, module.Inbox._handle_all
+    handle = module.handling.handle
 
     def delayed_subscribe(self: Any, event_type: Any, handler: Any) -> Any:
         async def delayed(event: Any) -> None:
@@ -94,10 +91,10 @@ def _patch_inbox(module: ModuleType) -> None:
 
         return subscribe(self, event_type, delayed)
 
-    async def handle_with_faults(self: Any, subscription: Any, event: Any) -> None:
-        if _is_armed("fail", subscription.topic):
+    async def handle_with_faults(topic: str, *arguments: Any) -> None:
+        if _is_armed("fail", topic):
             raise module.PoisonMessage("failed by a test")
-        await handle(self, subscription, event)
+        await handle(topic, *arguments)
 
     async def handle_all_with_faults(self: Any, subscription: Any, bodies: Any) -> Any:
         _die_if_armed("before-effect", subscription.topic)
@@ -105,7 +102,7 @@ def _patch_inbox(module: ModuleType) -> None:
         _die_if_armed("after-effect", subscription.topic)
         return failures
 
-    module.Inbox._handle = handle_with_faults
+    module.handling.handle = handle_with_faults
     module.Inbox._handle_all = handle_all_with_faults
     if _EVENT_DELAY:
         module.Inbox.subscribe = delayed_subscribe

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tools.runner.config.paths import REPO, RunDir
+from tools.runner.infra.ports import listen
 from tools.runner.supervisor.fork_server import Program
 from tools.runner.supervisor.forking import ForkedProcess, ForkServer, program_of
 from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
@@ -41,6 +42,19 @@ if sys.argv[1] == "sleep":
 print("bye", file=sys.stderr)
 sys.exit(int(sys.argv[1]))
 """
+LISTENING = """
+import os, socket
+with socket.socket(fileno=int(os.environ["MICROGRAM_LISTEN_FD"])) as shared:
+    shared.setblocking(True)
+    while True:
+        connection, _ = shared.accept()
+        connection.sendall(b"welcome")
+        connection.close()
+"""
+
+
+async def _ready() -> bool:
+    return True
 
 
 @pytest.fixture
@@ -202,3 +216,21 @@ def test_only_modules_of_the_same_python_are_forked() -> None:
     ):
         assert program_of("posts", other, REPO, {}) is None
     assert program_of("posts", COMMAND, REPO, {"PYTHONPATH": "/x"}) is None
+
+
+async def test_a_program_takes_connections_of_a_socket_that_the_runner_keeps(
+    server: ForkServer, folder: Path, run: RunDir
+) -> None:
+    (folder / "listening.py").write_text(LISTENING)
+    with listen(0) as shared:
+        port = shared.getsockname()[1]
+        argv = (sys.executable, "-m", "listening")
+        spec = ProcessSpec("listening", argv, folder, program(folder).env, _ready, listener=shared)
+        for fork_server in (server, None):
+            waiting = await asyncio.open_connection("127.0.0.1", port)  # before anybody accepts
+            process = ManagedProcess(spec, run.logs, fork_server=fork_server)
+            process.start()
+            async with asyncio.timeout(60):
+                assert await waiting[0].read() == b"welcome"
+            waiting[1].close()
+            await process.stop()

@@ -96,11 +96,11 @@ async def test_a_start_shows_what_each_process_waits_for(stage: Stage) -> None:
     await stage.become_ready("nats")
     assert server_row(stage.view.servers[0], stage.view)["reason"] == ""
     stage.start("posts.daprd")
-    assert stage.row["sidecar_reason"] == "does not listen on port 4001 yet"
-    await stage.become_ready("posts.daprd")
     assert stage.row["sidecar_reason"] == "waits for posts on port 4000"
     assert stage.row["reason"] == "does not answer /readyz on port 4000 yet"
     await stage.become_ready("posts")
+    assert stage.row["sidecar_reason"] == "does not answer on port 4001 yet"
+    await stage.become_ready("posts.daprd")
     assert (stage.row["state"], stage.row["reason"], stage.row["sidecar_reason"]) == (
         "ready",
         "",

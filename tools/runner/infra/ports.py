@@ -75,6 +75,13 @@ def require_free(port: int, source: str = "") -> int:
     )
 
 
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on a port of the loopback address, for processes to share."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=2048)
+    listener.setblocking(False)
+    return listener
+
+
 def port_owner(port: int) -> str:
     """Return the process that listens on a port, if this user may see it."""
     import psutil

@@ -43,7 +43,7 @@ def print_report(report: dict[str, Any]) -> None:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     colour = _COLOURS.get(row["state"], "red")
-    port = row.get("app_port") or row["address"].rpartition(":")[2]
+    port = row.get("public_port") or row.get("app_port") or row["address"].rpartition(":")[2]
     seconds, percent, memory = (
         _total(row, name) for name in ("cpu_seconds", "cpu_percent", "memory_bytes")
     )

@@ -2,9 +2,10 @@
 
 A forked program starts without these imports, and shares their memory for as long as neither writes
 to it. The runner starts `python -m tools.runner.supervisor.fork_server FD MODULE...`, where FD is a
-socket of packets. It asks for a program with a `Program` as JSON and a file descriptor for its
-output. The answer is {"pid": 1}, and {"pid": 1, "code": 0} at the end of the program. The process
-ends when the runner closes the socket.
+socket of packets. It asks for a program with a `Program` as JSON, a file descriptor for its output,
+and perhaps one of a listening socket, whose number in the program is in `LISTEN_FD`. The answer is
+{"pid": 1}, and {"pid": 1, "code": 0} at the end of the program. The process ends when the runner
+closes the socket.
 
 Nothing may start a thread, an event loop or a connection at import: a fork has only one thread.
 """
@@ -27,6 +28,8 @@ from pathlib import Path
 
 MAX_PACKET = 512 * 1024
 """Bytes of a request: mostly the environment, which Linux limits to 128 KiB per variable."""
+
+LISTEN_FD = "MICROGRAM_LISTEN_FD"
 
 _Stamps = Mapping[str, int]
 
@@ -55,7 +58,7 @@ def main(control: socket.socket, preloaded: Iterable[str]) -> None:
         return
     if _stamps(stamps) != stamps:
         command = [sys.executable, "-m", program.module, *program.arguments]
-        os.execve(command[0], command, dict(program.env))  # noqa: S606 (no shell is wanted)
+        os.execve(command[0], command, dict(os.environ))  # noqa: S606 (no shell is wanted)
     sys.path[0] = program.folder
     sys.argv[1:] = program.arguments
     runpy.run_module(program.module, run_name="__main__", alter_sys=True)
@@ -97,15 +100,16 @@ def _serve(control: socket.socket) -> Program | None:
                 _report_ends(control)
             if control not in ready:
                 continue
-            request, (*output,), _, _ = socket.recv_fds(control, MAX_PACKET, 1)
+            request, passed, _, _ = socket.recv_fds(control, MAX_PACKET, 2)
             if not request:
                 return None
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                return _begin(request, output[0])
-            os.close(output[0])
+                return _begin(request, *passed)
+            for descriptor in passed:
+                os.close(descriptor)
             _send(control, {"pid": pid})
 
 
@@ -123,7 +127,7 @@ def _send(control: socket.socket, message: Mapping[str, int]) -> None:
         control.send(json.dumps(message).encode())
 
 
-def _begin(request: bytes, output: int) -> Program:
+def _begin(request: bytes, output: int, *shared: int) -> Program:
     """Give the fork its session, input and output, folder, environment and name."""
     program = Program(**json.loads(request))
     os.setsid()
@@ -135,6 +139,9 @@ def _begin(request: bytes, output: int) -> Program:
     os.chdir(program.folder)
     os.environ.clear()
     os.environ.update(program.env)
+    for listener in shared:
+        os.set_inheritable(listener, True)  # for a program that starts anew
+        os.environ[LISTEN_FD] = str(listener)
     with contextlib.suppress(OSError):
         Path("/proc/self/comm").write_text(program.name)  # for top and ps
     return program

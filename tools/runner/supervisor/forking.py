@@ -84,16 +84,19 @@ class ForkServer:
         self._answer: asyncio.Future[ForkedProcess] | None = None
         self._children: dict[int, ForkedProcess] = {}
 
-    async def spawn(self, program: Program) -> ForkedProcess:
-        """Start a program. Raises OSError if the server dies meanwhile."""
-        spawning = asyncio.create_task(self._spawn(program))
+    async def spawn(self, program: Program, *shared: int) -> ForkedProcess:
+        """Start a program, with a listening socket to share if its descriptor is given.
+
+        Raises OSError if the server dies meanwhile.
+        """
+        spawning = asyncio.create_task(self._spawn(program, shared))
         try:
             return await asyncio.shield(spawning)
         except asyncio.CancelledError:
             spawning.add_done_callback(_kill_result)
             raise
 
-    async def _spawn(self, program: Program) -> ForkedProcess:
+    async def _spawn(self, program: Program, shared: Sequence[int]) -> ForkedProcess:
         async with self._turn:
             control = self._control or await self._start()
             ours, theirs = os.pipe()
@@ -101,7 +104,8 @@ class ForkServer:
             self._answer = asyncio.get_running_loop().create_future()
             try:
                 request = json.dumps(asdict(program)).encode()
-                await asyncio.to_thread(socket.send_fds, control, [request], [theirs])
+                sent = [theirs, *shared]
+                await asyncio.to_thread(socket.send_fds, control, [request], sent)
                 child = await self._answer
             finally:
                 os.close(theirs)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Literal
 
 from tools.runner.output.logs import Echo, LogFile, tail
 from tools.runner.output.terminal import compact
+from tools.runner.supervisor.fork_server import LISTEN_FD
 from tools.runner.supervisor.forking import Child, ForkServer, program_of
 
 State = Literal["starting", "ready", "draining", "backoff", "stopped", "failed"]
@@ -32,6 +34,8 @@ class ProcessSpec:
     probe: Probe
     stop_timeout: float = 1.5
     """Seconds between SIGTERM and SIGKILL."""
+    listener: socket.socket | None = None
+    """A listening socket that the process shares; its number is in the environment."""
     fatal_outputs: tuple[str, ...] = ()
     """Output after which the process is useless although it runs: it is killed and restarted."""
 
@@ -187,12 +191,15 @@ class ManagedProcess:
     async def _spawn(self) -> Child:
         spec = self.spec
         program = program_of(spec.name, spec.argv, spec.cwd, spec.env)
+        shared = [spec.listener.fileno()] if spec.listener else []
+        listening = {LISTEN_FD: str(shared[0])} if shared else {}
         if program and self._fork_server:
-            return await self._fork_server.spawn(program)
+            return await self._fork_server.spawn(program, *shared)
         return await asyncio.create_subprocess_exec(
             *spec.argv,
             cwd=spec.cwd,
-            env=spec.env,
+            env={**spec.env, **listening},
+            pass_fds=shared,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -2,6 +2,7 @@
 
 import os
 import secrets as random
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.manifest_keys import LOOPBACK
 from tools.runner.config.paths import MARKER, REPO, RunDir
 from tools.runner.config.tracing import PREFIX, Tracing
-from tools.runner.http_client import http_probe, tcp_probe
+from tools.runner.http_client import http_probe
 from tools.runner.infra.identities import Identities
 from tools.runner.supervisor.process import ProcessSpec
 
@@ -44,6 +45,8 @@ class ServiceReplica:
     profile_port: int | None
     sidecar_token: str
     app_token: str
+    public_port: int | None = None
+    """The port of the socket that all replicas of the gateway share; None for other services."""
 
     @property
     def name(self) -> str:
@@ -74,6 +77,8 @@ class RunSettings:
     """Addresses of `placement` and `scheduler`, where they run."""
     workflows: frozenset[str] = frozenset()
     """The services whose sidecars get these addresses."""
+    listener: socket.socket | None = None
+    """The public socket, if the gateway runs."""
     identities: Identities | None = None
     """None for sidecars that trust each other without certificates."""
     tracing: Tracing | None = None
@@ -86,6 +91,7 @@ def create_replica(
     choose_port: Callable[[str], int],
     *,
     has_metrics: bool = False,
+    public_port: int | None = None,
 ) -> ServiceReplica:
     """Give one replica its ports and its two tokens, fresh at every start.
 
@@ -103,6 +109,7 @@ def create_replica(
         internal_port=choose_port("dapr-internal-grpc-port"),
         metrics_port=choose_port(METRICS_PORT) if has_metrics else None,
         profile_port=choose_port("profile-port") if is_profiled else None,
+        public_port=public_port,
         sidecar_token=random.token_urlsafe(24),
         app_token=random.token_urlsafe(24),
     )
@@ -132,6 +139,7 @@ def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         env=env | _tokens(replica) | _tracing(replica.name, settings) | dict(replica.app.env),
         probe=http_probe(replica.app_port, "/readyz"),
         stop_timeout=2.0,
+        listener=settings.listener if replica.public_port else None,
     )
 
 
@@ -145,7 +153,7 @@ def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         argv=_daprd(replica, settings),
         cwd=REPO,
         env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else sidecars would publish a network address
-        probe=tcp_probe(replica.http_port),
+        probe=http_probe(replica.http_port, "/v1.0/healthz"),  # its subscriptions are made
         stop_timeout=0.3,  # by then its subscriptions have ended, and the service is gone
         fatal_outputs=(REGISTRATION_FAILURE, LOST_CONSUMERS),
     )

@@ -52,8 +52,9 @@ def replica_row(replica: ServiceReplica, view: SystemView) -> dict[str, Any]:
         "service": replica.name,
         "app_id": replica.app.app_id,
         "replicas": view.replicas[replica.app.app_id],
-        "address": f"http://127.0.0.1:{replica.app_port}",
+        "address": f"http://127.0.0.1:{replica.public_port or replica.app_port}",
         "app_port": replica.app_port,
+        "public_port": replica.public_port,
         "sidecar_port": replica.http_port,
         "sidecar_grpc_port": replica.grpc_port,
         "sidecar_internal_port": replica.internal_port,
@@ -93,26 +94,24 @@ def _process_fields(name: str, waits_for: str, view: SystemView) -> dict[str, An
 
 
 def _app_wait(replica: ServiceReplica, view: SystemView) -> str:
-    """Return what a starting service waits for; it is ready when its sidecar is, too."""
+    """Return what a starting service waits for."""
     if view.state(replica.name) != "starting":
         return ""
-    sidecar = view.state(replica.sidecar_name)
-    if sidecar == "ready":
+    if replica.sidecar_name in view.processes:
         return f"does not answer /readyz on port {replica.app_port} yet"
-    wait = _sidecar_wait(replica, view)
-    return f"waits for its sidecar, which {wait}" if wait else f"its sidecar is in state {sidecar}"
+    return f"waits for its sidecar, which {_sidecar_wait(replica, view)}"
 
 
 def _sidecar_wait(replica: ServiceReplica, view: SystemView) -> str:
-    state, app = view.state(replica.sidecar_name), view.state(replica.name)
-    if state == "ready":
-        is_up = app in ("ready", "draining")
-        return "" if is_up else f"waits for {replica.name} on port {replica.app_port}"
-    if state != "starting":
+    """Return what a starting sidecar waits for: servers, then its service."""
+    if view.state(replica.sidecar_name) != "starting":
         return ""
-    if replica.sidecar_name not in view.processes and (late := view.late_servers()):
+    late = view.late_servers()
+    if replica.sidecar_name not in view.processes and late:
         return f"waits for {', '.join(late)}"
-    return f"does not listen on port {replica.http_port} yet"
+    if view.state(replica.name) != "ready":
+        return f"waits for {replica.name} on port {replica.app_port}"
+    return f"does not answer on port {replica.http_port} yet"
 
 
 def worst_state(states: Sequence[str]) -> str:

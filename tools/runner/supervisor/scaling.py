@@ -7,6 +7,9 @@ drained, in the order that was found on the real daprd (docs/scaling.md):
 2. its sidecar stops its subscriptions (SIGTERM with a blocked shutdown) and serves on;
 3. after `SETTLE_TIME`, the service finishes its requests, publishes what it committed, and ends;
 4. its sidecar ends, and the broker delivers what it had not handled to the other replicas.
+
+The gateway has its events until it ends: they tell it which of its pages are old. Its replicas take
+connections from one queue, and clients of the one that goes connect again.
 """
 
 from __future__ import annotations
@@ -119,8 +122,9 @@ class ReplicaScaler:
         """Stop a replica without losing a request or an event."""
         app, sidecar = self._system.processes_of(replica)
         await self._names.hide(replica.internal_address)
-        sidecar.drain()
-        await asyncio.sleep(SETTLE_TIME)
+        if not replica.public_port:
+            sidecar.drain()
+            await asyncio.sleep(SETTLE_TIME)
         app.drain()
         await app.stop(FINISH_TIMEOUT)
         await sidecar.stop()

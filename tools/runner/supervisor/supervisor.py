@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -41,6 +42,9 @@ from tools.runner.supervisor.usage import UsageMeter
 READY_TIMEOUT = 120.0
 """Seconds after which a process that is neither ready nor dead fails the start."""
 
+_CALL_TIME = 1.2
+"""Seconds for which a sidecar that is to restart may finish its calls."""
+
 
 class Supervisor:
     """Starts, restarts and stops everything that one plan names."""
@@ -56,6 +60,7 @@ class Supervisor:
         self.is_started = False
         self.names = NameRegistry(plan.run.path / "names.db")
         self._settings: RunSettings | None = None
+        self._listener: socket.socket | None = None
         self.on_replicas_changed: Callable[[], object] = lambda: None
         self._usage = UsageMeter()
         self._echo = echo
@@ -180,6 +185,7 @@ class Supervisor:
         port = self._gateway_port(apps)
         if any(app.app_id == self.topology.gateway for app in apps):
             self.gateway_port = port
+            self._listener = ports.listen(port)
         return RunSettings(
             run=self.plan.run,
             daprd=toolchain.require_tool("daprd"),
@@ -199,6 +205,7 @@ class Supervisor:
                 each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
             },
             workflows=self.topology.workflows,
+            listener=self._listener,
             identities=self._identities,
             tracing=self._tracing,
         )
@@ -218,11 +225,11 @@ class Supervisor:
         return ports.require_free(*named[0]) if named else ports.require_free(DEFAULT_PORT)
 
     def _port_chooser(self, app: ManifestApp, replica: int) -> Callable[[str], int]:
-        is_gateway = replica == 0 and app.app_id == self.topology.gateway
+        is_gateway = app.app_id == self.topology.gateway
 
         def choose(option: str) -> int:
-            if is_gateway and option == "app-port" and self.gateway_port:
-                return self.gateway_port
+            if is_gateway and option == "app-port":
+                return next(self._ports)  # only for its sidecar: people come to the shared socket
             named = app.ports.get(option)
             if named and replica == 0 and self.plan.uses_manifest_ports:
                 return ports.require_free(*named)
@@ -321,10 +328,16 @@ class Supervisor:
         task.add_done_callback(self._background_tasks.discard)
 
     async def _restart_sidecars(self) -> None:
-        sidecars = [self._processes[replica.sidecar_name] for replica in self.replicas]
-        running = [process for process in sidecars if process.state != "stopped"]
-        await asyncio.gather(*(process.stop() for process in running))
-        for process in running:
+        """Restart all sidecars at once; calls that have begun have a moment to end."""
+        running = [
+            (replica, process)
+            for replica in self.replicas
+            if (process := self._processes[replica.sidecar_name]).state != "stopped"
+        ]
+        for replica, _ in running:
+            await self.names.hide(replica.internal_address)
+        await asyncio.gather(*(process.stop(_CALL_TIME) for _, process in running))
+        for _, process in running:
             process.start()
 
     async def stop(self) -> None:
@@ -342,6 +355,8 @@ class Supervisor:
                 await server.jetstream.stop()
         await self._stop_matching(lambda _: True)
         await self._fork_server.close()
+        if self._listener:
+            self._listener.close()
 
     async def _stop_matching(self, belongs: Callable[[str], bool]) -> None:
         chosen = [process for name, process in self._processes.items() if belongs(name)]
@@ -373,9 +388,14 @@ class Supervisor:
         return found
 
     def create_replica(self, app: ManifestApp, number: int) -> ServiceReplica:
-        """Return a replica with ports of its own; `number` counts from 0."""
-        choose_port = self._port_chooser(app, number)
-        return create_replica(app, number, choose_port, has_metrics=self.plan.observe)
+        """Return a replica with ports and tokens of its own; `number` counts from 0."""
+        return create_replica(
+            app,
+            number,
+            self._port_chooser(app, number),
+            has_metrics=self.plan.observe,
+            public_port=self.gateway_port if app.app_id == self.topology.gateway else None,
+        )
 
     def launch_replica(self, replica: ServiceReplica) -> None:
         """Start a new replica."""
