@@ -47,7 +47,8 @@ class DeadLetters:
         self._indexes = Collection(state, "dead-letters", DeadLetterIndex)
         self.by_topic: Counter[str] = Counter()
         """How many there are of each topic: as of the last `count`, with what this process did."""
-        self._counted: list[str] = []
+        self._counted: list[str] | None = []
+        """The ids that were counted last; None if this process has changed them meanwhile."""
 
     async def add(self, topic: str, event: Any, why: str) -> None:
         """Keep an event that could not be handled, with the reason."""
@@ -65,7 +66,7 @@ class DeadLetters:
             return DeadLetterIndex(ids[-MAX_DEAD_LETTERS:])
 
         await self._indexes.update("all", append)
-        self.by_topic[topic] += is_new
+        self._recount_later(topic, int(is_new))
         for old in dropped:
             await self._letters.delete(old)
 
@@ -85,6 +86,11 @@ class DeadLetters:
             self.by_topic = Counter(letter.topic for letter in letters.values())
             self._counted = ids
 
+    def _recount_later(self, topic: str, change: int) -> None:
+        """Show a change of this process at once. A count at the same time may have it already."""
+        self.by_topic[topic] += change
+        self._counted = None
+
     async def replay(
         self, handle: Callable[[str, Any], Awaitable[None]]
     ) -> tuple[int, dict[str, str]]:
@@ -101,7 +107,7 @@ class DeadLetters:
                 failed[letter.id] = str(error)
                 continue
             await self._remove(letter.id)
-            self.by_topic[letter.topic] -= 1
+            self._recount_later(letter.topic, -1)
         return len(letters) - len(failed), failed
 
     async def _remove(self, id: str) -> None:

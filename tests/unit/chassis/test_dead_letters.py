@@ -7,7 +7,7 @@ import pytest
 from services.chassis.consuming import dead_letters as module
 from services.chassis.consuming.dead_letters import DeadLetters
 from services.chassis.errors import Unavailable
-from tests.fakes import FakeState
+from tests.fakes import Call, FakeState
 
 
 async def test_dead_letters_are_kept_once_oldest_first() -> None:
@@ -62,3 +62,27 @@ async def test_dead_letters_can_hold_any_json() -> None:
     for event in came:
         await letters.add("", event, "why")
     assert [letter.event for letter in await letters.all()] == came
+
+
+async def test_a_count_during_a_change_is_put_right_by_the_next() -> None:
+    state = FakeState()
+    letters = DeadLetters(state)
+
+    async def count_in_between(call: Call) -> None:
+        if call.name == "compare_and_set" and "dead-letters:all" in call.about:
+            await letters.count()
+
+    state.faults.after.append(count_in_between)
+    await letters.add("topic", {"n": 1}, "why")
+    state.faults.after.clear()
+    await letters.count()
+    assert letters.by_topic == {"topic": 1}
+
+    async def handle(_: str, __: Any) -> None:
+        return
+
+    state.faults.after.append(count_in_between)
+    await letters.replay(handle)
+    state.faults.after.clear()
+    await letters.count()
+    assert +letters.by_topic == {}
