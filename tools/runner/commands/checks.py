@@ -63,7 +63,7 @@ def test(fast: bool, arguments: list[str]) -> int:
     Where the arguments name tests, only those are run. Others, such as `-k saga`, must fit a test
     of one of the two parts at least. Prints the time of each stage at the end.
     """
-    if not fast:
+    if not fast and not arguments:
         _install_promtool()
     with ThreadPoolExecutor() as pool:
         checks = [pool.submit(_check, name, command) for name, command in _CHECKS.items()]
