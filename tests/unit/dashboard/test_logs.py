@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.dashboard.conftest import json_line, write_log
+from tests.unit.dashboard.spans import message, span, trace_id
 from tools.dashboard.collect.log_lines import parse_line
 from tools.dashboard.collect.log_reader import LogFollower, processes
+from tools.dashboard.collect.otlp import decode
 from tools.dashboard.queries.logs import LogFilter, follow_logs, read_logs
 from tools.dashboard.sources import Sources
 from tools.runner.config.paths import RunDir
@@ -148,3 +150,40 @@ def test_a_service_name_includes_its_sidecar_and_replicas(run: RunDir) -> None:
     ]
     assert [name for name in names if LogFilter("posts.daprd").is_chosen(name)] == ["posts.daprd"]
     assert all(LogFilter().is_chosen(name) for name in names)
+
+
+def test_older_pages_are_reached_without_reading_what_is_newer(
+    run: RunDir, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(run, "posts.log.1", *(json_line(n / 10, f"{n}") for n in range(10_000)))
+    write_log(run, "posts.log", *(json_line(n / 10, f"{n}") for n in range(10_000, 20_000)))
+    monkeypatch.setattr(
+        "tools.dashboard.collect.log_reader.newest_first.__defaults__", (4 * 65_536,)
+    )
+    for newest in (19_999, 15_000, 9_999, 4_321, 1, 0):
+        page = read_logs(sources, LogFilter(until=NOON + newest / 10 + 0.05, limit=3))
+        expected = [f"{n}" for n in range(max(0, newest - 2), newest + 1)]
+        assert [entry.message for entry in page.entries] == expected
+    assert read_logs(sources, LogFilter(until=NOON - 1)).entries == ()
+
+
+def test_the_lines_of_a_known_trace_are_looked_for_around_its_time(
+    run: RunDir, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = span("GET /posts", at=int(NOON * 1e9))
+    sources.spans.add(list(decode(message([traced]))))
+    write_log(run, "posts.log", json_line(0, "wanted", trace_id=trace_id(traced)))
+    write_log(run, "posts.log", *(json_line(500 + n / 10, "later") for n in range(10_000)))
+    monkeypatch.setattr(
+        "tools.dashboard.collect.log_reader.newest_first.__defaults__", (4 * 65_536,)
+    )
+    assert messages(sources, trace=trace_id(traced)) == ["wanted"]
+
+
+def test_a_search_ends_at_its_deadline(
+    run: RunDir, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(run, "posts.log", *(json_line(1, "line") for _ in range(3_000)))
+    monkeypatch.setattr("tools.dashboard.queries.logs.MAX_SCAN_SECONDS", -1.0)
+    page = read_logs(sources, LogFilter(text="nothing"))
+    assert (page.entries, page.is_complete) == ((), False)

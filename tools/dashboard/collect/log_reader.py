@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import heapq
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tools.dashboard.collect.log_lines import LogEntry, parse_line
 
@@ -33,8 +35,12 @@ def processes(logs: Path) -> list[str]:
 
 @dataclass
 class Scan:
-    """What a scan has found: whether it came to the beginning of every file."""
+    """Where a scan begins and ends, and whether it came to the beginning of every file."""
 
+    until: float | None = None
+    """Later entries are left out, without reading most of them. In seconds since 1970."""
+    deadline: float = float("inf")
+    """By the monotonic clock: nothing more is read after it."""
     is_complete: bool = True
 
 
@@ -96,9 +102,11 @@ def _lines_backwards(paths: Iterable[Path], scan: Scan, budget: int) -> Iterator
             continue
         with file:
             end = file.seek(0, os.SEEK_END)
+            if scan.until is not None:
+                end = _end_before(file, end, scan.until)
             rest = b""
             while end > 0:
-                if budget <= 0:
+                if budget <= 0 or time.monotonic() > scan.deadline:
                     scan.is_complete = False
                     return
                 size = min(_BLOCK, end)
@@ -110,6 +118,32 @@ def _lines_backwards(paths: Iterable[Path], scan: Scan, budget: int) -> Iterator
                 rest = first[:_MAX_LINE]
             if rest:
                 yield rest
+
+
+def _end_before(file: IO[bytes], size: int, until: float) -> int:
+    """Return a position behind the last line before a time: at most some blocks behind it."""
+    low, high = 0, size
+    while high - low > _BLOCK:
+        middle = (low + high) // 2
+        at = _first_time(file, middle)
+        if at is not None and at < until:
+            low = middle
+        else:
+            high = middle
+    first = _first_time(file, 0)
+    if low == 0 and first is not None and first >= until:
+        return 0
+    return min(size, high + 2 * _BLOCK)
+
+
+def _first_time(file: IO[bytes], position: int) -> float | None:
+    """Return the time of the first whole line with one in the block at a position."""
+    file.seek(position)
+    lines = file.read(_BLOCK).split(b"\n")
+    for line in lines[1 if position else 0 :]:
+        if entry := parse_line("", line.decode(errors="replace")):
+            return entry.at
+    return None
 
 
 class LogFollower:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tools.dashboard.collect.log_lines import LEVELS, LogEntry
@@ -26,6 +26,9 @@ MAX_SCAN_SECONDS = 2.0
 """How long one request searches. What is older is left out, and `is_complete` is False."""
 
 FOLLOW_INTERVAL = 0.5
+
+TRACE_MARGIN = 60.0
+"""Seconds before and after a trace in which its lines are looked for."""
 
 _NOT_ROUTINE = re.compile(rb"(?i)warn|wrn|err|crit|fatal|ftl|panic|exception|traceback| # ")
 
@@ -75,11 +78,12 @@ async def list_logs(sources: Sources, wanted: LogFilter) -> LogPage:
 
 def read_logs(sources: Sources, wanted: LogFilter) -> LogPage:
     """Return the newest entries that match."""
-    logs, scan = sources.run.logs, Scan()
+    wanted = _within_trace(sources, wanted)
+    logs, scan = sources.run.logs, Scan(wanted.until, time.monotonic() + MAX_SCAN_SECONDS)
     chosen = [name for name in processes(logs) if wanted.is_chosen(name)]
     found: list[LogEntry] = []
     limit = min(wanted.limit, MAX_LIMIT)
-    for entry in _until_late(newest_first(logs, chosen, prefilter(wanted), scan), scan):
+    for entry in newest_first(logs, chosen, prefilter(wanted), scan):
         if wanted.since is not None and entry.at < wanted.since:
             break
         if wanted.matches(entry):
@@ -90,13 +94,16 @@ def read_logs(sources: Sources, wanted: LogFilter) -> LogPage:
     return LogPage(tuple(reversed(found[:limit])), scan.is_complete and not has_more)
 
 
-def _until_late(entries: Iterator[LogEntry], scan: Scan) -> Iterator[LogEntry]:
-    deadline = time.monotonic() + MAX_SCAN_SECONDS
-    for entry in entries:
-        yield entry
-        if time.monotonic() > deadline:
-            scan.is_complete = False
-            return
+def _within_trace(sources: Sources, wanted: LogFilter) -> LogFilter:
+    """Look for the lines of a known trace around its time only."""
+    if not wanted.trace or wanted.since is not None or wanted.until is not None:
+        return wanted
+    record = sources.spans.trace(wanted.trace)
+    if record is None:
+        return wanted
+    margin = TRACE_MARGIN
+    since, until = record.start_ns / 1e9 - margin, record.end_ns / 1e9 + margin
+    return replace(wanted, since=since, until=until)
 
 
 async def follow_logs(sources: Sources, wanted: LogFilter) -> AsyncIterator[LogEntry]:
