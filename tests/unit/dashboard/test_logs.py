@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import UTC, datetime
 
 import pytest
@@ -187,3 +188,17 @@ def test_a_search_ends_at_its_deadline(
     monkeypatch.setattr("tools.dashboard.queries.logs.MAX_SCAN_SECONDS", -1.0)
     page = read_logs(sources, LogFilter(text="nothing"))
     assert (page.entries, page.is_complete) == ((), False)
+
+
+def test_a_search_that_ends_early_has_read_all_processes_equally_far(
+    run: RunDir, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        write_log(run, f"{name}.log", *(json_line(n / 10, "info") for n in range(15_000)))
+    write_log(run, "second.log", json_line(1_500, "it broke", "error"))
+    ticks = itertools.count()
+    monkeypatch.setattr("tools.dashboard.collect.log_reader.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("tools.dashboard.queries.logs.MAX_SCAN_SECONDS", 6)
+    page = read_logs(sources, LogFilter(level="error"))
+    assert [entry.message for entry in page.entries] == ["it broke"]
+    assert not page.is_complete

@@ -19,6 +19,7 @@ MAX_SCAN = 8_000_000
 """Bytes of the files of one process that one request reads."""
 
 _BLOCK = 65_536
+_END_OF_BLOCK = b""
 _MAX_LINE = 1_000_000
 """Bytes of a line; what is beyond is cut off."""
 _MAX_ROUND = 1_000_000
@@ -39,6 +40,8 @@ class Scan:
 
     until: float | None = None
     """Later entries are left out, without reading most of them. In seconds since 1970."""
+    since: float | None = None
+    """Earlier ones are not read."""
     deadline: float = float("inf")
     """By the monotonic clock: nothing more is read after it."""
     is_complete: bool = True
@@ -51,22 +54,44 @@ def newest_first(
     scan: Scan,
     max_scan: int = MAX_SCAN,
 ) -> Iterator[LogEntry]:
-    """Yield the entries of some processes, newest first; lines that cannot match are left out."""
+    """Yield the entries of some processes, newest first; lines that cannot match are left out.
+
+    All files are read back at the same pace in time, also those in which nothing matches: so a
+    scan that ends early has missed nothing newer than where it ended.
+    """
     each = [_process_entries(logs, name, can_match, scan, max_scan) for name in chosen]
-    return heapq.merge(*each, key=lambda entry: entry.at, reverse=True)
+    for at, entry in heapq.merge(*each, key=_time_of, reverse=True):
+        if scan.since is not None and at < scan.since:
+            return
+        if entry is not None:
+            yield entry
+
+
+_Step = tuple[float, LogEntry | None]
+"""An entry and its time; without an entry, the time to which a file was read."""
+
+
+def _time_of(step: _Step) -> float:
+    return step[0]
 
 
 def _process_entries(
     logs: Path, process: str, can_match: Prefilter, scan: Scan, max_scan: int
-) -> Iterator[LogEntry]:
-    """Yield the entries of one process, newest first.
+) -> Iterator[_Step]:
+    """Yield the entries of one process, newest first, and a step for each block that is read.
 
     A line without a time belongs to the one before it, so it waits until that one is read.
     """
     undated: list[bytes] = []
     at = _modified(logs / f"{process}.log")
+    last = b""
     for line in _lines_backwards(rotated_files(logs / f"{process}.log"), scan, max_scan):
-        is_match = can_match(line)
+        if not line:
+            reached = parse_line(process, last.decode(errors="replace"))
+            at = reached.at if reached and not undated else at
+            yield at, None
+            continue
+        last, is_match = line, can_match(line)
         if not is_match and not undated:
             continue
         entry = parse_line(process, line.decode(errors="replace"))
@@ -75,16 +100,16 @@ def _process_entries(
             yield from _dated(process, undated, at)
             undated = []
             if is_match:
-                yield entry
+                yield at, entry
         elif is_match:
             undated.append(line)
     yield from _dated(process, undated, at)
 
 
-def _dated(process: str, lines: Iterable[bytes], at: float) -> Iterator[LogEntry]:
+def _dated(process: str, lines: Iterable[bytes], at: float) -> Iterator[_Step]:
     for line in lines:
         if line.strip() and (entry := parse_line(process, line.decode(errors="replace"), at)):
-            yield entry
+            yield at, entry
 
 
 def rotated_files(path: Path) -> list[Path]:
@@ -115,6 +140,7 @@ def _lines_backwards(paths: Iterable[Path], scan: Scan, budget: int) -> Iterator
                 file.seek(end)
                 first, *lines = (file.read(size) + rest).split(b"\n")
                 yield from (line for line in reversed(lines) if line)
+                yield _END_OF_BLOCK
                 rest = first[:_MAX_LINE]
             if rest:
                 yield rest

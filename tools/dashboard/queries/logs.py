@@ -79,13 +79,12 @@ async def list_logs(sources: Sources, wanted: LogFilter) -> LogPage:
 def read_logs(sources: Sources, wanted: LogFilter) -> LogPage:
     """Return the newest entries that match."""
     wanted = _within_trace(sources, wanted)
-    logs, scan = sources.run.logs, Scan(wanted.until, time.monotonic() + MAX_SCAN_SECONDS)
+    deadline = time.monotonic() + MAX_SCAN_SECONDS
+    logs, scan = sources.run.logs, Scan(wanted.until, wanted.since, deadline)
     chosen = [name for name in processes(logs) if wanted.is_chosen(name)]
     found: list[LogEntry] = []
     limit = min(wanted.limit, MAX_LIMIT)
     for entry in newest_first(logs, chosen, prefilter(wanted), scan):
-        if wanted.since is not None and entry.at < wanted.since:
-            break
         if wanted.matches(entry):
             found.append(entry)
         if len(found) > limit:
