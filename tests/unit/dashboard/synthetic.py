@@ -20,7 +20,7 @@ from tools.dashboard.queries.resources import Resource, SystemReport
 from tools.dashboard.queries.traces import SpanRow, TraceSummary, TraceTree
 
 AT = 1_796_000_000.0
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 HOSTILE = '<script>alert("x")</script>'
 
 SERVICES = (

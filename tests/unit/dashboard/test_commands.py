@@ -16,7 +16,7 @@ from tools.runner.config.paths import RunDir, write_private
 Command = Callable[..., tuple[int, str, str]]
 """Runs a command; returns its exit code, output and errors."""
 
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture

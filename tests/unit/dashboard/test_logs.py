@@ -16,7 +16,7 @@ from tools.dashboard.sources import Sources
 from tools.runner.config.paths import RunDir
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 def messages(sources: Sources, **wanted: object) -> list[str]:
