@@ -187,7 +187,8 @@ def _count(files: list[Path], stop: threading.Event) -> None:
 def test_a_file_that_stays_locked_ends_the_backup_and_frees_the_others(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.runner.backup.sqlite_store.BARRIER_TIMEOUT", 0.05)
+    monkeypatch.setattr(sqlite_module, "BARRIER_TIMEOUT", 0.05)
+    monkeypatch.setattr(sqlite_module, "BARRIER_PAUSE", 0.0)
     files = {app: run.path / "state" / f"{app}.db" for app in ("feed", "posts")}
     store = SqliteStore(files)
     store.load([StoredDocument(f"{app}||n", b"0") for app in files])
@@ -197,6 +198,24 @@ def test_a_file_that_stays_locked_ends_the_backup_and_frees_the_others(
             pass
     with closing(sqlite3.connect(files["feed"], timeout=0)) as other:
         other.execute("UPDATE state SET value = '1'")
+
+
+def test_a_file_that_is_locked_for_a_moment_only_delays_the_backup(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "BARRIER_TIMEOUT", 0.05)
+    store = SqliteStore({"posts": run.path / "state" / "posts.db"})
+    store.load([StoredDocument("posts||n", b"0")])
+    with closing(sqlite3.connect(run.path / "state" / "posts.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+
+        def free_it(seconds: float) -> None:
+            if seconds == sqlite_module.BARRIER_PAUSE:
+                holder.rollback()
+
+        monkeypatch.setattr("tools.runner.backup.sqlite_store.time.sleep", free_it)
+        with store.snapshot() as documents:
+            assert len(list(documents)) == 1
 
 
 def test_what_has_expired_is_not_copied(run: RunDir) -> None:

@@ -20,9 +20,12 @@ from typing import Any
 from tools.runner.backup.documents import StoredDocument
 from tools.runner.errors import RunnerError
 
-BARRIER_TIMEOUT = 4.0
+BARRIER_TIMEOUT = 2.0
 """Seconds for which writers of some files may wait until the others are locked too. Less than what
-a sidecar waits (10 s), and what services wait for a sidecar."""
+services wait for their sidecar (3 s), which waits longer (10 s)."""
+
+BARRIER_ATTEMPTS, BARRIER_PAUSE = 5, 1.0
+"""How often that is tried, and seconds in between, in which everybody can write."""
 
 _LOCK_PAUSE = 0.0005
 
@@ -54,6 +57,10 @@ VALUES (?, ?, ?, ?, CASE WHEN ? IS NULL THEN NULL ELSE datetime('now', ? || ' se
 """
 
 
+class _LockedError(Exception):
+    """A file, its argument, stays locked by somebody else."""
+
+
 class SqliteStore:
     """The SQLite files of all services, by app-id."""
 
@@ -77,6 +84,16 @@ class SqliteStore:
             yield (document for reader in readers for document in _read(reader))
 
     def _freeze(self, files: list[Path], readers: list[sqlite3.Connection]) -> None:
+        for left in reversed(range(BARRIER_ATTEMPTS)):
+            try:
+                self._freeze_once(files, readers)
+                break
+            except _LockedError as error:
+                if not left:
+                    raise RunnerError(f"{error} stays locked: try again later") from None
+            time.sleep(BARRIER_PAUSE)
+
+    def _freeze_once(self, files: list[Path], readers: list[sqlite3.Connection]) -> None:
         began = time.monotonic()
         with ExitStack() as locks:
             for path in files:
@@ -149,7 +166,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _lock(writer: sqlite3.Connection, path: Path, deadline: float) -> None:
     while not _try_lock(writer):
         if time.monotonic() > deadline:
-            raise RunnerError(f"{path} stays locked: try again. Nothing was changed")
+            raise _LockedError(path)
         time.sleep(_LOCK_PAUSE)
 
 
