@@ -31,11 +31,14 @@ RUNNER_SETTINGS = {
 }
 """What the runner reads and not a service."""
 
+INTERNAL = {"microgram_listen_fd"}
+"""What the runner tells a service, and nobody else."""
+
 DEFAULTS = RUNNER_SETTINGS | {
     name.upper(): field.default
     for settings in (GatewaySettings, NotificationsSettings, FeedSettings)
     for name, field in settings.model_fields.items()
-    if name.startswith("microgram_")
+    if name.startswith("microgram_") and name not in INTERNAL
 }
 
 
