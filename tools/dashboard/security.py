@@ -36,6 +36,8 @@ class SecurityMiddleware:
     """Refuses what does not come from the owner of the run directory."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        if not settings.token:
+            raise ValueError("a dashboard without a token would be open to all")
         self._app = app
         self._hosts = {f"127.0.0.1:{settings.port}", f"localhost:{settings.port}"}
         self._token = settings.token

@@ -47,9 +47,9 @@ def token_file(run: RunDir) -> Path:
 
 
 def create_token(run: RunDir) -> str:
-    """Return the token of a run directory; create it if there is none."""
+    """Return the token of a run directory; create it if there is none, or an empty one."""
     path = token_file(run)
-    if not path.exists():
+    if not path.exists() or not path.read_text().strip():
         write_private(path, secrets.token_urlsafe(24) + "\n")
     path.chmod(0o600)
     return path.read_text().strip()

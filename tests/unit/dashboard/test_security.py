@@ -87,3 +87,11 @@ def test_the_token_is_made_once_for_the_owner_only(run: RunDir) -> None:
     token = create_token(run)
     assert create_token(run) == token
     assert stat.S_IMODE(token_file(run).stat().st_mode) == 0o600
+    token_file(run).write_text("\n")
+    assert len(create_token(run)) > 20
+
+
+async def test_there_is_no_dashboard_without_a_token(run: RunDir) -> None:
+    app = create_app(Settings(run, 1, ""))
+    with pytest.raises(ValueError, match="open to all"):
+        await send(app, "GET", "/", {"authorization": "Bearer "})
