@@ -186,7 +186,9 @@ def span(kind: int = INTERNAL, *, began_at: int | None = None) -> Span | _NoSpan
     if _recorder is None:
         return NO_SPAN
     trace = telemetry.capture()
-    return NO_SPAN if trace is None else span_of(trace, kind, began_at=began_at)
+    if trace is None or not trace.is_sampled:
+        return NO_SPAN
+    return span_of(trace, kind, began_at=began_at)
 
 
 def span_of(trace: Trace, kind: int, *, began_at: int | None = None) -> Span | _NoSpan:

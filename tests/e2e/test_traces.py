@@ -15,19 +15,21 @@ SAGA = ("reserve", "authorise", "confirm", "capture")
 
 
 class Trace:
-    """The spans of one trace."""
+    """The spans of one trace that have arrived: a sidecar sends them every five seconds."""
 
     def __init__(self, spans: list[ReceivedSpan]) -> None:
         self.spans = spans
         self._known = {span.span_id: span for span in spans}
 
-    def named(self, service: str, name: str, *, sidecar: bool = False) -> list[ReceivedSpan]:
-        return [
-            span
+    def ways(self, service: str, name: str, *, sidecar: bool = False) -> list[list[str]]:
+        """The ways to all spans of a name, each once; an event or a step may come twice."""
+        found = [
+            self.way_to(span)
             for span in self.spans
-            if (span.service, span.scope != "microgram") == (service, sidecar)
-            and span.name.startswith(name)
+            if (span.service, span.scope != "microgram") == (service, sidecar) and span.name == name
         ]
+        assert found, f"{name} of {service} has not arrived"
+        return [way for at, way in enumerate(found) if way not in found[:at]]
 
     def written(self, kind: str) -> list[ReceivedSpan]:
         """The sidecars' spans of writes of one kind of documents."""
@@ -43,6 +45,7 @@ class Trace:
         """The services from the root to a span, those of sidecars with their suffix."""
         way = [span.instance]
         while span.parent_id:
+            assert span.parent_id in self._known, f"the parent of {span.name} has not arrived"
             span = self._known[span.parent_id]
             way.insert(0, span.instance)
         return [name for at, name in enumerate(way) if at == 0 or way[at - 1] != name]
@@ -88,22 +91,19 @@ def _post_reaches_the_timeline_of_a_follower(
     )
     post = answer.json()["id"]
 
-    def trace_to_the_timeline() -> Trace | None:
-        found = Trace(receiver.spans(answer.headers["x-request-id"]))
-        is_complete = found.named("gateway", "POST /api/v1/statuses") and found.written("home")
-        return found if is_complete else None
-
     wait_until(lambda: [each.id for each in ben.client.timeline_home()][:1] == [post])
-    trace = wait_until(trace_to_the_timeline)
-    assert trace is not None
-    (posted,) = trace.named("posts", "POST /posts")
-    hops = ["gateway", "gateway.daprd", "posts.daprd", "posts"]
-    assert trace.way_to(posted) == hops
-    (handled,) = trace.named("feed", "process posts")
-    assert trace.way_to(handled) == [*hops, "feed"]
-    assert trace.way_to(trace.written("home")[0]) == [*hops, "feed", "feed.daprd"]
-    (delivered,) = trace.named("feed", "pubsub/posts", sidecar=True)
-    assert trace.way_to(delivered) == [*hops, "posts.daprd", "feed.daprd"]
+
+    def is_one_trace() -> bool:
+        trace = Trace(receiver.spans(answer.headers["x-request-id"]))
+        hops = ["gateway", "gateway.daprd", "posts.daprd", "posts"]
+        assert trace.ways("posts", "POST /posts") == [hops]
+        assert trace.ways("feed", "process posts") == [[*hops, "feed"]]
+        delivered = trace.ways("feed", "pubsub/posts", sidecar=True)
+        assert delivered == [[*hops, "posts.daprd", "feed.daprd"]]
+        ways = [trace.way_to(span) for span in trace.written("home")]
+        return bool(ways) and all(way == [*hops, "feed", "feed.daprd"] for way in ways)
+
+    wait_until(is_one_trace)
     assert receiver.spans(FOREIGN) == []
 
 
@@ -113,16 +113,15 @@ def _checkout_shows_the_steps_of_the_saga(
     order = buy(ben, create_product(anna), 1)
     assert await_final_state(ben, order["id"])["state"] == "completed"
 
-    def whole_saga() -> Trace | None:
-        of = [each for each in receiver.spans() if each.name == f"activity {SAGA[-1]}"]
-        found = Trace(receiver.spans(of[0].trace_id)) if of else None
-        return found if found and found.named("gateway", "POST ") else None
+    def is_one_trace() -> bool:
+        ids = {each.trace_id for each in receiver.spans() if each.name == f"activity {SAGA[-1]}"}
+        assert len(ids) == 1
+        trace = Trace(receiver.spans(ids.pop()))
+        hops = ["gateway", "gateway.daprd", "orders.daprd", "orders"]
+        for step in SAGA:
+            assert trace.ways("orders", f"activity {step}") == [[*hops, "orders.daprd", "orders"]]
+        (reserved,) = trace.ways("catalog", "POST /reservations")
+        assert reserved[-3:] == ["orders.daprd", "catalog.daprd", "catalog"]
+        return True
 
-    trace = wait_until(whole_saga)
-    assert trace is not None
-    hops = ["gateway", "gateway.daprd", "orders.daprd", "orders"]
-    for step in SAGA:
-        (activity,) = trace.named("orders", f"activity {step}")
-        assert trace.way_to(activity) == [*hops, "orders.daprd", "orders"]
-    (reserved,) = trace.named("catalog", "POST /reservations")
-    assert trace.way_to(reserved)[-3:] == ["orders.daprd", "catalog.daprd", "catalog"]
+    wait_until(is_one_trace)

@@ -122,7 +122,7 @@ class CallGroups(Generic[A]):
 def _resume(group: Sequence[Request[Any]]) -> None:
     """Let the call belong to the first request that is traced, else to the first."""
     first = group[0]
-    if tracing.is_on():
+    if len(group) > 1 and tracing.is_on():
         first = next((request for request in group if request.span), first)
         for other in group:
             if other.span and first.trace and other is not first:
