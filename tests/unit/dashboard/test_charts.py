@@ -42,3 +42,13 @@ def test_the_ceiling_is_a_round_number() -> None:
     for highest, ceiling in ((0.0, "1"), (0.03, "0.05"), (1.0, "1"), (1.1, "2"), (612.0, "1,000")):
         chart = line_chart([("a", 0, [(0.0, highest)])], 0, 1, formats.number)
         assert chart.top == ceiling
+
+
+def test_a_peak_among_many_points_is_drawn() -> None:
+    points = [(float(at), 1.0) for at in range(3_600)]
+    points[1_801] = (1_801.0, 9.0)
+    chart = line_chart([("posts", 0, points)], 0, 3_600, formats.number)
+    (line,) = chart.series[0].lines
+    pairs = [tuple(map(float, pair.split(","))) for pair in line.split()]
+    assert len(pairs) <= 120
+    assert min(y for _, y in pairs) < min(y for x, y in pairs if x < 100), "up is less"

@@ -11,6 +11,8 @@ _LEFT = 52
 _RIGHT = 6
 _TOP = 10
 _BOTTOM = 18
+_MAX_POINTS = 120
+"""Points of a series that are drawn: a chart is not wider."""
 
 Point = tuple[float, float]
 """A Unix time in seconds, and a value."""
@@ -87,7 +89,8 @@ def _drawn(
     show: Callable[[float], str],
     gap: float,
 ) -> ChartSeries:
-    runs = _runs(points, gap)
+    step = -(-len(points) // _MAX_POINTS)
+    runs = [_peaks(run, step) for run in _runs(points, gap)]
     lines = tuple(
         " ".join(f"{x:g},{y:g}" for x, y in map(placed, run)) for run in runs if len(run) > 1
     )
@@ -104,6 +107,14 @@ def _runs(points: Sequence[Point], gap: float) -> list[list[Point]]:
         else:
             runs.append([point])
     return runs
+
+
+def _peaks(run: Sequence[Point], step: int) -> Sequence[Point]:
+    """Return the highest of every `step` points."""
+    if step <= 1:
+        return run
+    parts = (run[begin : begin + step] for begin in range(0, len(run), step))
+    return [max(part, key=lambda point: point[1]) for part in parts]
 
 
 def _in_words(label: str, points: Sequence[Point], show: Callable[[float], str]) -> str:
