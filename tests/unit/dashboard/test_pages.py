@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from html import unescape
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -241,14 +242,20 @@ async def test_equal_lines_are_told_apart(browser: DashboardBrowser, run: RunDir
     assert len(set(keys)) == 3
 
 
-async def test_more_lines_than_are_shown_are_offered(
+async def test_older_lines_are_reached_and_the_newest_again(
     browser: DashboardBrowser, run: RunDir
 ) -> None:
     write_log(run, "posts.log", *[json_line(n / 100, f"line {n}") for n in range(300)])
     page = (await browser.get("/logs?text=line")).text
     assert page.count("<li data-key") == 200
-    assert "/logs?text=line&amp;limit=1000" in page
-    assert (await browser.get("/logs?text=line&limit=1000")).text.count("<li data-key") == 300
+    assert "Newest lines" not in page
+    [older] = re.findall(r'href="([^"]+)">Older lines', page)
+    page = (await browser.get(unescape(older))).text
+    assert page.count("<li data-key") == 100
+    assert ">line 99<" in page
+    assert ">line 100<" not in page
+    assert "Older lines" not in page
+    assert 'href="/logs?text=line">Newest lines' in page
 
 
 async def test_a_filter_that_is_wrong_is_said(browser: DashboardBrowser) -> None:

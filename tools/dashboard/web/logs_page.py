@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,12 +15,10 @@ from starlette.responses import Response
 from tools.dashboard.api import log_filter, sources_of
 from tools.dashboard.collect.log_lines import LEVELS, LogEntry
 from tools.dashboard.collect.log_reader import processes
-from tools.dashboard.queries.logs import DEFAULT_LIMIT, MAX_LIMIT, LogFilter, list_logs
+from tools.dashboard.queries.logs import LogFilter, list_logs
 from tools.dashboard.web.renderer import DashboardRenderer
 
 _TONES = {"error": "wrong", "critical": "wrong", "warning": "warn", "debug": "soft"}
-_MORE = 5
-"""Times as many lines are shown with each step back."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ async def show_logs(pages: DashboardRenderer, request: Request) -> Response:
         levels=LEVELS,
         is_filtered=any((wanted.service, wanted.level, wanted.text, wanted.trace)),
         is_complete=found.is_complete or len(lines) >= wanted.limit,
-        older=_older(wanted) if len(lines) >= wanted.limit else "",
+        links=_addresses(wanted, found.entries),
     )
 
 
@@ -62,14 +60,14 @@ def logs_address(**wanted: object) -> str:
     return f"/logs?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 
-def _older(wanted: LogFilter) -> str:
-    more = replace(wanted, limit=min(wanted.limit * _MORE, MAX_LIMIT))
-    if more.limit == wanted.limit:
-        return ""
-    limit = more.limit if more.limit != DEFAULT_LIMIT else 0
-    return logs_address(
-        service=more.service, level=more.level, text=more.text, trace=more.trace, limit=limit
-    )
+def _addresses(wanted: LogFilter, entries: Sequence[LogEntry]) -> dict[str, str]:
+    """Return the addresses of the older lines, if there may be some, and of the newest ones."""
+    chosen = {name: getattr(wanted, name) for name in ("service", "level", "text", "trace")}
+    has_older = len(entries) >= wanted.limit
+    return {
+        "older": logs_address(**chosen, until=f"{entries[0].at:.6f}") if has_older else "",
+        "newest": logs_address(**chosen) if wanted.until is not None else "",
+    }
 
 
 def _services(names: list[str]) -> list[str]:
