@@ -23,7 +23,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.cache import DocumentCache
+from services.chassis.dapr.state import ABSENT
 from services.chassis.service import Service
+from services.chassis.storage.documents import Document
+from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts import invalidations
 from services.contracts.events import FEED_INVALIDATED, EventType
@@ -96,6 +99,15 @@ class HashtagBucket:
         return HashtagBucket([*self.names, tag])
 
 
+@dataclass(frozen=True, slots=True)
+class EdgeDocuments:
+    """The documents that change with an edge: the relations of both, and the target's followers."""
+
+    own: Document[ReaderRelations] | None
+    other: Document[ReaderRelations] | None
+    shard: Document[FollowerShard] | None
+
+
 class Repository:
     """Stores projections, relations, timelines and conversations."""
 
@@ -132,6 +144,28 @@ class Repository:
         people = await self.accounts.get_many(ids)
         return [id for id, person in people.items() if person.profile.get("deleted")]
 
+    async def deleted_and_timeline(self, ids: list[str], author: str) -> tuple[list[str], ListHead]:
+        """Return which of some accounts are deleted, and the head of a timeline. One state call."""
+        head = self.authors.heads.key(author)
+        rows = await self.state.get_many([head, *map(self.accounts.key, ids)])
+        people = {id: self.accounts.decode(rows.get(self.accounts.key(id), ABSENT)) for id in ids}
+        timeline = self.authors.heads.decode(rows.get(head, ABSENT))
+        return (
+            [id for id, doc in people.items() if doc and doc.value.profile.get("deleted")],
+            timeline.value if timeline else ListHead(),
+        )
+
+    async def edge_documents(self, source: str, target: str) -> EdgeDocuments:
+        """Return what an edge between two accounts is stored in. One state call."""
+        shard = self.follower_shards.key(f"{target}:{follower_shard(source)}")
+        own, other = map(self.relations.key, (source, target))
+        rows = await self.state.get_many([own, other, shard])
+        return EdgeDocuments(
+            self.relations.decode(rows.get(own, ABSENT)),
+            self.relations.decode(rows.get(other, ABSENT)),
+            self.follower_shards.decode(rows.get(shard, ABSENT)),
+        )
+
     async def delete_account(self, id: str) -> None:
         """Delete what belongs to an account alone. Its posts are deleted by their own events."""
         await self.homes.replace(id, [])
@@ -166,14 +200,26 @@ class Repository:
             await self.home_tags.delete(id)
         self.home_tags_cache.forget(self.home_tags.key(id))
 
-    async def apply_block(self, id: str, source: str, version: int, *, blocks: bool) -> None:
-        """Store whether a source blocks a user. Two state calls, four for one blocked by many."""
-        relations = await self.relations.update(
-            id,
-            lambda relations: (relations or ReaderRelations()).apply_block(
-                source, blocks=blocks, version=version
-            ),
-        )
+    async def apply_block(
+        self,
+        id: str,
+        source: str,
+        version: int,
+        *,
+        blocks: bool,
+        known: Document[ReaderRelations] | None,
+    ) -> None:
+        """Store whether a source blocks a user, whose relations were just read.
+
+        One state call, none if nothing changes, three for one blocked by many.
+        """
+
+        def apply(kept: ReaderRelations | None) -> ReaderRelations | None:
+            before = kept or ReaderRelations()
+            after = before.apply_block(source, blocks=blocks, version=version)
+            return None if after is before else after
+
+        relations = await self.relations.update(id, apply, known=known, expect_absent=known is None)
         if (
             relations is None
             or not relations.is_stored_separately(source)

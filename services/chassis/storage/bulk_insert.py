@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -92,9 +93,12 @@ async def insert_read(
     and returned.
     """
     remaining = await _insert_found(state, wanted, found)
-    for ref in remaining:
+
+    async def insert(ref: ListRef) -> None:
         lists, id = ref
         await lists.insert(id, wanted[ref], expect_absent=lists.heads.key(id) not in found)
+
+    await asyncio.gather(*map(insert, remaining))
     return remaining
 
 
@@ -150,11 +154,14 @@ async def _swap_together(state: StateStore, writes: Sequence[_HeadWrite]) -> lis
         await state.transact([upsert for write in writes for upsert in write.upserts()])
     except VersionConflict:
         return [write.ref for write in writes]
-    for write in writes:
-        lists, id = write.ref
-        await lists.segments.delete_trees(write.after.dropped)
-        await lists.compact(id, write.after.head)
+    await asyncio.gather(*map(_tidy_up, writes))
     return []
+
+
+async def _tidy_up(write: _HeadWrite) -> None:
+    lists, id = write.ref
+    await lists.segments.delete_trees(write.after.dropped)
+    await lists.compact(id, write.after.head)
 
 
 def _describe(span: tracing.Span, insertion: _Insertion) -> None:

@@ -15,7 +15,7 @@ tree: a second level exists from about 4,000 rows on, a third from about 125,000
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,7 @@ from services.chassis.dapr.state import StateStore, StateUpsert, VersionConflict
 from services.chassis.errors import Unavailable
 from services.chassis.publishing.outbox import Outbox
 from services.chassis.storage.collection import Collection
+from services.chassis.storage.documents import Document
 from services.chassis.storage.list_codec import HEAD_CODEC
 from services.chassis.storage.list_head import (
     ListHead,
@@ -167,14 +168,24 @@ class SegmentedLists:
 
         Raises `VersionConflict` if the list changes at the same time: read and decide again.
         """
-        self._check_shrinkable()
+        return await self._replace(id, await self.heads.load(id), rows)
+
+    async def rebuild(self, id: str, read: Callable[[], Awaitable[Sequence[Row]]]) -> ListHead:
+        """Replace all rows of a list by what `read` gives, which is called after the head is read.
+
+        So a change of the list since the rows were read is noticed. Raises like `replace`.
+        """
         before = await self.heads.load(id)
+        return await self._replace(id, before, await read())
+
+    async def _replace(
+        self, id: str, before: Document[ListHead] | None, rows: Sequence[Row]
+    ) -> ListHead:
+        self._check_shrinkable()
         size = self._segment_size
         ordered = newest_first(list(rows))
-        segments = [
-            await self.segments.write(ordered[start : start + size])
-            for start in range(size, len(ordered), size)
-        ]
+        parts = [ordered[start : start + size] for start in range(size, len(ordered), size)]
+        segments = await self.segments.write_all(parts)
         head = ListHead(ordered[:size], segments, len(ordered))
 
         def swap(now: ListHead | None) -> ListHead:
@@ -183,7 +194,7 @@ class SegmentedLists:
             return head
 
         try:
-            await self.heads.update(id, swap)
+            await self.heads.update(id, swap, known=before)
         except VersionConflict:
             await self.segments.delete_trees(segments)
             raise
@@ -201,35 +212,48 @@ class SegmentedLists:
 
         The caller writes the segments before the head, or together with it.
         """
-        segments: list[StateUpsert] = []
-        refs = list(head.segments)
-        while len(head.recent) > 2 * self._segment_size:
-            rows = head.recent[-self._segment_size :]
-            ref, segment = self.segments.prepare(rows)
-            segments.append(segment)
-            refs.append(ref)
-            head = head.move_to_segment(rows, ref, self._max_rows)
-        return SplitHead(head, segments, [ref for ref in refs if ref not in head.segments])
+        parts = self._excess_rows(head)
+        prepared = [self.segments.prepare(rows) for rows in parts]
+        refs = [ref for ref, _ in prepared]
+        after = self._with_segments(head, refs, parts)
+        dropped = [ref for ref in (*head.segments, *refs) if ref not in after.segments]
+        return SplitHead(after, [segment for _, segment in prepared], dropped)
 
     async def compact(self, id: str, head: ListHead) -> ListHead:
         """Move the oldest rows of a large head to segments, and its oldest references to indexes.
 
         Every change of a head ends with this.
         """
-        while len(head.recent) > 2 * self._segment_size:
-            head = await self._move_to_segment(id, head.recent[-self._segment_size :])
+        while parts := self._excess_rows(head):
+            head = await self._move_to_segments(id, parts)
         while excess := head.excess_segments():
             head = await self._move_to_index(id, excess)
         return head
 
-    async def _move_to_segment(self, id: str, rows: list[Row]) -> ListHead:
-        ref = await self.segments.write(rows)
+    def _excess_rows(self, head: ListHead) -> list[list[Row]]:
+        """The rows of each segment that a large head has too many, the oldest first."""
+        size, end = self._segment_size, len(head.recent)
+        parts: list[list[Row]] = []
+        while end > 2 * size:
+            parts.append(head.recent[end - size : end])
+            end -= size
+        return parts
+
+    def _with_segments(
+        self, head: ListHead, refs: Sequence[SegmentRef], parts: Sequence[Sequence[Row]]
+    ) -> ListHead:
+        for ref, rows in zip(refs, parts, strict=True):
+            head = head.move_to_segment(rows, ref, self._max_rows)
+        return head
+
+    async def _move_to_segments(self, id: str, parts: Sequence[Sequence[Row]]) -> ListHead:
+        refs = await self.segments.write_all(parts)
         dropped: list[SegmentRef] = []
 
         def move(head: ListHead | None) -> ListHead:
             before = head or ListHead()
-            after = before.move_to_segment(rows, ref, self._max_rows)
-            dropped[:] = [r for r in (*before.segments, ref) if r not in after.segments]
+            after = self._with_segments(before, refs, parts)
+            dropped[:] = [r for r in (*before.segments, *refs) if r not in after.segments]
             return after
 
         head = await self.heads.update(id, move)

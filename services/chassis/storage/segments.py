@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,11 +19,15 @@ from services.chassis.storage.list_head import (
 )
 from services.chassis.storage.window import Row, Window
 
+_BULK_SIZE = 50
+"""Segments in one transaction of the state store."""
+
 
 class SegmentStore:
     """The segments of all lists of one kind."""
 
     def __init__(self, state: StateStore, kind: str) -> None:
+        self._state = state
         self._segments = Collection(state, f"{kind}-segment", Segment, codec=SegmentCodec())
 
     async def load(self, refs: Sequence[SegmentRef]) -> dict[str, SegmentContent]:
@@ -58,6 +63,14 @@ class SegmentStore:
         ref = _ref_of(rows)
         value = self._segments.encode(Segment(list(rows)), 1, ChangeMetadata.private())
         return ref, StateUpsert(self._segments.key(ref.name), value)
+
+    async def write_all(self, parts: Iterable[Sequence[Row]]) -> list[SegmentRef]:
+        """Store the rows of several new segments. One state call for every `_BULK_SIZE`."""
+        prepared = [self.prepare(rows) for rows in parts]
+        for start in range(0, len(prepared), _BULK_SIZE):
+            part = prepared[start : start + _BULK_SIZE]
+            await self._state.transact([segment for _, segment in part])
+        return [ref for ref, _ in prepared]
 
     async def write(self, rows: Sequence[Row]) -> SegmentRef:
         """Store rows as a new segment."""
@@ -97,17 +110,18 @@ class SegmentStore:
         return written
 
     async def delete(self, refs: Iterable[SegmentRef]) -> None:
-        """Delete segments, but not those that they refer to."""
-        for ref in refs:
-            await self._segments.delete(ref.name)
+        """Delete segments, but not those that they refer to. They share a state call."""
+        await asyncio.gather(*(self._segments.delete(ref.name) for ref in refs))
 
     async def delete_trees(self, refs: Iterable[SegmentRef]) -> None:
         """Delete segments that no head names any more, and all that they refer to."""
-        for ref in refs:
-            if ref.level:
-                content = (await self.load([ref])).get(ref.name, [])
-                await self.delete_trees([r for r in content if isinstance(r, SegmentRef)])
-            await self._segments.delete(ref.name)
+        await asyncio.gather(*map(self._delete_tree, refs))
+
+    async def _delete_tree(self, ref: SegmentRef) -> None:
+        if ref.level:
+            content = (await self.load([ref])).get(ref.name, [])
+            await self.delete_trees([r for r in content if isinstance(r, SegmentRef)])
+        await self._segments.delete(ref.name)
 
     async def _create(self, ref: SegmentRef, rows: list[Row]) -> None:
         await self._segments.update(ref.name, lambda _: Segment(rows), expect_absent=True)

@@ -10,12 +10,13 @@ merged in on reading.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.storage.bulk_insert import BulkInserter
+from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain.reader import Reader
 from services.feed.domain.relations import FanOutLimits, LargeAuthors, ReaderRelations
@@ -70,27 +71,35 @@ class FanOut:
         if shard is not None:
             await self._insert_into_homes(shard.followers, chunk.row)
 
-    async def backfill_home(self, reader: str, author: str) -> None:
+    async def backfill_home(self, reader: str, author: str, head: ListHead) -> None:
         """Insert an author's newest posts, as many as fit, into the home of a new follower.
 
-        So a home that grew by one follow after the other equals a rebuilt one.
+        `head` is that of the author's timeline. So a home that grew by one follow after the other
+        equals a rebuilt one.
         """
-        rows = await self._repository.authors.page(author, Window(MAX_HOME_ROWS))
+        rows = await self._repository.authors.read(head, Window(MAX_HOME_ROWS))
         if rows:
-            await self._repository.homes.insert(reader, rows)
+            await self._homes.insert([(self._repository.homes, reader)], rows)
 
-    async def rebuild_home(self, reader: str) -> None:
-        """Rebuild a home from the timelines of all accounts that its owner follows.
+    async def rebuild_home(
+        self, reader: str, change: Callable[[ReaderRelations], ReaderRelations]
+    ) -> None:
+        """Rebuild a home from the timelines of all accounts that its owner follows after a change.
 
         State calls: four, and one more for each account whose posts among the newest
         `MAX_HOME_ROWS` reach beyond the head of its timeline.
         """
-        for _ in range(_MAX_REBUILD_ATTEMPTS):
-            relations = await self._repository.relations.get(reader) or ReaderRelations()
+
+        async def read() -> list[Row]:
+            stored = await self._repository.relations.get(reader)
+            relations = change(stored or ReaderRelations())
             rows = await self._merged([reader, *relations.follows])
             wanted = [row for row in rows if Reader(reader, relations).belongs_at_home(row)]
+            return wanted[:MAX_HOME_ROWS]
+
+        for _ in range(_MAX_REBUILD_ATTEMPTS):
             try:
-                await self._repository.homes.replace(reader, wanted[:MAX_HOME_ROWS])
+                await self._repository.homes.rebuild(reader, read)
             except VersionConflict:
                 continue
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.contracts.accounts import Edge
 from services.feed.application.fanout import FanOut
 from services.feed.domain.relations import FollowerShard, ReaderRelations, follower_shard
@@ -16,42 +18,56 @@ class EdgeProjector:
         self._fanout = fanout
 
     async def project(self, edge: Edge, version: int) -> None:
-        """Apply a follow, unfollow, block or mute.
+        """Apply a follow, unfollow, block or mute. May be repeated, after a failure anywhere.
 
-        A repetition does everything again, because the first run may have failed halfway.
+        A home loses the posts of an account before it is stored that it is not followed any more:
+        whoever handles the edge next, a repetition or a newer event, sees by this whether the home
+        still has to be rebuilt. A follow is stored before the account's timeline is read, and a
+        new post is inserted there before its author's followers are read, so one sees the other.
+
+        Five state calls for a follow, ten for the end of one.
         """
-        repository = self._repository
-        before = await repository.relations.get(edge.source) or ReaderRelations()
-        if version < before.edge_version(edge.target):
+        repository, source, target = self._repository, edge.source, edge.target
+        docs = await repository.edge_documents(source, target)
+        before = docs.own.value if docs.own else ReaderRelations()
+        if version < before.edge_version(target):
             return
-        relations = await self._apply(edge, version)
-        deleted = await repository.find_deleted([edge.source, edge.target])
+        was_followed = target in before.follows
+        if was_followed and not edge.following:
+            await self._fanout.rebuild_home(source, lambda kept: _apply(kept, edge, version))
+            docs = await repository.edge_documents(source, target)  # that took a while
+        relations, _, _ = await asyncio.gather(
+            repository.relations.update(
+                source,
+                lambda kept: _apply(kept or ReaderRelations(), edge, version),
+                known=docs.own,
+                expect_absent=docs.own is None,
+            ),
+            repository.apply_block(target, source, version, blocks=edge.blocking, known=docs.other),
+            repository.follower_shards.update(
+                f"{target}:{follower_shard(source)}",
+                lambda kept: (kept or FollowerShard()).apply(
+                    source, follows=edge.following, version=version
+                ),
+                known=docs.shard,
+                expect_absent=docs.shard is None,
+            ),
+        )
+        deleted, head = await repository.deleted_and_timeline([source, target], target)
         for account in deleted:
-            await repository.delete_edges(account, edge.source)
-        if edge.source in deleted:
-            return
-        if relations is not None and edge.target in relations.follows:
-            await self._fanout.backfill_home(edge.source, edge.target)
-        elif edge.target in before.follows:
-            await self._fanout.rebuild_home(edge.source)
+            await repository.delete_edges(account, source)
+        if source in deleted:
+            if was_followed:  # it may have been deleted while its home was rebuilt
+                await repository.homes.replace(source, [])
+        elif relations is not None and target in relations.follows:
+            await self._fanout.backfill_home(source, target, head)
 
-    async def _apply(self, edge: Edge, version: int) -> ReaderRelations | None:
-        repository = self._repository
-        relations = await repository.relations.update(
-            edge.source,
-            lambda kept: (kept or ReaderRelations()).apply_edge(
-                edge.target,
-                follows=edge.following,
-                hides=edge.blocking or edge.muting,
-                reblogs=edge.show_reblogs,
-                version=version,
-            ),
-        )
-        await repository.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
-        await repository.follower_shards.update(
-            f"{edge.target}:{follower_shard(edge.source)}",
-            lambda kept: (kept or FollowerShard()).apply(
-                edge.source, follows=edge.following, version=version
-            ),
-        )
-        return relations
+
+def _apply(relations: ReaderRelations, edge: Edge, version: int) -> ReaderRelations:
+    return relations.apply_edge(
+        edge.target,
+        follows=edge.following,
+        hides=edge.blocking or edge.muting,
+        reblogs=edge.show_reblogs,
+        version=version,
+    )

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import orjson
 import pytest
 from fastapi import FastAPI
 
@@ -19,7 +20,7 @@ from services.feed.repository import Repository
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app
-from tests.fakes import FakeCluster, RunningReplica
+from tests.fakes import FakeCluster, RunningReplica, until
 
 SCOPES = "read write follow"
 
@@ -138,6 +139,38 @@ async def test_following_brings_the_newest_posts_and_unfollowing_takes_them_away
     await harness.follow(ben, ann)
     await harness.cluster.settle()
     assert await harness.home(ben) == posts[::-1]
+
+
+@pytest.mark.parametrize("newer", ["", "mute"])
+async def test_a_home_is_rebuilt_although_the_first_attempt_fails(
+    harness: FeedHarness, newer: str
+) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.post(ann)
+    own = await harness.post(ben)
+    await harness.follow(ben, ann)
+    await harness.cluster.settle()
+
+    def home_rows() -> list[str]:
+        stored = harness.feed.sidecar.state.peek(f"home:{ben}")
+        return [row[0] for row in orjson.loads(stored["data"]["recent"])]
+
+    assert len(home_rows()) == 2
+    broker = harness.cluster.broker
+    broker.hold()
+    await harness.follow(ben, ann, "unfollow")
+    await until(lambda: len(broker.events("edges")) == 2)
+    if newer:
+        await harness.follow(ben, ann, newer)
+        await until(lambda: len(broker.events("edges")) == 3)
+    broker.forget()
+    _, *events = broker.events("edges")
+
+    harness.feed.sidecar.state.faults.fail(about=f"home:{ben}", error=ValueError("broken"))
+    assert await harness.feed.deliver("edges", events[0]) == "RETRY"
+    for event in (*events[1:], events[0]):  # a newer event may come before the repetition
+        assert await harness.feed.deliver("edges", event) == "SUCCESS"
+    assert home_rows() == [own]
 
 
 async def test_a_deleted_post_disappears_from_every_timeline(harness: FeedHarness) -> None:
