@@ -99,7 +99,7 @@ class Service:
     def outbox(self, topic: str) -> Outbox:
         """The outbox of a topic that this service produces."""
         if topic not in self.outboxes:
-            self.outboxes[topic] = Outbox(topic, self.name, self.sidecar, self.sidecar)
+            self.outboxes[topic] = Outbox(topic, self.name, self.state, self.sidecar)
         return self.outboxes[topic]
 
     def collection(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.chassis.consuming.events import Event
 from services.chassis.service import Service
 from services.clients.deletions import confirm_deletions
@@ -51,14 +53,17 @@ class NotificationsConsumers:
             edge.blocking or (edge.muting and edge.muting_notifications),
             None if edge.blocking else edge.muted_until,
         )
-        await self._repository.relations.update(
-            edge.source, lambda kept: (kept or OwnerRelations()).apply_edge(edge.target, hidden)
-        )
-        await self._repository.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
-        await self._repository.subscribers.update(
-            edge.target,
-            lambda known: (known or PostSubscribers()).apply(
-                edge.source, version, event.time if edge.following and edge.notify else ""
+        repository = self._repository
+        await asyncio.gather(
+            repository.relations.update(
+                edge.source, lambda kept: (kept or OwnerRelations()).apply_edge(edge.target, hidden)
+            ),
+            repository.apply_block(edge.target, edge.source, version, blocks=edge.blocking),
+            repository.subscribers.update(
+                edge.target,
+                lambda known: (known or PostSubscribers()).apply(
+                    edge.source, version, event.time if edge.following and edge.notify else ""
+                ),
             ),
         )
         cause = Cause(

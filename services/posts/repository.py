@@ -164,6 +164,13 @@ class Repository:
         found = {user: doc.value for user, doc in docs.items() if doc}
         return found, pinned is not None and post in pinned.value.posts
 
+    async def interaction_state(self, id: str) -> tuple[Interaction, bool] | None:
+        """Return an interaction, and whether its user is deleted. One state call."""
+        key, user = self.interactions.key(id), self.deleted_accounts.key(id.partition(":")[0])
+        rows = await self.state.get_many([key, user])
+        doc = self.interactions.decode(rows.get(key, ABSENT))
+        return (doc.value, user in rows) if doc else None
+
     async def current_state(self, post: PostRecord) -> tuple[bool, PostRecord | None]:
         """Return whether a post's author is deleted, and the current post. One state call."""
         author, current = self.deleted_accounts.key(post.author), self.posts.key(post.id)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.pubsub import encode_event
 from services.chassis.ids import timestamp
 from services.contracts.events import EVENTS
 from tests.contract.echo_app import TOPIC
@@ -47,7 +48,7 @@ class Stream:
         }
 
     async def publish(self, *events: dict[str, Any]) -> None:
-        await self._sidecar.publish(TOPIC, events)
+        await self._sidecar.publish(TOPIC, [*map(encode_event, events)])
 
     async def received_by(self, app: str) -> list[list[dict[str, Any]]]:
         """Return the events of this stream that each replica of an app received."""
@@ -142,7 +143,7 @@ async def test_an_invalid_event_is_a_dead_letter(
     system: SystemUnderTest, sidecar: DaprClient
 ) -> None:
     strange = {"id": "1", "source": "alpha", "hello": secrets.token_hex(4)}
-    await sidecar.publish(TOPIC, [strange])
+    await sidecar.publish(TOPIC, [encode_event(strange)])
 
     async def letters() -> list[dict[str, Any]]:
         found = await _dead_letters(system, sidecar, "alpha")
@@ -170,4 +171,4 @@ async def test_a_large_event_arrives_whole(stream: Stream) -> None:
 async def test_our_topics_take_events_without_a_subscriber(
     sidecar: DaprClient, stream: Stream, topic: str
 ) -> None:
-    await sidecar.publish(topic, [stream.event()])
+    await sidecar.publish(topic, [encode_event(stream.event())])

@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.pubsub import encode_event
 from services.chassis.errors import Forbidden, NotFound
 
 
@@ -31,7 +32,7 @@ async def test_a_secret_that_the_access_file_does_not_name_is_refused(sidecar: D
 
 async def test_a_topic_that_the_access_file_does_not_name_is_refused(sidecar: DaprClient) -> None:
     with pytest.raises(Forbidden):
-        await sidecar.publish("weather", [{"id": "1", "source": "alpha", "type": "x"}])
+        await sidecar.publish("weather", [encode_event({"id": "1", "source": "alpha"})])
 
 
 @pytest.mark.parametrize("size", [0, 1, 256, 1_000_000])

@@ -153,6 +153,39 @@ async def test_swaps_at_the_same_time_succeed_and_fail_one_by_one(
     assert all(isinstance(outcome, VersionConflict | None) for outcome in outcomes)
 
 
+async def test_creations_at_the_same_time_succeed_and_fail_one_by_one(
+    sidecar: DaprClient, key: str
+) -> None:
+    keys = [f"{key}:{n}" for n in range(12)]
+    await sidecar.compare_and_set(keys[5], "old", etag="")
+    outcomes = await asyncio.gather(
+        *(sidecar.compare_and_set(k, "new", etag="") for k in keys), return_exceptions=True
+    )
+    assert isinstance(outcomes[5], VersionConflict)
+    after = {k: entry.value for k, entry in (await sidecar.get_many(keys)).items()}
+    assert after == dict.fromkeys(keys, "new") | {keys[5]: "old"}
+    # The others were written by the failed call: the caller reads again, and finds its own value.
+    assert all(isinstance(outcome, VersionConflict | None) for outcome in outcomes)
+
+
+async def test_writes_of_all_kinds_at_the_same_time(sidecar: DaprClient, key: str) -> None:
+    swapped, deleted, set_, *both = (f"{key}:{n}" for n in range(5))
+    await asyncio.gather(
+        *(sidecar.compare_and_set(k, "old", etag="") for k in (swapped, deleted, *both))
+    )
+    read = await sidecar.get_many([swapped, *both])
+    await asyncio.gather(
+        sidecar.compare_and_set(swapped, "new", etag=read[swapped].etag),
+        sidecar.transact([StateUpsert(k, "new", read[k].etag) for k in both]),
+        sidecar.set(set_, "new"),
+        sidecar.delete(deleted),
+    )
+    found = await sidecar.get_many([swapped, deleted, set_, *both])
+    assert {k: entry.value for k, entry in found.items()} == dict.fromkeys(
+        [swapped, set_, *both], "new"
+    )
+
+
 async def test_reads_at_the_same_time_get_values_of_their_own(
     sidecar: DaprClient, key: str
 ) -> None:
@@ -175,12 +208,14 @@ async def test_what_has_a_time_to_live_is_gone_after_it(
 ) -> None:
     if not system.is_real:
         pytest.skip("the fakes keep everything")
-    await sidecar.set(f"{key}:put", 1, ttl=1)
-    await sidecar.compare_and_set(f"{key}:save", 1, etag="", ttl=1)
-    await sidecar.set(f"{key}:later", 1, ttl=600)
-    assert len(await sidecar.get_many([f"{key}:put", f"{key}:save"])) == 2
-    keys = [f"{key}:put", f"{key}:save", f"{key}:later"]
-    await await_value(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[2:])
+    keys = [f"{key}:put", f"{key}:save", f"{key}:shared", f"{key}:later"]
+    await sidecar.set(keys[0], 1, ttl=2)
+    await asyncio.gather(  # in one transaction
+        sidecar.set(keys[2], 1, ttl=2), sidecar.set(keys[3], 1, ttl=600)
+    )
+    await sidecar.compare_and_set(keys[1], 1, etag="", ttl=2)
+    assert len(await sidecar.get_many(keys)) == 4
+    await await_value(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[3:])
     assert await sidecar.get(keys[0]) == ABSENT
     await sidecar.compare_and_set(keys[1], 2, etag="")
 

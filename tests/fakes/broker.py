@@ -10,16 +10,20 @@ from typing import Any
 
 import orjson
 
-from services.chassis.dapr.pubsub import event_message
+from services.chassis.dapr.pubsub import EncodedEvent, encode_event, event_message
 from services.chassis.errors import Unavailable
 from services.chassis.publishing import journal, relay
 from tests.fakes.faults import Call, Faults
 
 relay.PUBLISH_INTERVAL = 0.0  # no test waits for events that may share a message
+relay.MAX_RATE = 1e9
 journal.HEADS_TTL = 0.0  # or for a poll that sees what another process has written
 
 Deliver = Callable[[dict[str, Any]], Awaitable[str]]
 """Hands a message to a subscriber; returns SUCCESS, RETRY or DROP."""
+
+AnyEvent = EncodedEvent | dict[str, Any]
+"""An event as services publish it, or as tests write it."""
 
 DELIVERY_TIMEOUT = 50
 """Maximum deliveries of a message that is always answered with RETRY."""
@@ -31,6 +35,12 @@ class _Group:
 
     replicas: list[Deliver] = field(default_factory=list)
     dead_letter_topic: str = ""
+
+
+def message_of(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the message with some events, as JSON."""
+    message: dict[str, Any] = orjson.loads(event_message([*map(encode_event, events)]))
+    return message
 
 
 class FakeBroker:
@@ -71,7 +81,7 @@ class FakeBroker:
         for groups in self._groups.values():
             groups.pop(app, None)
 
-    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+    async def publish(self, topic: str, events: Sequence[AnyEvent]) -> None:
         await _publish(self, self.faults, topic, events)
 
     def hold(self) -> None:
@@ -121,13 +131,13 @@ class FakeBroker:
             raise Unavailable("The broker is down.")
         self.published += [(topic, event) for event in events]
         if kept := [event for event in events if not self.loses(event)]:
-            self._deliver(topic, event_message(kept) | {"topic": topic})  # as a sidecar does
+            self._deliver(topic, message_of(kept) | {"topic": topic})  # as a sidecar does
 
     def deliver_to(self, deliver: Deliver, topic: str, event: dict[str, Any]) -> None:
         """Deliver an event to one subscriber alone, with the faults of all deliveries."""
         plain = orjson.loads(orjson.dumps(event))
         if not self.loses(plain):
-            self._hand_over(_Group([deliver]), topic, event_message([plain]))
+            self._hand_over(_Group([deliver]), topic, message_of([plain]))
 
     def _deliver(self, topic: str, message: dict[str, Any]) -> None:
         for group in self._groups.get(topic, {}).values():
@@ -169,13 +179,16 @@ class BrokerConnection:
         self.faults = Faults()
         self._broker = broker
 
-    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+    async def publish(self, topic: str, events: Sequence[AnyEvent]) -> None:
         await _publish(self._broker, self.faults, topic, events)
 
 
 async def _publish(
-    broker: FakeBroker, faults: Faults, topic: str, events: Sequence[dict[str, Any]]
+    broker: FakeBroker, faults: Faults, topic: str, events: Sequence[AnyEvent]
 ) -> None:
-    plain: list[dict[str, Any]] = orjson.loads(orjson.dumps(list(events)))
+    plain: list[dict[str, Any]] = [
+        orjson.loads(event.raw if isinstance(event, EncodedEvent) else orjson.dumps(event))
+        for event in events
+    ]
     call = Call("publish", (topic, *(str(event.get("id", "")) for event in plain)))
     await faults.around(call, lambda: broker._publish(topic, plain))

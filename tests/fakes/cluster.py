@@ -13,7 +13,6 @@ from unittest import mock
 
 from fastapi import FastAPI
 
-from services.chassis.dapr.pubsub import event_message
 from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
 from services.chassis.security.access_rules import (
     METRICS_SECRET,
@@ -27,7 +26,7 @@ from tests.fakes import asgi
 from tests.fakes.access import open_access
 from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
-from tests.fakes.broker import Deliver, FakeBroker
+from tests.fakes.broker import Deliver, FakeBroker, message_of
 from tests.fakes.faults import IN_BACKGROUND, ProcessDied
 from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar, SentMail
 from tests.fakes.state import FakeState
@@ -93,7 +92,7 @@ class RunningReplica:
 
     async def deliver(self, topic: str, *events: dict[str, Any]) -> str:
         """Deliver events in one message; return SUCCESS, RETRY or DROP, or raise what failed."""
-        message = event_message(events) | {"topic": topic}
+        message = message_of(events) | {"topic": topic}
         outbox = self.service.outboxes.get(topic)
         if outbox is not None and outbox.local is not None:
             await self.service.inbox.receive(topic, message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -41,17 +41,20 @@ class _Fault:
     after: bool
     error: Exception | None
 
-    def strikes(self, call: Call) -> bool:
-        """Return whether the fault applies to a call; counts matching calls."""
-        if self.name not in ("*", call.name):
-            return False
-        if self.about and not any(word.startswith(self.about) for word in call.about):
+    def strikes(self, names: Sequence[Call]) -> bool:
+        """Return whether the fault applies to a call, by any of its names; counts such calls."""
+        if not any(map(self._matches, names)):
             return False
         if self.skip > 0:
             self.skip -= 1
             return False
         self.times -= 1
         return self.times >= 0
+
+    def _matches(self, call: Call) -> bool:
+        if self.name not in ("*", call.name):
+            return False
+        return not self.about or any(word.startswith(self.about) for word in call.about)
 
 
 @dataclass(slots=True)
@@ -107,20 +110,26 @@ class Faults:
         """Return the number of calls of a name."""
         return sum(name in ("*", call.name) for call in self.calls)
 
-    async def around(self, call: Call, act: Callable[[], T]) -> T:
-        """Run a call with the faults before and after it."""
+    async def around(self, call: Call, act: Callable[[], T], also: Sequence[Call] = ()) -> T:
+        """Run a call with the faults before and after it.
+
+        `also` are calls that it takes the place of: their faults and hooks apply to it.
+        """
+        names = [call, *also]
         if not IN_BACKGROUND.get():
             self.calls.append(call)
-        struck = [fault for fault in self._faults if fault.strikes(call)]
+        struck = [fault for fault in self._faults if fault.strikes(names)]
         await asyncio.sleep(0)
         await self._strike([fault for fault in struck if not fault.after])
-        for hook in self.before:
-            await hook(call)
+        for name in names:
+            for hook in self.before:
+                await hook(name)
         await self._alive()
         result = act()
         await asyncio.sleep(0)
-        for hook in self.after:
-            await hook(call)
+        for name in names:
+            for hook in self.after:
+                await hook(name)
         await self._strike([fault for fault in struck if fault.after])
         await self._alive()
         return result

@@ -20,7 +20,7 @@ from services.chassis.dapr.transport import InvocationResponse, service_error
 from services.chassis.errors import Forbidden, NotFound, OutcomeUnknown, Unavailable
 from services.chassis.security.access_rules import ServiceAccess, read_access
 from tests.fakes import asgi
-from tests.fakes.broker import BrokerConnection, FakeBroker
+from tests.fakes.broker import AnyEvent, BrokerConnection, FakeBroker
 from tests.fakes.faults import Call, Faults
 from tests.fakes.state import FakeState
 
@@ -133,7 +133,7 @@ class FakeSidecar(DaprClient):
     async def delete(self, key: str) -> None:
         await self.state.delete(key)
 
-    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+    async def publish(self, topic: str, events: Sequence[AnyEvent]) -> None:
         if self._access and topic not in self._access.publishes:
             raise Forbidden(f"topic {topic} is not allowed for app id {self.app_id}")
         await self.broker.publish(topic, events)

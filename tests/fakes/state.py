@@ -81,9 +81,9 @@ class FakeState:
 
     async def transact(self, writes: Sequence[StateUpsert]) -> None:
         raws = [(write, orjson.dumps(write.value)) for write in writes]
-        await self.faults.around(
-            Call("transact", tuple(write.key for write in writes)), lambda: self._transact(raws)
-        )
+        keys = tuple(write.key for write in writes)
+        call = Call("transact", keys)
+        await self.faults.around(call, lambda: self._transact(raws), _parts_of_commit(keys))
 
     async def delete(self, key: str) -> None:
         await self.faults.around(Call("delete", (key,)), lambda: self._delete(key))
@@ -121,3 +121,10 @@ class FakeState:
 
     def _delete(self, key: str) -> None:
         self._rows.pop(key, None)
+
+
+def _parts_of_commit(keys: tuple[str, ...]) -> list[Call]:
+    """Return the calls in a transaction of documents with their journal entry; else none."""
+    if not keys or not keys[0].startswith("journal:"):
+        return []
+    return [Call("set", keys[:1]), *(Call("compare_and_set", (key,)) for key in keys[1:])]

@@ -20,7 +20,7 @@ import orjson
 
 from services.chassis import tracing
 from services.chassis.dapr.binding_client import BindingClient
-from services.chassis.dapr.pubsub import event_message
+from services.chassis.dapr.pubsub import EncodedEvent, event_message
 from services.chassis.dapr.state_client import STATE_TIMEOUT, StateClient
 from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.errors import NotFound, ServiceError, Unavailable
@@ -139,13 +139,13 @@ class DaprClient(StateClient, BindingClient):
 
     # ── publishing ──────────────────────────────────────────────────────────────────────────
 
-    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+    async def publish(self, topic: str, events: Sequence[EncodedEvent]) -> None:
         """Publish CloudEvents in one message. Raises if the broker did not accept it."""
         await self._call(
             "POST",
             f"/publish/pubsub/{topic}",
             deadline=PUBLISH_TIMEOUT,
-            data=orjson.dumps(event_message(events)),
+            data=event_message(events),
             headers=_CLOUD_EVENT,
         )
 

@@ -28,11 +28,12 @@ ABSENT = StateEntry(None, "")
 
 @dataclass(frozen=True, slots=True)
 class StateUpsert:
-    """One write of a transaction. Without an ETag it overwrites any value."""
+    """One write of a transaction. Without an ETag it overwrites any value. `ttl` is in seconds."""
 
     key: str
     value: Any
     etag: str = ""
+    ttl: int | None = None
 
 
 class StateStore(Protocol):

@@ -1,16 +1,17 @@
 """The state store, through the sidecar.
 
-Reads that wait at the same time share a bulk get, and swaps a transaction: a call with twenty keys
-costs the sidecar and this process little more than one with one key. They stay independent of each
-other: if a key of the transaction has changed, each swap is repeated alone.
+Reads that wait at the same time share a bulk get, creations a bulk save, other writes a
+transaction, and so do deletions: a call with twenty keys costs the sidecar and this process little
+more than one with one key. They stay independent of each other: if a key of the call has changed,
+its write fails, and the others are repeated.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -28,12 +29,72 @@ _PARALLELISM = 20
 _MAX_NAMED_KINDS = 4
 """Kinds of keys that the span of a call names."""
 
+MAX_WRITING_CALLS = 1
+"""Calls in flight of creations, and of other writes. Stores write one after another anyway, so what
+comes meanwhile rather shares the next call."""
+
+_MAX_SHARED_ATTEMPTS = 2
+"""How often writes are tried together. After a conflict the keys are read, and those writes that
+still may succeed are tried once more."""
+
+MAX_SHARED_WRITES = 8
+"""Writes of a transaction that may share a call with others. A larger one would be repeated for
+their conflicts."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Swap:
+class _Write:
+    """A write of one key. `value` is JSON; without it the key is deleted.
+
+    Without an ETag the key is overwritten; a creation fails if it exists.
+    """
+
     key: str
-    value: orjson.Fragment
-    etag: str
+    value: bytes | None
+    etag: str = ""
+    ttl: int | None = None
+    is_creation: bool = False
+
+    def may_follow(self, found: Mapping[str, _Row]) -> bool:
+        """Whether the key is as this write expects it, among keys that were read."""
+        row = found.get(self.key)
+        if self.is_creation:
+            return row is None
+        return not self.etag or (row is not None and row.etag == self.etag)
+
+    @property
+    def name(self) -> str:
+        """The name of the operation."""
+        if self.value is None:
+            return "delete"
+        return "compare_and_set" if self.etag or self.is_creation else "set"
+
+    @property
+    def item(self) -> dict[str, Any]:
+        """The item of a save."""
+        concurrency = "last-write" if self.name == "set" else "first-write"
+        options = {"concurrency": concurrency, "consistency": "strong"}
+        return {**self._fields, "options": options}
+
+    @property
+    def operation(self) -> dict[str, Any]:
+        """The operation of a transaction."""
+        if self.value is None:
+            return {"operation": "delete", "request": {"key": self.key}}
+        return {"operation": "upsert", "request": self._fields}
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {"key": self.key, "value": orjson.Fragment(self.value or b"")}
+        if self.etag:
+            fields["etag"] = self.etag
+        if self.ttl is not None:
+            fields["metadata"] = {"ttlInSeconds": str(self.ttl)}
+        return fields
+
+
+_Writes = Sequence[_Write]
+"""What one caller writes: one key, or the few of a small transaction."""
 
 
 @dataclass(slots=True)
@@ -58,8 +119,15 @@ class StateClient(Transport):
         self._reads: CallGroups[tuple[str, ...]] = CallGroups(
             self._read_group, lambda span, keys: _describe(span, "get", keys)
         )
-        self._swaps: CallGroups[_Swap] = CallGroups(
-            self._swap_group, lambda span, swap: _describe(span, "compare_and_set", (swap.key,))
+        self._creations: CallGroups[_Writes] = CallGroups(
+            partial(self._write_group, self._save), _describe_writes, MAX_WRITING_CALLS
+        )
+        self._writes: CallGroups[_Writes] = CallGroups(
+            partial(self._write_group, self._transact), _describe_writes, MAX_WRITING_CALLS
+        )
+        # By themselves: after a conflict a deletion would be repeated, perhaps of something new.
+        self._deletions: CallGroups[_Writes] = CallGroups(
+            partial(self._write_group, self._transact), _describe_writes, MAX_WRITING_CALLS
         )
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────
@@ -117,65 +185,13 @@ class StateClient(Transport):
         Raises `VersionConflict`, or `OutcomeUnknown` if the store gave no clear answer. After a
         conflict the caller must read again: its cause may be the caller's own earlier write.
         """
-        raw = orjson.dumps(value)
-        if etag and ttl is None:  # transactions know no create-if-absent, see docs/dapr-notes.md
-            await self._swaps.submit(_Swap(key, orjson.Fragment(raw), etag), len(raw))
-        else:
-            with _span("compare_and_set", key):
-                await self._swap(key, orjson.Fragment(raw), etag, ttl)
-
-    async def _swap_group(self, group: list[Request[_Swap]]) -> None:
-        swaps = [each.asked for each in group]
-        if len({swap.key for swap in swaps}) > 1:
-            try:
-                await self._transact([StateUpsert(s.key, s.value, s.etag) for s in swaps])
-            except VersionConflict:  # of one key at least; some stores have written the others
-                pass
-            else:
-                for each in group:
-                    each.succeed(None)
-                return
-        await asyncio.gather(*map(self._swap_alone, group))
-
-    async def _swap_alone(self, request: Request[_Swap]) -> None:
-        swap = request.asked
-        telemetry.resume(request.trace)
-        try:
-            await self._swap(swap.key, swap.value, swap.etag, None)
-        except ServiceError as error:
-            request.fail(error)
-        else:
-            request.succeed(None)
-
-    async def _swap(self, key: str, value: orjson.Fragment, etag: str, ttl: int | None) -> None:
-        await self._save(key, value, {"etag": etag} if etag else {}, "first-write", ttl)
+        # Transactions know no create-if-absent, see docs/dapr-notes.md.
+        calls = self._writes if etag else self._creations
+        await _submit(calls, [_Write(key, orjson.dumps(value), etag, ttl, is_creation=not etag)])
 
     async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None:
         """Overwrite a key. Only for keys with a single writer that never uses `compare_and_set`."""
-        with _span("set", key):
-            await self._save(key, value, {}, "last-write", ttl)
-
-    async def _save(
-        self, key: str, value: Any, etag: dict[str, str], concurrency: str, ttl: int | None
-    ) -> None:
-        item: dict[str, Any] = {"key": key, "value": value, **etag}
-        item["options"] = {"concurrency": concurrency, "consistency": "strong"}
-        if ttl is not None:
-            item["metadata"] = {"ttlInSeconds": str(ttl)}
-        try:
-            await self._call(
-                "POST",
-                "/state/statestore",
-                deadline=STATE_TIMEOUT,
-                data=orjson.dumps([item]),
-                headers=JSON_BODY,
-            )
-        except ServiceError as failure:
-            if is_version_conflict(failure):
-                raise VersionConflict(f"{key} changed since it was read.") from failure
-            if failure.status == 409:  # a broken connection, reported as a conflict
-                raise OutcomeUnknown(failure.message) from failure
-            raise
+        await _submit(self._writes, [_Write(key, orjson.dumps(value), ttl=ttl)])
 
     async def transact(self, writes: Sequence[StateUpsert]) -> None:
         """Write many keys in one call.
@@ -183,50 +199,121 @@ class StateClient(Transport):
         With ETags this is atomic on some stores only: Redis writes the keys whose ETag matches.
         After a `VersionConflict` the caller must read all keys again.
         """
+        upserts = [_Write(w.key, orjson.dumps(w.value), w.etag, w.ttl) for w in writes]
+        if len(upserts) <= MAX_SHARED_WRITES:
+            await _submit(self._writes, upserts)
+            return
         with tracing.span(tracing.CLIENT) as span:
             if isinstance(span, tracing.Span):
-                _describe(span, "transact", [write.key for write in writes])
-            await self._transact(writes)
-
-    async def _transact(self, writes: Sequence[StateUpsert]) -> None:
-        operations = [
-            {
-                "operation": "upsert",
-                "request": {"key": write.key, "value": write.value}
-                | ({"etag": write.etag} if write.etag else {}),
-            }
-            for write in writes
-        ]
-        try:
-            await self._call(
-                "POST",
-                "/state/statestore/transaction",
-                deadline=STATE_TIMEOUT,
-                data=orjson.dumps({"operations": operations}),
-                headers=JSON_BODY,
-            )
-        except ServiceError as failure:
-            if is_version_conflict(failure):
-                raise VersionConflict(
-                    "A key of the transaction changed since it was read."
-                ) from failure
-            raise
+                _describe_writes(span, upserts)
+            await self._transact(upserts)
 
     async def delete(self, key: str) -> None:
         """Delete a key. Published documents are never deleted: they become tombstones."""
-        with _span("delete", key):
-            await self._call("DELETE", _state_path(key), deadline=STATE_TIMEOUT)
+        await _submit(self._deletions, [_Write(key, None)])
+
+    async def _write_group(
+        self, run: Callable[[_Writes], Awaitable[None]], group: list[Request[_Writes]]
+    ) -> None:
+        together, alone = _without_common_keys(group)
+        if len(together) > 1:
+            together = await self._write_together(run, together)
+        await asyncio.gather(*map(self._write_alone, together))
+        await asyncio.gather(*map(self._write_alone, alone))
+
+    async def _write_together(
+        self, run: Callable[[_Writes], Awaitable[None]], group: list[Request[_Writes]]
+    ) -> list[Request[_Writes]]:
+        """Write all that no conflict stands against. Returns what must be written one by one."""
+        for _ in range(_MAX_SHARED_ATTEMPTS):
+            if not group:
+                break
+            try:
+                await run([write for request in group for write in request.asked])
+            except VersionConflict:  # of one key at least; some stores have written the others
+                group = await self._without_conflicts(group)
+            else:
+                for request in group:
+                    request.succeed(None)
+                return []
+        return group
+
+    async def _without_conflicts(self, group: list[Request[_Writes]]) -> list[Request[_Writes]]:
+        """The requests whose keys are as expected. The others fail with `VersionConflict`."""
+        try:
+            found, failed = await self._read_many({w.key for each in group for w in each.asked})
+        except ServiceError:
+            return group
+        kept: list[Request[_Writes]] = []
+        for request in group:
+            changed = [write.key for write in request.asked if not write.may_follow(found)]
+            if changed and not failed:
+                request.fail(VersionConflict(f"{changed[0]} changed since it was read."))
+            else:
+                kept.append(request)
+        return kept
+
+    async def _write_alone(self, request: Request[_Writes]) -> None:
+        writes = request.asked
+        telemetry.resume(request.trace)
+        try:
+            if len(writes) > 1:
+                await self._transact(writes)
+            elif writes[0].value is None:
+                path = _state_path(writes[0].key)
+                await self._call("DELETE", path, deadline=STATE_TIMEOUT)
+            else:
+                await self._save(writes)
+        except ServiceError as error:
+            request.fail(error)
+        else:
+            request.succeed(None)
+
+    async def _save(self, writes: _Writes) -> None:
+        """Save each key by itself, all in one call."""
+        await self._post("/state/statestore", [write.item for write in writes], writes)
+
+    async def _transact(self, writes: _Writes) -> None:
+        operations = [write.operation for write in writes]
+        await self._post("/state/statestore/transaction", {"operations": operations}, writes)
+
+    async def _post(self, path: str, body: Any, writes: _Writes) -> None:
+        data = orjson.dumps(body)
+        try:
+            await self._call("POST", path, deadline=STATE_TIMEOUT, data=data, headers=JSON_BODY)
+        except ServiceError as failure:
+            if is_version_conflict(failure):
+                keys = ", ".join(write.key for write in writes[:3])
+                raise VersionConflict(f"{keys} changed since it was read.") from failure
+            if failure.status == 409:  # a broken connection, reported as a conflict
+                raise OutcomeUnknown(failure.message) from failure
+            raise
+
+
+def _without_common_keys(
+    group: list[Request[_Writes]],
+) -> tuple[list[Request[_Writes]], list[Request[_Writes]]]:
+    """The requests of a group, and apart from them those with keys of earlier ones."""
+    keys: set[str] = set()
+    first: list[Request[_Writes]] = []
+    others: list[Request[_Writes]] = []
+    for request in group:
+        own = {write.key for write in request.asked}
+        (first if keys.isdisjoint(own) else others).append(request)
+        keys |= own
+    return first, others
+
+
+async def _submit(calls: CallGroups[_Writes], writes: _Writes) -> None:
+    await calls.submit(writes, sum(len(write.value or b"") for write in writes))
 
 
 def _state_path(key: str) -> str:
     return f"/state/statestore/{quote(key, safe='')}"
 
 
-def _span(operation: str, key: str) -> AbstractContextManager[Any]:
-    span = tracing.span(tracing.CLIENT)
-    if isinstance(span, tracing.Span):
-        _describe(span, operation, (key,))
-    return span
+def _describe_writes(span: tracing.Span, writes: _Writes) -> None:
+    _describe(span, writes[0].name if len(writes) == 1 else "transact", [w.key for w in writes])
 
 
 def _describe(span: tracing.Span, operation: str, keys: Sequence[str]) -> None:

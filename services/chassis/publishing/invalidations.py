@@ -11,20 +11,20 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.dapr.pubsub import Publisher
+from services.chassis.dapr.pubsub import Publisher, encode_event
 from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
+from services.chassis.publishing.pacer import Pacer
 from services.contracts.events import EventType
 from services.contracts.invalidations import MAX_DOCUMENTS, Invalidation
 
 COALESCE_DELAY = 0.005
 """Seconds for which names are collected before they are sent."""
 
-MAX_RATE = 20.0
+MAX_RATE = 10.0
 """Messages a second under load, when names are collected for longer."""
 
 BURST = 4
@@ -39,27 +39,6 @@ MAX_PENDING = 20_000
 """Names that wait. Above that the next message says that everything may have changed."""
 
 log = logging.getLogger(__name__)
-
-
-class Pacer:
-    """How long to wait before the next message: a token bucket."""
-
-    def __init__(
-        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._clock = clock
-        self._tokens = float(burst)
-        self._counted_at = clock()
-
-    def delay(self) -> float:
-        """Seconds until the next message may be sent; the caller waits and sends it."""
-        now = self._clock()
-        gained = (now - self._counted_at) * self._rate
-        self._tokens = min(self._burst, self._tokens + gained) - 1
-        self._counted_at = now
-        return max(0.0, -self._tokens / self._rate)
 
 
 class InvalidationPublisher:
@@ -142,7 +121,8 @@ class InvalidationPublisher:
     async def _send(self, invalidation: Invalidation) -> bool:
         self._sequence += 1
         try:
-            await self._publisher.publish(self._event_type.topic, [self._event(invalidation)])
+            event = encode_event(self._event(invalidation))
+            await self._publisher.publish(self._event_type.topic, [event])
         except ServiceError as failure:
             log.warning("an invalidation is lost", extra={"why": failure.message})
             return False

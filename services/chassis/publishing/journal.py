@@ -15,9 +15,11 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from services.chassis.dapr.state import StateStore, VersionConflict
+from services.chassis.dapr.state import StateStore, StateUpsert, VersionConflict
+from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 
 SEGMENT_SIZE = 64
 JOURNAL_TTL = 7 * 24 * 3600
@@ -34,6 +36,9 @@ _REGISTRATION_INTERVAL = 24 * 3600
 
 HEADS_TTL = 1.5
 """Seconds for which the last numbers of other processes' streams are remembered."""
+
+MAX_DOCUMENTS_PER_WRITE = 32
+"""Documents that are written together with their entries."""
 
 _MAX_ATTEMPTS = 20
 
@@ -61,14 +66,31 @@ class StreamHead:
     last: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class _Write:
+    """A write of an entry that waits for its outcome."""
+
+    entry: JournalEntry
+    document: StateUpsert | None
+    outcome: asyncio.Future[None]
+
+    def settle(self, error: BaseException | None) -> None:
+        if self.outcome.done():
+            return
+        if error is None:
+            self.outcome.set_result(None)
+        else:
+            self.outcome.set_exception(error)
+
+
+@dataclass(slots=True, eq=False)
 class JournalEntry:
     """The document under `key` was about to change `at` (ms since the epoch)."""
 
     sequence: int
     key: str
     at: int
-    written: asyncio.Future[None] | None = None
+    is_in_tail: bool = False
 
     def row(self) -> list[Any]:
         """As it is stored."""
@@ -90,7 +112,7 @@ class Journal:
         self._tail: list[JournalEntry] = []
         self._segment = 0
         self._registered_at = 0
-        self._pending: list[JournalEntry] = []
+        self._pending: list[_Write] = []
         self._writer: asyncio.Task[None] | None = None
         self._other_heads: list[StreamHead] = []
         self._heads_expire_at = 0.0
@@ -98,17 +120,22 @@ class Journal:
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────
 
-    def append(self, key: str) -> JournalEntry:
-        """Begin to write an entry; it is durable when its `written` is done.
-
-        Entries of concurrent commits share one write.
-        """
+    def begin(self, key: str) -> JournalEntry:
+        """A new entry. It takes a sequence number, and `write` makes it durable."""
         self.sequence += 1
-        written = asyncio.get_running_loop().create_future()
-        entry = JournalEntry(self.sequence, key, now_ms(), written)
-        self._pending.append(entry)
+        return JournalEntry(self.sequence, key, now_ms())
+
+    async def write(self, entry: JournalEntry, document: StateUpsert | None = None) -> None:
+        """Write an entry, and with it perhaps the document that it is about.
+
+        Concurrent writes share a state call. If the document has changed, only the entry is
+        written: raises `VersionConflict`. Some stores may have written the document then, too. The
+        document is never written without the entry.
+        """
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Write(entry, document, outcome))
         self._wake_writer()
-        return entry
+        await outcome
 
     def flush(self) -> asyncio.Task[None]:
         """Write the tail, also when only its `published` has changed."""
@@ -127,19 +154,26 @@ class Journal:
 
     async def _write(self) -> None:
         while True:
-            batch, self._pending = self._pending, []
-            error: Exception | None = None
+            batch = self._next_batch()
             try:
                 await self._append(batch)
-            except Exception as failure:
-                error = failure
-            for entry in batch:
-                _settle(entry.written, error)
+            except Exception as error:
+                for write in batch:
+                    write.settle(error)
             if not self._pending:
                 return
 
-    async def _append(self, batch: Sequence[JournalEntry]) -> None:
-        self._tail += batch
+    def _next_batch(self) -> list[_Write]:
+        documents = accumulate(write.document is not None for write in self._pending)
+        size = sum(count <= MAX_DOCUMENTS_PER_WRITE for count in documents)
+        batch, self._pending = self._pending[:size], self._pending[size:]
+        return batch
+
+    async def _append(self, batch: Sequence[_Write]) -> None:
+        for write in batch:
+            if not write.entry.is_in_tail:  # else it was tried before
+                self._tail.append(write.entry)
+                write.entry.is_in_tail = True
         if now_ms() - self._registered_at > _REGISTRATION_INTERVAL * 1000:
             await self._register()
         while len(self._tail) >= SEGMENT_SIZE:
@@ -154,7 +188,39 @@ class Journal:
             "published": self._published(),
             "at": now_ms(),
         }
-        await self._state.set(self.tail_key(self.stream), tail, ttl=JOURNAL_TTL)
+        await self._write_with_documents(
+            StateUpsert(self.tail_key(self.stream), tail, ttl=JOURNAL_TTL), batch
+        )
+
+    async def _write_with_documents(self, tail: StateUpsert, batch: Sequence[_Write]) -> None:
+        documents = [write.document for write in batch if write.document]
+        if not (documents and await self._write_together(tail, documents)):
+            await self._state.set(tail.key, tail.value, ttl=tail.ttl)
+            await asyncio.gather(*map(self._write_document, batch))
+        for write in batch:
+            write.settle(None)
+
+    async def _write_together(self, tail: StateUpsert, documents: Sequence[StateUpsert]) -> bool:
+        """Write all of them; False if a document stands in the way.
+
+        Not even a store that stops midway has one of them without the tail, which comes first.
+        """
+        try:
+            await self._state.transact([tail, *documents])
+        except (OutcomeUnknown, Unavailable):
+            raise
+        except ServiceError:  # a conflict, or a document that the store does not take
+            return False
+        return True
+
+    async def _write_document(self, write: _Write) -> None:
+        document = write.document
+        if document is None:
+            return
+        try:
+            await self._state.compare_and_set(document.key, document.value, etag=document.etag)
+        except ServiceError as error:
+            write.settle(error)
 
     async def _register(self) -> None:
         for _ in range(_MAX_ATTEMPTS):
@@ -247,12 +313,3 @@ class Journal:
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def _settle(written: asyncio.Future[None] | None, error: Exception | None) -> None:
-    if written is None or written.done():
-        return
-    if error is None:
-        written.set_result(None)
-    else:
-        written.set_exception(error)

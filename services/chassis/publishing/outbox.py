@@ -23,8 +23,8 @@ from typing import Any
 import orjson
 
 from services.chassis import telemetry, tracing
-from services.chassis.dapr.pubsub import Publisher
-from services.chassis.dapr.state import StateStore
+from services.chassis.dapr.pubsub import Publisher, encode_event
+from services.chassis.dapr.state import StateStore, StateUpsert
 from services.chassis.ids import timestamp
 from services.chassis.publishing.journal import (
     JOURNAL_TTL,
@@ -58,6 +58,14 @@ class _Publication:
     type: str
     to_event: EventMapper
     is_private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The intent to change a document: its entry in the journal, and what the document says."""
+
+    entry: JournalEntry
+    change: ChangeMetadata
 
 
 class Outbox:
@@ -130,27 +138,30 @@ class Outbox:
 
     # ── committing ──────────────────────────────────────────────────────────────────────────
 
-    async def record_intent(self, key: str) -> ChangeMetadata:
-        """Record durably that a document is about to change.
+    def begin(self, key: str) -> Intent:
+        """The intent to change a document, which `record` makes durable.
 
         `enqueue` or `discard_intent` must follow.
         """
-        entry = self.journal.append(key)
+        entry = self.journal.begin(key)
         self._uncommitted.add(entry.sequence)
         self._unpublished.add(entry.sequence)
-        assert entry.written is not None  # noqa: S101 (for mypy: `append` sets it)
-        try:
-            await entry.written
-        except BaseException:
-            self.discard_intent(entry.sequence)
-            raise
-        tracing.note_effect()
         trace = telemetry.current()
-        return ChangeMetadata(self.stream, entry.sequence, timestamp(), trace.traceparent)
+        change = ChangeMetadata(self.stream, entry.sequence, timestamp(), trace.traceparent)
+        return Intent(entry, change)
 
-    def enqueue(self, key: str, envelope: dict[str, Any]) -> None:
-        """Publish the event of a committed document in the background."""
-        plain = orjson.loads(orjson.dumps(envelope))
+    async def record(self, intent: Intent, document: StateUpsert | None = None) -> None:
+        """Record durably that a document is about to change; or change it, in the same call.
+
+        Raises `VersionConflict` if the document has changed. Then, and only if it returns or
+        raises this, the intent is recorded.
+        """
+        await self.journal.write(intent.entry, document)
+        tracing.note_effect()
+
+    def enqueue(self, key: str, stored: bytes) -> None:
+        """Publish the event of a committed document, given as it is stored, in the background."""
+        plain = orjson.loads(stored)
         sequence: int = plain["change"]["sequence"]
         self._uncommitted.discard(sequence)
         event = self._event(key, plain)
@@ -236,7 +247,7 @@ class Outbox:
             for start in range(0, len(events), RECOVERY_BATCH_SIZE):
                 batch = events[start : start + RECOVERY_BATCH_SIZE]
                 tracing.note_effect()
-                await self._publisher.publish(self.topic, batch)
+                await self._publisher.publish(self.topic, [*map(encode_event, batch)])
                 self._recovered += len(batch)
             done = max(settled, done + 1)
             await self._state.set(done_key, done, ttl=JOURNAL_TTL)

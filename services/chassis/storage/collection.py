@@ -76,7 +76,8 @@ class Collection(DocumentStore[T]):
 
         Either of two hints saves the read: `expect_absent` (the document probably does not exist
         yet) and `known` (it probably still is as it was just read). A wrong hint costs a repeat.
-        Two state calls; kinds with an outbox take one more, which concurrent commits share.
+        Two state calls, one more for a new document of a kind with an outbox. Concurrent commits
+        share them.
         """
         result: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
         pending = PendingUpdate(decide, result, telemetry.capture())

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeGuard, TypeVar
 
 from services.chassis import telemetry
-from services.chassis.dapr.state import VersionConflict
+from services.chassis.dapr.state import StateUpsert, VersionConflict
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from services.chassis.publishing.journal import COMMIT_TIMEOUT, SETTLED_AFTER, ChangeMetadata
-from services.chassis.publishing.outbox import Outbox
+from services.chassis.publishing.outbox import Intent, Outbox
 from services.chassis.storage.documents import Document, DocumentStore, next_version
 
 T = TypeVar("T")
@@ -60,7 +60,9 @@ class Commit(Generic[T]):
         self._id = id
         self._batch = batch
         self._on_publish = on_publish
+        self._intent: Intent | None = None
         self._change: ChangeMetadata | None = None
+        self._is_recorded = False
         self._is_published = False
         self._unknown_version = 0
         """The version that a swap of unknown outcome has made, or may still make; 0 for none."""
@@ -88,16 +90,21 @@ class Commit(Generic[T]):
             before = doc.value if doc else None
             if value is None or value is before or value == before:
                 return self._resolve(results)
+            if self._change is None:  # all attempts are one change, see `_did_commit`
+                self._change = self._begin()
+            version = next_version(doc)
+            stored = self._store.to_json(value, version, self._change)
             try:
-                await self._swap(value, doc)
+                await self._swap(stored, doc)
             except (VersionConflict, OutcomeUnknown, Unavailable) as failure:
                 await self._wait(pause, failure)
                 pause = min(pause * 2, _MAX_PAUSE)
                 doc = await self._load()
                 if self._did_commit(doc):
-                    return self._finish(doc.value, doc.version, results)
+                    stored = self._store.to_json(doc.value, doc.version, doc.change)
+                    return self._finish(stored, doc.version, results)
             else:
-                return self._finish(value, next_version(doc), results)
+                return self._finish(stored, version, results)
 
     def _decide(self, doc: Document[T] | None) -> tuple[T | None, list[T | Exception | None]]:
         value = doc.value if doc else None
@@ -111,19 +118,42 @@ class Commit(Generic[T]):
                 results.append(error)
         return value, results
 
-    async def _swap(self, value: T, doc: Document[T] | None) -> None:
-        if self._change is None:
-            self._change = await self._record_intent()
+    async def _swap(self, stored: bytes, doc: Document[T] | None) -> None:
+        """Write a document, if it still is as it was read.
+
+        With the first attempt goes the record of the intent: in the same call, or before that of a
+        new document.
+        """
+        upsert: StateUpsert | None = None
+        if not self._is_recorded:
+            upsert = self._store.upsert(self._id, stored, doc)
+            if upsert is None:
+                await self._record()
         try:
-            await self._store.compare_and_set(self._id, value, doc, self._change)
+            if upsert is not None:
+                await self._record(upsert)
+            else:
+                await self._store.compare_and_set(self._id, stored, doc)
         except OutcomeUnknown:
             self._unknown_version = next_version(doc)
             raise
 
-    async def _record_intent(self) -> ChangeMetadata:
+    def _begin(self) -> ChangeMetadata:
         if self._outbox is None:
+            self._is_recorded = True  # nobody need know
             return ChangeMetadata.private()
-        return await self._outbox.record_intent(self._store.key(self._id))
+        self._intent = self._outbox.begin(self._store.key(self._id))
+        return self._intent.change
+
+    async def _record(self, upsert: StateUpsert | None = None) -> None:
+        assert self._outbox is not None  # noqa: S101 (for mypy: else there is no intent)
+        assert self._intent is not None  # noqa: S101
+        try:
+            await self._outbox.record(self._intent, upsert)
+        except VersionConflict:
+            self._is_recorded = True
+            raise
+        self._is_recorded = True
 
     def _did_commit(self, doc: Document[T] | None) -> TypeGuard[Document[T]]:
         """Whether the document shows that the last attempt did commit.
@@ -140,12 +170,11 @@ class Commit(Generic[T]):
             self._unknown_version = 0
         return False
 
-    def _finish(self, value: T, version: int, results: list[T | Exception | None]) -> None:
-        if self._outbox is not None and self._change is not None:
+    def _finish(self, stored: bytes, version: int, results: list[T | Exception | None]) -> None:
+        if self._outbox is not None:
             self._is_published = True
             self._on_publish(self._id, version)
-            envelope = self._store.encode(value, version, self._change)
-            self._outbox.enqueue(self._store.key(self._id), envelope)
+            self._outbox.enqueue(self._store.key(self._id), stored)
         self._resolve(results)
 
     def _resolve(self, results: list[T | Exception | None]) -> None:

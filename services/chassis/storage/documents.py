@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
 from pydantic import TypeAdapter
 
-from services.chassis.dapr.state import StateEntry, StateStore
+from services.chassis.dapr.state import StateEntry, StateStore, StateUpsert
 from services.chassis.publishing.journal import ChangeMetadata
 
 T = TypeVar("T")
@@ -87,13 +88,20 @@ class DocumentStore(Generic[T]):
         docs = {keys[key]: self.decode(entry) for key, entry in rows.items()}
         return {id: doc for id, doc in docs.items() if doc is not None}
 
-    async def compare_and_set(
-        self, id: str, value: T, before: Document[T] | None, change: ChangeMetadata
-    ) -> None:
-        """Write the version that follows `before` (None: the first). See `StateStore`."""
-        envelope = self.encode(value, next_version(before), change)
+    async def compare_and_set(self, id: str, stored: bytes, before: Document[T] | None) -> None:
+        """Write what `to_json` gave for the version that follows `before`. See `StateStore`."""
         etag = before.etag if before else ""
-        await self._state.compare_and_set(self.key(id), envelope, etag=etag, ttl=self._ttl)
+        value = orjson.Fragment(stored)
+        await self._state.compare_and_set(self.key(id), value, etag=etag, ttl=self._ttl)
+
+    def upsert(self, id: str, stored: bytes, before: Document[T] | None) -> StateUpsert | None:
+        """The same write, for a transaction.
+
+        None for a new document: a transaction does not check on every store that it is absent.
+        """
+        if before is None or self._ttl is not None:
+            return None
+        return StateUpsert(self.key(id), orjson.Fragment(stored), before.etag)
 
     async def delete(self, id: str) -> None:
         """Delete a document that is not published; published ones become tombstones instead."""
@@ -113,6 +121,10 @@ class DocumentStore(Generic[T]):
     def decode_value(self, data: Any) -> T:
         """A document's value from its JSON, as an `EventMapper` gets it."""
         return self._codec.load(data)
+
+    def to_json(self, value: T, version: int, change: ChangeMetadata) -> bytes:
+        """The envelope as JSON: what is stored, and what the event is made of."""
+        return orjson.dumps(self.encode(value, version, change))
 
     def encode(self, value: T, version: int, change: ChangeMetadata) -> dict[str, Any]:
         """The envelope in which a value is stored."""

@@ -69,8 +69,10 @@ class ThreadProjector:
 
     async def _insert(self, comment: CommentRecord) -> None:
         row = [comment.id, comment.author]
-        await self._repository.threads.insert(comment.root, [comment.row])
-        await self._repository.sibling_lists(comment).insert(comment.parent, [row])
+        await asyncio.gather(
+            self._repository.threads.insert(comment.root, [comment.row]),
+            self._repository.sibling_lists(comment).insert(comment.parent, [row]),
+        )
 
     async def _apply_parent_state(
         self, comment: CommentRecord, context: CommentContext

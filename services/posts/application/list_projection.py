@@ -7,6 +7,8 @@ the order of events, and a run that fails is repeated.
 
 from __future__ import annotations
 
+import asyncio
+
 from services.chassis.converge import converge
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.posts.application import boosts
@@ -25,33 +27,28 @@ class PostListProjector:
     async def project_interaction(self, id: str) -> None:
         """Make all lists agree with an interaction. A deleted account keeps no reaction.
 
-        Six to eight state calls for a new favourite. Raises `Unavailable` if it keeps changing.
+        Four to six state calls for a new favourite. Raises `Unavailable` if it keeps changing.
         """
-
-        async def apply(interaction: Interaction) -> None:
-            await self._update_interaction_lists(interaction)
-            await self._clear_if_user_deleted(interaction)
-
         await converge(
-            lambda: self._repository.interactions.get(id), apply, what=f"The interaction {id}"
+            lambda: self._repository.interaction_state(id),
+            self._apply_interaction,
+            what=f"The interaction {id}",
         )
 
-    async def _clear_if_user_deleted(self, interaction: Interaction) -> None:
-        if not (interaction.favourite.on or interaction.bookmark.on):
-            return
-        if await self._repository.deleted_accounts.get(interaction.user) is not None:
-            await self._repository.interactions.update(
-                f"{interaction.user}:{interaction.post}",
-                lambda kept: without_reactions(kept) if kept else None,
-            )
-
-    async def _update_interaction_lists(self, interaction: Interaction) -> None:
+    async def _apply_interaction(self, state: tuple[Interaction, bool]) -> None:
+        interaction, is_user_deleted = state
         lists, user, post = self._repository, interaction.user, interaction.post
-        await _update_reaction_list(lists.favouriters, post, interaction.favourite, user)
-        await _update_reaction_list(lists.favourites, user, interaction.favourite, post)
-        await _update_reaction_list(lists.bookmarks, user, interaction.bookmark, post)
+        await asyncio.gather(
+            _update_reaction_list(lists.favouriters, post, interaction.favourite, user),
+            _update_reaction_list(lists.favourites, user, interaction.favourite, post),
+            _update_reaction_list(lists.bookmarks, user, interaction.bookmark, post),
+        )
         if interaction.reblog.id:
             await boosts.reconcile_boost(self._repository, interaction)
+        if is_user_deleted and (interaction.favourite.on or interaction.bookmark.on):
+            await self._repository.interactions.update(
+                f"{user}:{post}", lambda kept: without_reactions(kept) if kept else None
+            )
 
     async def project_post(self, id: str) -> None:
         """Make all lists agree with a post. A deleted account keeps no post.

@@ -57,7 +57,16 @@ def _patch_client(module: ModuleType) -> None:
     """Add fault points around writes (key), publishes (topic) and calls (last word of the path)."""
     for method, point in (("compare_and_set", "commit"), ("publish", "publish")):
         setattr(module.DaprClient, method, _wrap(getattr(module.DaprClient, method), point))
-    invoke = module.DaprClient.invoke
+    transact, invoke = module.DaprClient.transact, module.DaprClient.invoke
+
+    async def transact_with_faults(self: Any, writes: Any) -> None:
+        for write in writes:
+            _die_if_armed("before-commit", write.key)
+        await transact(self, writes)
+        for write in writes:
+            _die_if_armed("after-commit", write.key)
+
+    module.DaprClient.transact = transact_with_faults
 
     async def invoke_with_faults(self: Any, app: str, path: str, **given: Any) -> Any:
         verb = path.rpartition("/")[2]

@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from services.chassis.dapr.pubsub import event_message
 from services.feed.application import audiences
 from services.feed.domain import relations
 from services.gateway.streaming.hub import HEARTBEAT_INTERVAL
 from tests.fakes import until
+from tests.fakes.broker import message_of
 from tests.fakes.streams import FakeStream, stream
 from tests.mastodon.schemas import check
 from tests.services.gateway.deployment import (
@@ -439,7 +439,7 @@ async def test_deleting_an_account_closes_its_streams(deployment: GatewayDeploym
         data = {**event["data"], "id": anna.id, "deleted": True}
         said = {**event, "subject": anna.id, "entityversion": 99, "data": data}
         answer = await deployment.gateway.call(
-            "POST", "/events-broadcast/accounts", caller="", json=event_message([said])
+            "POST", "/events-broadcast/accounts", caller="", json=message_of([said])
         )
         assert answer.json() == {"status": "SUCCESS"}
         await asyncio.wait_for(asyncio.gather(gone.over.wait(), gone_too.over.wait()), 30)

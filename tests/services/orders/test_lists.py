@@ -101,7 +101,7 @@ async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(
         *(
             "get_many",
             "compare_and_set",
-            "compare_and_set",
+            "transact",  # the claim of the cart, with its journal entry
             "compare_and_set",
             "get",
             "compare_and_set",

@@ -13,7 +13,8 @@ from services.chassis.dapr.observed_state import ObservedState
 from services.chassis.dapr.state import StateUpsert, VersionConflict
 from services.chassis.errors import OutcomeUnknown
 from services.chassis.publishing import invalidations
-from services.chassis.publishing.invalidations import InvalidationPublisher, Pacer
+from services.chassis.publishing.invalidations import InvalidationPublisher
+from services.chassis.publishing.pacer import Pacer
 from services.contracts.events import FEED_INVALIDATED
 from services.contracts.invalidations import MAX_DOCUMENTS
 from tests.fakes import FakeBroker, FakeState, until

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.chassis import telemetry
-from services.chassis.errors import Unavailable
+from services.chassis.errors import TooLarge, Unavailable
 from services.chassis.publishing import journal, outbox, relay
 from services.chassis.publishing.journal import SEGMENT_SIZE
 from services.chassis.publishing.outbox import Outbox
@@ -220,6 +220,114 @@ async def test_a_crash_loses_nothing_that_was_committed(
     assert harness.published() == expected
     published, _ = await caught_up(two, one.outbox.stream)
     assert published == expected
+
+
+# ── a document and its entry in one call ────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def pair(harness: OutboxHarness, request: pytest.FixtureRequest) -> tuple[Process, Process]:
+    harness.state = FakeState(request.param)
+    return harness.process(), harness.process()
+
+
+async def test_a_change_is_written_with_its_entry_in_one_call(
+    pair: tuple[Process, Process],
+) -> None:
+    one, _ = pair
+    await one.make("a", "b")
+    await one.published()
+    one.state.faults.calls.clear()
+    await one.make("a", "b")
+    calls = [(call.name, call.about[-1]) for call in one.state.faults.calls]
+    assert calls == [("get", "thing:a"), ("get", "thing:b"), ("transact", "thing:b")]
+    await one.make("a", "b", *(f"t{n}" for n in range(100)))
+    await one.make(*(f"t{n}" for n in range(100)))  # more than share a write
+    things = await one.things.get_many(["a", "t0", "t99"])
+    assert {id: thing.n for id, thing in things.items()} == {"a": 3, "t0": 2, "t99": 2}
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_crash_in_that_call_leaves_both_or_neither(
+    harness: OutboxHarness,
+    pair: tuple[Process, Process],
+    later: Callable[[float], None],
+    after: bool,
+) -> None:
+    one, two = pair
+    await one.make("a", "b")
+    await one.published()
+    one.state.faults.crash("transact", after=after)
+    await dies(one, one.make("a", "b"))
+    later(20)
+    await two.outbox.recover()
+    expected = dict.fromkeys("ab", 2 if after else 1)
+    assert harness.published() == expected
+    published, _ = await caught_up(two, one.outbox.stream)
+    assert published == expected
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_call_without_an_answer_is_repeated_and_counts_once(
+    harness: OutboxHarness,
+    pair: tuple[Process, Process],
+    later: Callable[[float], None],
+    after: bool,
+) -> None:
+    one, two = pair
+    await one.make("a", "b")
+    await one.published()
+    one.broker.faults.crash("publish")
+    one.state.faults.fail("transact", after=after)
+    doomed = asyncio.ensure_future(one.make("a", "b"))
+    dead = asyncio.ensure_future(one.broker.faults.dead.wait())
+    await asyncio.wait([doomed, dead], return_when=asyncio.FIRST_COMPLETED)
+    dead.cancel()
+    await until(lambda: all(harness.state.peek(f"thing:{id}")["version"] == 2 for id in "ab"))
+    one.kill()  # after the commit, so the entries are there for others
+    later(20)
+    await two.outbox.recover()
+    assert harness.published() == {"a": 2, "b": 2}
+    assert [harness.state.peek(f"thing:{id}")["data"]["n"] for id in "ab"] == [2, 2]
+    doomed.cancel()
+
+
+async def test_a_conflict_concerns_its_own_document_only(
+    harness: OutboxHarness, pair: tuple[Process, Process]
+) -> None:
+    one, two = pair
+    await one.make("a", "b", "c")
+    await one.published()
+
+    async def meanwhile(call: Call) -> None:
+        if call.name == "transact":
+            one.state.faults.before.clear()
+            await two.make("b")
+
+    one.state.faults.before.append(meanwhile)
+    await one.make("a", "b", "c")
+    await one.published()
+    await two.published()
+    assert harness.published() == {"a": 2, "b": 3, "c": 2}
+    assert harness.state.peek("thing:b")["version"] == 3
+    for process in pair:  # every change is in a journal, under the number that it says
+        stream = process.outbox.stream
+        assert (await caught_up(process, stream))[1] == process.outbox.journal.sequence
+
+
+async def test_a_document_that_the_store_refuses_stops_no_other(
+    harness: OutboxHarness, pair: tuple[Process, Process]
+) -> None:
+    one, _ = pair
+    await one.make("a", "b")
+    await one.published()
+    too_large = TooLarge("The request is larger than the sidecar accepts.")
+    one.state.faults.fail("transact", error=too_large)
+    one.state.faults.fail("compare_and_set", about="thing:b", nth=2, error=too_large)
+    outcomes = await asyncio.gather(one.make("a"), one.make("b"), return_exceptions=True)
+    assert isinstance(outcomes[1], TooLarge)
+    await one.published()
+    assert harness.published() == {"a": 2, "b": 1}
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -11,13 +11,14 @@ from fastapi import APIRouter, FastAPI
 
 from services.chassis.consuming import inbox
 from services.chassis.consuming.events import Event
-from services.chassis.dapr.pubsub import event_message
 from services.chassis.errors import Unavailable
+from services.chassis.publishing import relay
 from services.chassis.publishing.local_delivery import LocalDelivery
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
 from tests.fakes import FakeCluster, RunningReplica, open_access
+from tests.fakes.broker import message_of
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,25 @@ async def test_events_wait_for_the_handler_and_come_together() -> None:
     assert delivery.is_idle
 
 
+async def test_under_load_events_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "MAX_RATE", 1 / 3600)
+    batches: list[object] = []
+
+    async def handle(events: object) -> None:
+        batches.append(events)
+
+    delivery = LocalDelivery(handle)
+    for n in range(relay.BURST):
+        delivery.enqueue({"n": n})
+        await asyncio.wait_for(delivery.drain(), 30)
+    assert batches == [[{"n": n}] for n in range(relay.BURST)]
+    delivery.enqueue({"n": -1})
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(batches) == relay.BURST
+    delivery.cancel()
+
+
 async def test_a_broadcast_event_that_breaks_its_handler_does_not_stop_those_after_it() -> None:
     handled: list[str] = []
 
@@ -181,7 +201,7 @@ async def test_a_broadcast_event_that_breaks_its_handler_does_not_stop_those_aft
             for n, id in enumerate(("a", "b"), start=1)
         ]  # fmt: skip
         answer = await listener.call(
-            "POST", "/events-broadcast/things", caller="", json=event_message(events)
+            "POST", "/events-broadcast/things", caller="", json=message_of(events)
         )
         assert answer.json() == {"status": "SUCCESS"}
     assert handled == ["b"]

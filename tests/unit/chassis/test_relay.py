@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pytest
 
+from services.chassis.dapr.pubsub import EncodedEvent
 from services.chassis.errors import Unavailable
 from services.chassis.publishing import relay
 from services.chassis.publishing.relay import Relay
@@ -18,16 +20,23 @@ class RecordingBroker:
         self.messages: list[list[int]] = []
         self._refused = refused
 
-    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+    async def publish(self, topic: str, events: Sequence[EncodedEvent]) -> None:
         await asyncio.sleep(0)
         if self._refused:
             self._refused -= 1
             raise Unavailable("not now")
-        self.messages.append([event["sequence"] for event in events])
+        self.messages.append([orjson.loads(event.raw)["sequence"] for event in events])
 
 
 def event(sequence: int, size: int = 10) -> dict[str, Any]:
-    return {"sequence": sequence, "data": "x" * size}
+    return {
+        "id": str(sequence),
+        "source": "me",
+        "time": "2026-01-01T00:00:00Z",
+        "traceparent": "",
+        "sequence": sequence,
+        "data": "x" * size,
+    }
 
 
 def make_relay(broker: RecordingBroker) -> tuple[Relay, list[int]]:
@@ -39,6 +48,7 @@ async def test_the_first_event_goes_at_once_and_the_next_ones_share_a_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.05)
+    monkeypatch.setattr(relay, "MAX_RATE", 1_000.0)
     broker = RecordingBroker()
     sender, published = make_relay(broker)
     sender.enqueue(event(1))
@@ -50,6 +60,22 @@ async def test_the_first_event_goes_at_once_and_the_next_ones_share_a_message(
     await sender.drain()
     assert broker.messages == [[1], [2, 3, 4, 5, 6, 7]]
     assert published == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_under_load_messages_are_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "PUBLISH_INTERVAL", 0.0)
+    monkeypatch.setattr(relay, "MAX_RATE", 1 / 3600)
+    broker = RecordingBroker()
+    sender, _ = make_relay(broker)
+    for n in range(relay.BURST):
+        sender.enqueue(event(n))
+        await asyncio.wait_for(sender.drain(), 30)
+    assert broker.messages == [[n] for n in range(relay.BURST)]
+    sender.enqueue(event(relay.BURST))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(broker.messages) == relay.BURST, "the next one waits for more events"
+    sender.cancel()
 
 
 async def test_a_full_message_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

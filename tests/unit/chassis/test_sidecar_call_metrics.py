@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.pubsub import EncodedEvent
 from services.chassis.dapr.state import StateUpsert
 from services.chassis.errors import ServiceError
 from services.chassis.metrics import Metrics
@@ -58,8 +59,8 @@ def value(metrics: Metrics, name: str, operation: str) -> float:
         ("state_get", lambda c: c.get_many(["a", "b"])),
         ("state_set", lambda c: c.set("a", 1)),
         ("state_delete", lambda c: c.delete("bulk")),
-        ("state_transaction", lambda c: c.transact([StateUpsert("a", 1)])),
-        ("publish", lambda c: c.publish("t", [{"id": "1", "source": "s"}])),
+        ("state_transaction", lambda c: c.transact([StateUpsert("a", 1), StateUpsert("b", 1)])),
+        ("publish", lambda c: c.publish("t", [EncodedEvent("1", "s", b"{}")])),
         ("invoke", lambda c: c.invoke("posts", "posts/1")),
         ("binding", lambda c: c.put_blob("a", b"x")),
         ("secret", lambda c: c.secret("a")),
