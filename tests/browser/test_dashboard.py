@@ -188,8 +188,8 @@ def test_a_post_is_a_trace_from_the_gateway_to_the_feed(
 ) -> None:
     page = owner.page
     observed.author.client.status_post("Low tide")
-    await_link(page, "/traces?text=/api/v1/statuses", re.compile("POST /api/v1/statuses"))
-    trace = page.get_by_role("link", name=re.compile("POST /api/v1/statuses")).first
+    await_link(page, "/traces?text=/api/v1/statuses", "POST /api/v1/statuses")
+    trace = page.get_by_role("link", name="POST /api/v1/statuses").first
     path = str(trace.get_attribute("href"))
 
     def reaches_feed() -> bool:
