@@ -11,6 +11,7 @@ from tools.dashboard.web import formats
     ("milliseconds", "text"),
     [
         (None, "-"),
+        (0, "0 ms"),
         (0.416, "0.42 ms"),
         (12.34, "12.3 ms"),
         (250, "250 ms"),

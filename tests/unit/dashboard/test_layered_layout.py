@@ -41,3 +41,10 @@ def test_an_empty_map_has_a_size() -> None:
     drawing = place([], set())
     assert drawing.width > 0
     assert drawing.height > 0
+
+
+def test_what_is_named_first_stands_at_the_left_of_a_cycle() -> None:
+    links = {("auth", "users"), ("gateway", "auth"), ("users", "gateway")}
+    drawing = place(["auth", "gateway", "users"], links, {"gateway"})
+    x = {name: node.x for name, node in drawing.nodes.items()}
+    assert x["gateway"] < x["auth"] < x["users"]

@@ -42,6 +42,17 @@ def test_the_map_shows_calls_through_sidecars_and_events_through_topics(sources:
     }
 
 
+def test_the_delivery_of_an_event_is_no_call(sources: Sources) -> None:
+    at = time.time_ns() - 60 * 10**9
+    topic = {"messaging.destination.name": "posts"}
+    sent = span("publish posts", "posts", kind=SpanKind.PRODUCER, attributes=topic, at=at)
+    sidecar = span("pubsub/posts", "feed", sent, instance="feed.daprd", at=at)
+    delivered = span("POST /events/posts", "feed", sidecar, at=at)
+    sources.spans.add(list(decode(message([sent, sidecar, delivered]))))
+    kinds = [edge.kind for edge in build_map(sources).edges]
+    assert kinds == ["publish"]
+
+
 def test_without_spans_the_map_is_empty(sources: Sources) -> None:
     found = build_map(sources)
     assert (found.nodes, found.edges) == ((), ())

@@ -102,13 +102,13 @@ def _relations(span: SpanRecord, known: Known) -> Iterator[Relation]:
 
 
 def _caller(span: SpanRecord, known: Known) -> str:
-    """Return the service whose call a span serves, through any sidecars; empty if not known."""
+    """Return the service whose call a span serves, through any sidecars; empty for an event."""
     above = known.get((span.trace_id, span.parent_id))
     for _ in range(_MAX_HOPS):
         if above is None:
             return ""
         if above.kind == "service":
-            return above.service
+            return "" if above.role == "producer" else above.service  # a delivery is no call
         above = known.get((above.trace_id, above.parent_id))
     return ""
 

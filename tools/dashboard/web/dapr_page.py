@@ -15,6 +15,7 @@ from tools.dashboard.queries.dapr import (
     ComponentRow,
     DeadLetterList,
     DeadLetterRow,
+    FlowRow,
     SubscriptionRow,
     list_components,
     list_dead_letters,
@@ -80,6 +81,8 @@ async def show_dapr(pages: DashboardRenderer, request: Request) -> Response:
         components=list(summarize_components(parts["components"].content or ())),
         topics=list(summarize_topics(parts["subscriptions"].content or ())),
         boxes=list(letter_boxes(parts["letters"].content)),
+        flows=sorted(parts["flows"].content or (), key=_is_at_rest),
+        outbox=sorted(parts["outbox"].content or (), key=lambda row: not row.pending),
         replay=_replay_result(request),
         as_text=as_text,
     )
@@ -92,6 +95,10 @@ async def send_replay(pages: DashboardRenderer, request: Request) -> Response:
     found = await replay_dead_letters(sources_of(request), request.path_params["service"])
     counts = {"replayed": found.get("replayed", 0), "failed": len(found.get("failed", ()))}
     return RedirectResponse(f"/dapr?{urlencode(counts)}#dead-letters", 303)
+
+
+def _is_at_rest(row: FlowRow) -> bool:
+    return not (row.lag or row.not_ok_per_second or row.handled_per_second)
 
 
 def _replay_result(request: Request) -> str:

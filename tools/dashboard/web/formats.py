@@ -16,7 +16,7 @@ def duration(milliseconds: float | None) -> str:
     if milliseconds is None:
         return "-"
     if milliseconds < 1:
-        return f"{milliseconds:.2f} ms"
+        return f"{milliseconds:.2f} ms" if milliseconds else "0 ms"
     if milliseconds < 100:
         return f"{milliseconds:.1f} ms"
     if milliseconds < 1_000:

@@ -15,6 +15,8 @@ NODE_HEIGHT = 44
 _COLUMN = 320
 _ROW = 66
 _MARGIN = 40
+_LOOPS = 80
+"""Room at the right for links within the last layer."""
 _SWEEPS = 6
 
 Link = tuple[str, str]
@@ -47,9 +49,14 @@ class GraphDrawing:
     height: float
 
 
-def place(names: Sequence[str], links: Collection[Link]) -> GraphDrawing:
-    """Place the nodes of a graph. The order of the names decides where there is a choice."""
-    layers = _ordered(_layers(names, links), links)
+def place(
+    names: Sequence[str], links: Collection[Link], begins: Collection[str] = ()
+) -> GraphDrawing:
+    """Place the nodes of a graph, those of `begins` at the left.
+
+    The order of the names decides where there is a choice.
+    """
+    layers = _ordered(_layers(names, links, begins), links)
     tallest = max((len(layer) for layer in layers), default=1)
     nodes = {}
     for column, layer in enumerate(layers):
@@ -58,7 +65,7 @@ def place(names: Sequence[str], links: Collection[Link]) -> GraphDrawing:
             x = _MARGIN + NODE_WIDTH / 2 + column * _COLUMN
             y = _MARGIN + NODE_HEIGHT / 2 + indent + row * _ROW
             nodes[name] = PlacedNode(name, x, y)
-    width = 2 * _MARGIN + NODE_WIDTH + (max(len(layers), 1) - 1) * _COLUMN
+    width = 2 * _MARGIN + _LOOPS + NODE_WIDTH + (max(len(layers), 1) - 1) * _COLUMN
     return GraphDrawing(nodes, width, 2 * _MARGIN + NODE_HEIGHT + (tallest - 1) * _ROW)
 
 
@@ -84,10 +91,12 @@ def _curve(begin: _Point, *others: _Point) -> str:
     return f"M{first}C{' '.join(rest)}"
 
 
-def _layers(names: Sequence[str], links: Collection[Link]) -> list[list[str]]:
+def _layers(
+    names: Sequence[str], links: Collection[Link], begins: Collection[str]
+) -> list[list[str]]:
     """Put each node as many layers to the right as the shortest way to it has links.
 
-    Ways begin at nodes that nothing leads to, and where there is none, at the first by name.
+    Ways begin at `begins`, then at nodes that nothing leads to, then at the first by name.
     """
     targets: dict[str, list[str]] = {name: [] for name in names}
     for source, target in sorted(links):
@@ -95,8 +104,9 @@ def _layers(names: Sequence[str], links: Collection[Link]) -> list[list[str]]:
             targets[source].append(target)
     led_to = {target for each in targets.values() for target in each}
     depths: dict[str, int] = {}
-    for begins in ([name for name in names if name not in led_to], *([name] for name in names)):
-        _walk(begins, targets, depths)
+    sources = [name for name in names if name not in led_to]
+    for each in ([name for name in names if name in begins], sources, *([name] for name in names)):
+        _walk(each, targets, depths)
     layers: list[list[str]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
     for name in names:
         layers[depths[name]].append(name)

@@ -89,9 +89,11 @@ def around(found: ServiceMap, id: str) -> ServiceMap:
 
 
 def draw(found: ServiceMap) -> GraphDrawing:
-    """Place the nodes that are used most."""
+    """Place the nodes that are used most; who calls others and is not called stands at the left."""
     nodes = sorted(found.nodes, key=lambda node: -node.count)[:MAX_NODES]
-    return place(sorted(map(node_id, nodes)), {ends(edge) for edge in found.edges})
+    calls = [edge for edge in found.edges if edge.kind == "call"]
+    first = {edge.source for edge in calls} - {edge.target for edge in calls}
+    return place(sorted(map(node_id, nodes)), {ends(edge) for edge in found.edges}, first)
 
 
 def _nodes(found: ServiceMap, drawing: GraphDrawing, chosen: str) -> Iterator[DrawnNode]:

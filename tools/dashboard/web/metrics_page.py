@@ -15,6 +15,9 @@ from tools.dashboard.web.charts import LineChart, line_chart
 from tools.dashboard.web.renderer import DashboardRenderer
 
 HOUR = 3_600.0
+_LEAST = 300.0
+"""Seconds that a chart covers at least."""
+
 MAX_LINES = 6
 """Lines of a chart: those with the highest last value. The table has all."""
 
@@ -110,7 +113,8 @@ def _chart(metric: str, series: Sequence[MetricSeries], now: float) -> MetricCha
     shown = sorted(ranked[:MAX_LINES], key=lambda each: each.label)
     lines = [(each.label, _hue(each, shown), each.points) for each in shown]
     title = _TITLES.get(metric) or metric.replace("_", " ").capitalize()
-    chart = line_chart(lines, now - HOUR, now, show)
+    first = min(each.points[0][0] for each in series)
+    chart = line_chart(lines, max(now - HOUR, min(first, now - _LEAST)), now, show)
     rows = tuple(_row(each, show) for each in ranked)
     return MetricChart(metric, title, chart, rows, len(ranked) - len(shown))
 
