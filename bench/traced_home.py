@@ -5,10 +5,9 @@
     done
     python -m bench.traced_home 0=/tmp/t0 0.01=/tmp/t0.01
 
-The systems take turns, and each figure is held against that of the first system in the same round,
-so that what else the machine does falls on both alike. All processor time of gateway, services,
-sidecars and servers counts. The page is composed anew for each request (`composed`), or served as
-the gateway keeps it (`ready`).
+The systems take short turns, so that what else the machine does falls on all alike. All processor
+time of gateway, services, sidecars and servers counts. The page is composed anew for each request
+(`composed`), or served as the gateway keeps it (`ready`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import statistics
 import subprocess
 import sys
 import time
@@ -33,10 +31,10 @@ from bench.process_usage import ProcessUsage, processes_by_kind
 PEOPLE = 8
 POSTS = 4
 IN_FLIGHT = 8
-SECONDS = 2.0
+SECONDS = 0.5
 MAX_CHECKS = 300
 """Checks whether all posts have arrived, five a second."""
-ROUNDS = 20
+ROUNDS = 60
 PAGES = {
     "ready": "/api/v1/timelines/home?limit=20",
     "composed": "/api/v1/timelines/home?limit=20&max_id=999999999999999999",
@@ -51,8 +49,9 @@ class TracedSystem:
     report: dict[str, Any]
     reader: BenchPerson
     figures: dict[str, list[float]] = field(default_factory=lambda: {page: [] for page in PAGES})
-    """Milliseconds of processor time a request, for each turn."""
-    rates: dict[str, list[float]] = field(default_factory=lambda: {page: [] for page in PAGES})
+    """Milliseconds of processor time, for each turn."""
+    counts: dict[str, list[int]] = field(default_factory=lambda: {page: [] for page in PAGES})
+    """Requests of each turn."""
 
     @property
     def url(self) -> str:
@@ -65,8 +64,8 @@ class TracedSystem:
         count = await self._read(PAGES[page], began + SECONDS)
         await asyncio.sleep(1.2)  # the export of the last spans is part of the price
         used = sum(usage.cpu().values()) - before
-        self.figures[page].append(used / count * 1e3)
-        self.rates[page].append(count / SECONDS)
+        self.figures[page].append(used * 1e3)
+        self.counts[page].append(count)
 
     async def _read(self, path: str, until: float) -> int:
         headers = {"authorization": f"Bearer {self.reader.token}"}
@@ -129,24 +128,24 @@ async def _measure(reports: dict[str, dict[str, Any]]) -> list[TracedSystem]:
             for system in systems:
                 for page in PAGES:
                     system.figures[page].clear()
-                    system.rates[page].clear()
+                    system.counts[page].clear()
     return systems
 
 
 def _table(systems: list[TracedSystem]) -> Table:
-    columns = ("tracing", "page", "ms of processor", "pages a second", "more", "quartiles of that")
-    table = Table(*columns)
+    table = Table("tracing", "page", "ms of processor a page", "pages", "more")
     for page in PAGES:
-        first = systems[0].figures[page]
+        first = _price(systems[0], page)
         for system in systems:
-            own = system.figures[page]
-            more = [(taken / base - 1) * 100 for taken, base in zip(own, first, strict=True)]
-            low, middle, high = statistics.quantiles(more, n=4)
-            median, rate = statistics.median(own), statistics.median(system.rates[page])
-            spread = f"{low:+.1f} … {high:+.1f} %"
-            row = (system.name, page, f"{median:.3f}", f"{rate:.0f}", f"{middle:+.1f} %", spread)
-            table.add_row(*row)
+            price, count = _price(system, page), sum(system.counts[page])
+            more = f"{(price / first - 1) * 100:+.1f} %"
+            table.add_row(system.name, page, f"{price:.3f}", str(count), more)
     return table
+
+
+def _price(system: TracedSystem, page: str) -> float:
+    """Milliseconds of processor time a page."""
+    return sum(system.figures[page]) / sum(system.counts[page])
 
 
 if __name__ == "__main__":

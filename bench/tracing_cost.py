@@ -30,11 +30,11 @@ from services.chassis.consuming.events import Event
 from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.http.responses import OrjsonResponse
+from services.chassis.sampling import RateBound
 from services.chassis.security.access_rules import ServiceAccess
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.span_recorder import SpanRecorder
-from services.chassis.tracing import RateBound
 from services.contracts.events import EventType
 
 REQUESTS = 20

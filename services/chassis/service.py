@@ -23,7 +23,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from services.chassis import service_metrics, telemetry, tracing
+from services.chassis import service_metrics, telemetry
 from services.chassis.consuming import routes as consuming_routes
 from services.chassis.consuming.dead_letters import COUNT_INTERVAL as DEAD_LETTER_INTERVAL
 from services.chassis.consuming.dead_letters import DeadLetters
@@ -34,6 +34,7 @@ from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.observed_state import ObservedState
 from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
+from services.chassis.exporting import Exporting
 from services.chassis.http import batch, server
 from services.chassis.http.changes import create_changes_router
 from services.chassis.http.fast_routes import accelerate
@@ -291,7 +292,7 @@ class Service:
         """Serve until a signal says stop. Without tokens it exits at once."""
         self.settings.require_tokens()
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
-        self._resources.insert(0, tracing.Exporting(self.name))
+        self._resources.insert(0, Exporting(self.name))
         shared = self.settings.public_listener()
         listener = server.PublicListener(shared, self.sidecar.is_ready) if shared else None
         server.serve(app, self.settings.app_port, self._shutdown_callbacks, listener)

@@ -1,6 +1,6 @@
 """Records spans with the SDK of OpenTelemetry, and exports them by OTLP over HTTP.
 
-Only `tracing.Exporting` imports this, so that a service without tracing has none of it in memory.
+Only `Exporting` imports this, so that a service without tracing has none of it in memory.
 """
 
 from __future__ import annotations

@@ -13,16 +13,13 @@ imported. Spans carry no personal data: no bodies, queries, tokens, names or tex
 
 from __future__ import annotations
 
-import asyncio
-import os
-import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from services.chassis import telemetry
+from services.chassis.sampling import RateBound, Sampler
 from services.chassis.telemetry import Trace
 
 if TYPE_CHECKING:
@@ -31,17 +28,11 @@ if TYPE_CHECKING:
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(5)
 """Kinds of spans, by the numbers of OpenTelemetry."""
 
-MAX_TRACES_PER_SECOND = 20
-"""New traces of a process: beyond that, load does not pay for tracing."""
-
 MAX_SPANS_PER_SECOND = 1_000
 """Spans of a process. What is above that is missing in its trace."""
 
 MAX_CAUSES = 16
 """Spans, or links, of one message or call that has many causes."""
-
-FLUSH_TIMEOUT = 0.5
-"""Seconds for the last spans at the end of a process."""
 
 Attributes = Mapping[str, str | int | bool]
 
@@ -121,36 +112,6 @@ class Span:
             self._recorded.end()
 
 
-class RateBound:
-    """Admits a number of things in each second."""
-
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._second = -1
-        self._left = 0
-
-    def admit(self) -> bool:
-        """Whether one more is admitted in this second."""
-        second = int(self._clock())
-        if second != self._second:
-            self._second, self._left = second, self._limit
-        self._left -= 1
-        return self._left >= 0
-
-
-class Sampler:
-    """Decides for a share of all new traces, up to `MAX_TRACES_PER_SECOND`."""
-
-    def __init__(self, ratio: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ratio = ratio
-        self._bound = RateBound(MAX_TRACES_PER_SECOND, clock)
-
-    def sample(self) -> bool:
-        """Whether a new trace is sampled."""
-        return random.random() < self._ratio and self._bound.admit()  # noqa: S311 (no secret)
-
-
 _sampler: Sampler | None = None
 _recorder: SpanRecorder | None = None
 _spans = RateBound(MAX_SPANS_PER_SECOND)
@@ -166,6 +127,11 @@ def stop() -> None:
     """Record nothing any more."""
     global _sampler, _recorder
     _recorder = _sampler = None
+
+
+def recorder() -> SpanRecorder | None:
+    """What records spans, if anything does."""
+    return _recorder
 
 
 def is_on() -> bool:
@@ -282,39 +248,3 @@ def note_effect() -> None:
     trace = telemetry.capture()
     if trace is not None and trace.on_effect is not None:
         trace.on_effect()
-
-
-class Exporting:
-    """Exports spans while it is entered, as OpenTelemetry's variables say; off without them."""
-
-    def __init__(self, service: str) -> None:
-        self._service = service
-        self._endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
-
-    async def __aenter__(self) -> Self:
-        if self._endpoint:
-            from services.chassis.span_recorder import SpanRecorder, create_processor
-
-            recorder = SpanRecorder(self._service, create_processor(self._endpoint))
-            start(recorder, _ratio(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "")))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Send the last spans, within `FLUSH_TIMEOUT`."""
-        recorder = _recorder
-        stop()
-        if recorder is None:
-            return
-        closed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        recorder.close(lambda: loop.call_soon_threadsafe(closed.set))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(closed.wait(), FLUSH_TIMEOUT)
-
-
-def _ratio(text: str) -> float:
-    """The share of OTEL_TRACES_SAMPLER_ARG. Absent it is 1, as OpenTelemetry has it."""
-    try:
-        return min(1.0, max(0.0, float(text or 1)))
-    except ValueError:
-        raise SystemExit(f"OTEL_TRACES_SAMPLER_ARG must be from 0 to 1, not {text}.") from None

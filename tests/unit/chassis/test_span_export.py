@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from services.chassis import telemetry, tracing
+from services.chassis.exporting import FLUSH_TIMEOUT, Exporting
 from services.chassis.span_recorder import LoggedExporter
-from services.chassis.tracing import FLUSH_TIMEOUT, Exporting
 from tests.fakes.otlp import otlp_receiver
 from tests.fakes.waiting import until
 from tests.unit.chassis.test_tracing import SAMPLED, TRACE

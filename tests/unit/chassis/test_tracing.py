@@ -15,7 +15,8 @@ from services.chassis.errors import Unavailable
 from services.chassis.http.middleware import SidecarMiddleware
 from services.chassis.http.responses import exception_handler, render_error
 from services.chassis.periodic import BackgroundWork
-from services.chassis.tracing import MAX_CAUSES, MAX_TRACES_PER_SECOND, RateBound, Sampler
+from services.chassis.sampling import MAX_TRACES_PER_SECOND, RateBound, Sampler
+from services.chassis.tracing import MAX_CAUSES
 from tests.fakes import asgi
 from tests.fakes.spans import RecordedSpans, recorded_spans, trace_id
 
