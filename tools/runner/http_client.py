@@ -2,10 +2,15 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping
 
 from tools.runner.errors import RunnerError
 from tools.runner.supervisor.process import Probe
+
+_NOT_READY = re.compile(rb"dapr is not ready: \[([^\]]+)\]")
+_OTHER_SERVERS = {b"internal-placement-service", b"scheduler-watch-hosts"}
+"""What daprd 1.18 names in its health while it has no connection to placement or a scheduler."""
 
 _HINT = "`ps` shows whether it is ready, `logs` what it logs"
 
@@ -96,6 +101,22 @@ def http_probe(port: int, path: str, headers: Mapping[str, str] | None = None) -
         with contextlib.suppress(OSError, TimeoutError, ValueError):
             status, _ = await request(port, path, headers=headers, seconds=5.0)
             return 200 <= status < 300
+        return False
+
+    return probe
+
+
+def sidecar_probe(port: int) -> Probe:
+    """Return a probe that succeeds if a sidecar has started, and its subscriptions are made.
+
+    Placement and scheduler may be away: what needs no workflows works without them.
+    """
+
+    async def probe() -> bool:
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            status, body = await request(port, "/v1.0/healthz", seconds=5.0)
+            missing = _NOT_READY.search(body)
+            return 200 <= status < 300 or bool(missing and {*missing[1].split()} <= _OTHER_SERVERS)
         return False
 
     return probe

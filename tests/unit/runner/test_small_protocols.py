@@ -9,7 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tools.runner.errors import RunnerError
-from tools.runner.http_client import call_service, http_probe, request, tcp_probe
+from tools.runner.http_client import (
+    call_service,
+    http_probe,
+    request,
+    sidecar_probe,
+    tcp_probe,
+)
 from tools.runner.infra.amqp_client import accepts, queue_lengths
 from tools.runner.infra.jetstream import stream_config
 from tools.runner.infra.nats_client import NatsClient
@@ -68,6 +74,23 @@ async def test_a_probe_succeeds_only_on_success(status: str, content: bool) -> N
     async with serving(answering(f"HTTP/1.1 {status}\r\n\r\n")) as port:
         assert await http_probe(port, "/readyz")() is content
         assert await tcp_probe(port)() is True
+
+
+@pytest.mark.parametrize(
+    ("status", "missing", "content"),
+    [
+        ("204 No Content", "", True),
+        ("500 Not yet", "runtime internal-placement-service", False),
+        ("500 Not yet", "scheduler-watch-hosts internal-placement-service", True),
+        ("500 Not yet", "", False),
+    ],
+)
+async def test_a_sidecar_is_ready_without_placement_and_scheduler(
+    status: str, missing: str, content: bool
+) -> None:
+    said = f'{{"errorCode":"ERR_HEALTH_NOT_READY","message":"dapr is not ready: [{missing}]"}}'
+    async with serving(answering(f"HTTP/1.1 {status}\r\n\r\n{said}")) as port:
+        assert await sidecar_probe(port)() is content
 
 
 async def test_a_probe_without_a_listener_fails() -> None:

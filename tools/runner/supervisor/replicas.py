@@ -12,7 +12,7 @@ from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.manifest_keys import LOOPBACK
 from tools.runner.config.paths import MARKER, REPO, RunDir
 from tools.runner.config.tracing import PREFIX, Tracing
-from tools.runner.http_client import http_probe
+from tools.runner.http_client import http_probe, sidecar_probe
 from tools.runner.infra.identities import Identities
 from tools.runner.supervisor.process import ProcessSpec
 
@@ -153,7 +153,7 @@ def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         argv=_daprd(replica, settings),
         cwd=REPO,
         env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else sidecars would publish a network address
-        probe=http_probe(replica.http_port, "/v1.0/healthz"),  # its subscriptions are made
+        probe=sidecar_probe(replica.http_port),
         stop_timeout=0.3,  # by then its subscriptions have ended, and the service is gone
         fatal_outputs=(REGISTRATION_FAILURE, LOST_CONSUMERS),
     )
