@@ -92,8 +92,14 @@ def test_a_stopped_consumer_raises_lag_and_its_alert_until_it_has_caught_up(
     wait_until(lambda: of_status(receiver.last("ServiceDown", service="feed"), "resolved"))
     wait_until(lambda: not firing(system))
     assert prometheus.value(lag) == 0
-    newest = [str(post.id) for post in ben.client.timeline_home(limit=40)]
-    assert newest == posts[-40:][::-1], "nothing is lost"
+
+    def nothing_is_lost() -> bool:
+        home = ben.call("GET", "/api/v1/timelines/home", params={"limit": 40})
+        assert home.ok, "the gateway's sidecar has not found the new feed yet"
+        assert [post["id"] for post in home.json()] == posts[-40:][::-1]
+        return True
+
+    wait_until(nothing_is_lost)
 
 
 def of_status(alert: ReceivedAlert | None, status: str) -> bool:
