@@ -91,7 +91,7 @@ def test_a_stopped_consumer_raises_lag_and_its_alert_until_it_has_caught_up(
     )
     wait_until(lambda: of_status(receiver.last("ServiceDown", service="feed"), "resolved"))
     wait_until(lambda: not firing(system))
-    assert prometheus.value(lag) == 0
+    wait_until(lambda: prometheus.value(lag) == 0)
 
     def nothing_is_lost() -> bool:
         home = ben.call("GET", "/api/v1/timelines/home", params={"limit": 40})
