@@ -70,8 +70,14 @@ def test_a_stopped_consumer_raises_lag_and_its_alert_until_it_has_caught_up(
     lag = 'sum(microgram_broker_pending{service="feed", topic="posts"})'
 
     system.stop("feed")
-    posts = [str(ada.client.status_post(f"post {n}").id) for n in range(THRESHOLD + 20)]
-    wait_until(lambda: (prometheus.value(lag) or 0) > THRESHOLD, what="the lag")
+    posts: list[str] = []
+
+    def falls_behind() -> bool:
+        """Post some more: a message of the broker carries one or more events."""
+        posts.extend(str(ada.client.status_post(f"post {len(posts)}").id) for _ in range(20))
+        return (prometheus.value(lag) or 0) > THRESHOLD
+
+    wait_until(falls_behind, what="the lag")
     wait_until(
         lambda: of_status(receiver.last("EventLag", service="feed", topic="posts"), "firing"),
         what="the alert at the webhook",
