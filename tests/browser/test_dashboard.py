@@ -192,14 +192,15 @@ def test_a_post_is_a_trace_from_the_gateway_to_the_feed(
     trace = page.get_by_role("link", name="POST /api/v1/statuses").first
     path = str(trace.get_attribute("href"))
 
-    def reaches_feed() -> bool:
-        page.goto(path)
-        return page.locator(".spans > li.service", has_text="feed").count() > 0
+    expected = [("service", name) for name in ("gateway", "posts", "feed")]
+    expected += [("sidecar", name) for name in ("gateway", "posts")]
 
-    wait_until(reaches_feed, what="the trace has a span of feed")
-    for service in ("gateway", "posts"):
-        expect(page.locator(".spans > li.service", has_text=service).first).to_be_visible()
-        expect(page.locator(".spans > li.sidecar", has_text=service).first).to_be_visible()
+    def is_whole() -> bool:
+        page.goto(path)
+        found = [page.locator(f".spans > li.{kind}", has_text=name) for kind, name in expected]
+        return all(each.count() for each in found)
+
+    wait_until(is_whole, what="the trace has spans of services and sidecars")
     first = page.locator(".spans > li").first
     first.locator("summary").click()
     expect(first.locator(".facts")).to_contain_text("http.route")
