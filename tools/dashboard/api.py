@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -55,6 +56,10 @@ def sources_of(request: Request) -> Sources:
     return found
 
 
+_MAX_NUMBER = 1e12
+"""Of any parameter: a time in seconds, a duration in milliseconds, a count."""
+
+
 def log_filter(request: Request) -> LogFilter:
     """Return the filter of a query string. Raises HTTPException 400 for an invalid one."""
     given = request.query_params
@@ -81,9 +86,12 @@ def limit_of(request: Request, default: int, maximum: int) -> int:
 def _number(request: Request, name: str) -> float | None:
     text = request.query_params.get(name, "")
     try:
-        return float(text) if text else None
+        found = float(text) if text else None
     except ValueError:
-        raise HTTPException(400, f"{name} is not a number") from None
+        found = math.nan
+    if found is not None and not abs(found) <= _MAX_NUMBER:  # nan is not, either
+        raise HTTPException(400, f"{name} is not a number, or too large")
+    return found
 
 
 async def _resources(request: Request) -> Response:

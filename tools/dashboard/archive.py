@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import time
@@ -130,6 +131,8 @@ def known_secrets(sources: Sources) -> set[str]:
             found |= {*_secrets_in(path.read_text().strip())}
         except (OSError, UnicodeDecodeError):
             continue
+    # Alertmanager logs the address where it could not deliver.
+    found |= {*_secrets_in(os.environ.get("MICROGRAM_ALERT_WEBHOOK", ""))}
     token = sources.settings.token
     found |= {token, derived_token(token, "otlp"), derived_token(token, "session")}
     return {secret for secret in found if len(secret) >= _MIN_SECRET} - _public(sources)

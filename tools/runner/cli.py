@@ -166,7 +166,11 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["traces"].add_argument("id", nargs="?", help="show this trace")
     made["traces"].add_argument("--service", default="", help="only with this service in them")
     made["traces"].add_argument(
-        "--min-ms", type=float, default=0.0, metavar="N", help="only those that took so long"
+        "--min-ms",
+        type=_milliseconds,
+        default=0.0,
+        metavar="N",
+        help="only those that took so long",
     )
     made["traces"].add_argument("--errors", action="store_true", help="only with errors")
     made["traces"].add_argument("-f", "--follow", action="store_true", help="keep printing")
@@ -256,6 +260,16 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f'"{text}" is not a number of at least 0')
     return int(text)
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1e12:  # nan is not, either
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number of milliseconds')
+    return found
 
 
 def _port(text: str) -> int:

@@ -39,6 +39,16 @@ async def test_every_route_needs_the_token(
             assert answer.status == 401
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e300", "ten"])
+@pytest.mark.parametrize(
+    "path", ["/api/logs?limit=", "/api/logs?since=", "/api/traces?limit=", "/api/traces?min_ms="]
+)
+async def test_what_is_no_number_is_refused(settings: Settings, path: str, number: str) -> None:
+    async with running(create_app(settings)) as app:
+        answer = await send(app, "GET", path + number, OWNER)
+    assert answer.status == 400
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:18090", "127.0.0.1", ""])
 async def test_another_host_is_refused_also_with_the_token(settings: Settings, host: str) -> None:
     async with running(create_app(settings)) as app:

@@ -29,6 +29,24 @@ def test_rotation_loses_no_byte_and_breaks_no_line(path: Path) -> None:
         assert older.read_bytes().endswith(b"\n")
 
 
+def test_a_file_goes_on_after_a_rotation_for_which_the_disk_had_no_room(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LogFile(path, max_bytes=12)
+    log.write(b"first line\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(LogFile, "_open", _full)
+        with pytest.raises(OSError, match="full"):
+            log.write(b"second\n")
+    log.write(b"third\n")
+    log.close()
+    assert path.read_bytes() == b"third\n"
+
+
+def _full(self: LogFile) -> None:
+    raise OSError("the disk is full")
+
+
 def test_only_a_few_old_files_are_kept(path: Path) -> None:
     log = LogFile(path, max_bytes=100, backups=2)
     for number in range(100):

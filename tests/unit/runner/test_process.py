@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from tools.runner.config.paths import RunDir
+from tools.runner.output.logs import LogFile
 from tools.runner.supervisor.process import Backoff, ManagedProcess, ProcessSpec
 
 
@@ -55,6 +57,20 @@ def test_backoff_doubles_to_a_limit_and_resets_after_a_healthy_minute() -> None:
     assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
     assert backoff.delay(lived=61) == 0.2
     assert backoff.delay(lived=1) == 0.4
+
+
+async def test_a_process_goes_on_where_its_lines_cannot_be_written(
+    run: RunDir, processes: list[ManagedProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: LogFile, chunk: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LogFile, "write", full)
+    process = make("print('x' * 1_000_000, flush=True); exit(3)", run, processes)
+    process.start()
+    async with asyncio.timeout(30):
+        await process.died.wait()
+    assert "exited with code 3" in process.failure_report()
 
 
 async def test_a_death_during_the_start_is_reported_with_cause_and_last_lines(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -177,9 +178,36 @@ def test_secrets_that_are_there_are_not_replaced(file: Path, empty: RunDir) -> N
 
 def test_sessions_can_be_ended(source: RunDir, file: Path, empty: RunDir) -> None:
     restore(empty, file, end_sessions=True)
-    after = SecretsFile(empty.secrets)
-    assert after.get(JWT) is None
-    assert after[IDENTIFIERS] == SecretsFile(source.secrets)[IDENTIFIERS]
+    before, after = SecretsFile(source.secrets), SecretsFile(empty.secrets)
+    assert after[JWT] != before[JWT]
+    assert after[IDENTIFIERS] == before[IDENTIFIERS]
+
+
+def test_sessions_end_also_where_the_key_is_there(
+    source: RunDir, file: Path, empty: RunDir
+) -> None:
+    key = SecretsFile(source.secrets)[JWT]
+    empty.create()
+    SecretsFile(empty.secrets).set(JWT, key)
+    restore(empty, file, end_sessions=True)
+    assert SecretsFile(empty.secrets)[JWT] != key
+
+
+def test_an_interrupted_restore_of_another_set_is_not_taken_up(file: Path, empty: RunDir) -> None:
+    empty.create()
+    empty.unfinished_restore.write_text("rabbitmq-redis")
+    with pytest.raises(RunnerError, match="--components rabbitmq-redis"):
+        restore(empty, file)
+    assert empty.unfinished_restore.exists()
+
+
+def test_processes_of_a_killed_runner_are_left_alone(
+    file: Path, empty: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.runner.commands.restore.find_orphans", lambda run: [os.getpid()])
+    with pytest.raises(RunnerError, match="still run"):
+        restore(empty, file)
+    assert_untouched(empty)
 
 
 # ── interruptions ───────────────────────────────────────────────────────────────────────────

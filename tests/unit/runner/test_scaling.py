@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -235,6 +236,40 @@ async def test_a_replica_that_does_not_come_back_ends_a_rolling_restart(stage: S
     assert stage.found == {"posts.2"}
     assert (process.state, stage.process("posts.daprd").state) == ("failed", "stopped")
     assert stage.process("posts.2.daprd").state == "ready"
+
+
+async def test_a_replica_that_does_not_work_is_restarted_first(stage: Stage) -> None:
+    await stage.start(2)
+    await stage.app("posts.2")[0].stop()
+    stage.notes.clear()
+    await stage.scaler.restart_rolling("posts")
+    addresses = {each.name: each.internal_address for each in stage.replicas}
+    hidden = [note.split()[1] for note in stage.notes if note.startswith("hide")]
+    assert hidden == [addresses["posts.2"], addresses["posts"]]
+
+
+async def test_the_only_replica_that_works_is_not_removed(stage: Stage) -> None:
+    await stage.start(2)
+    await stage.app("posts")[0].stop()
+    with pytest.raises(RunnerError, match="no replica of posts that would stay is ready"):
+        await stage.scaler.scale("posts", 1)
+    assert [each.name for each in stage.replicas] == ["posts", "posts.2"]
+
+
+async def test_what_is_started_after_a_failed_restart_is_restarted_when_it_dies(
+    stage: Stage,
+) -> None:
+    await stage.start(2)
+    process = stage.app("posts")[0]
+    stage.broken = {"posts"}
+    process.spec = stage.spec("posts", stage.system.plan.run)
+    with pytest.raises(RunnerError, match="no configuration"):
+        await stage.scaler.restart_rolling("posts")
+    stage.broken = set()
+    process.spec = stage.spec("posts", stage.system.plan.run)
+    await stage.system.start_named("posts")
+    os.kill(process.pid or 0, signal.SIGKILL)
+    await until(lambda: process.restarts == 1 and process.state == "ready")
 
 
 async def test_two_changes_at_once_happen_one_after_another(stage: Stage) -> None:

@@ -57,7 +57,10 @@ def running_store(run: RunDir, apps: Iterable[str]) -> tuple[str, CopiedStore]:
     found = {app: document for app, document in documents.items() if document}
     if not found:
         raise RunnerError(f"there is nothing to back up: {run.path} was never started")
-    return _store(found, run, SecretsFile(run.secrets))
+    # All use the same store. A start that was interrupted has written the files of some only.
+    any_of_them = next(iter(found.values()))
+    every = {app: found.get(app, any_of_them) for app in documents}
+    return _store(every, run, SecretsFile(run.secrets))
 
 
 def new_store(set_name: str, run: RunDir, apps: Iterable[str]) -> tuple[str, CopiedStore]:

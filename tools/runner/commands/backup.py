@@ -41,9 +41,14 @@ def back_up(run: RunDir, file: Path | None, *, with_secrets: bool) -> int:
         totals, moment = _gather(store, pictures, staging)
         secrets = secrets_of(SecretsFile(run.secrets))
         header = _header(run, kind, moment, fingerprints(secrets))
-        count = _write(path, header, totals, staging, moment)
-    if with_secrets:
-        write_secrets(secrets_path, secrets)
+        if with_secrets:  # first: a backup that is there has its secrets beside it
+            write_secrets(secrets_path, secrets)
+        try:
+            count = _write(path, header, totals, staging, moment)
+        except BaseException:
+            if with_secrets:
+                secrets_path.unlink()
+            raise
     waited = getattr(store, "barrier_seconds", None)
     print(f"{path}: {totals.documents} documents and {count} pictures, as of {header.created}")
     if waited is not None:

@@ -19,10 +19,10 @@ from tools.runner.backup.secrets import read_secrets, require_matching
 from tools.runner.backup.stores import CopiedStore, new_store
 from tools.runner.commands.backup import SECRETS_SUFFIX, apps_with_state
 from tools.runner.config.paths import RunDir
-from tools.runner.config.secrets import JWT, SecretsFile
+from tools.runner.config.secrets import JWT, SecretsFile, new_signing_keys
 from tools.runner.errors import RunnerError
 from tools.runner.supervisor.lock import RunLock, runner_pid
-from tools.runner.supervisor.orphans import stop_orphans
+from tools.runner.supervisor.orphans import find_orphans
 
 _DATA = ("state", "blobs", "redis", "nats", "rabbitmq", "scheduler")
 """Folders that must be empty. What a broker or a scheduler holds is of another system, too."""
@@ -57,14 +57,16 @@ def restore(
         set_name = components or archive.header.components
         store = _store(archive, set_name, run)
         pictures = new_picture_folder(set_name, run)
-        again = run.unfinished_restore.exists()
+        again = _is_repeated(run, set_name)
         if not again:
             _require_empty(run, store, pictures)
         _require_own_secrets(run, secrets, again=again)
         _require_room(archive, run)
-        run.unfinished_restore.write_text(archive.header.id)
+        run.unfinished_restore.write_text(set_name)
         _fill(archive, store, pictures)
-        SecretsFile(run.secrets).update(secrets)
+        SecretsFile(run.secrets).update(
+            secrets | ({JWT: new_signing_keys()} if end_sessions else {})
+        )
         os.sync()  # all of it, before the folder is said to be complete
         run.unfinished_restore.unlink()
     _describe(archive)
@@ -99,7 +101,11 @@ def _locked(run: RunDir) -> Iterator[None]:
             "restore into another --run-dir. Nothing was changed"
         )
     try:
-        stop_orphans(run)
+        if find_orphans(run):
+            raise RunnerError(
+                f"processes of a killed runner still run in {run.path}: stop them with `down`. "
+                "Nothing was changed"
+            )
         yield
     finally:
         lock.release()
@@ -113,6 +119,22 @@ def _store(archive: Archive, set_name: str, run: RunDir) -> CopiedStore:
             f'"{set_name}" keeps its state in {kind}: restore it with the set of the backup'
         )
     return store
+
+
+def _is_repeated(run: RunDir, set_name: str) -> bool:
+    """Return whether a restore of the same set was interrupted here.
+
+    Raises RunnerError if it was one of another set, whose data may be elsewhere.
+    """
+    if not run.unfinished_restore.exists():
+        return False
+    begun = run.unfinished_restore.read_text()
+    if begun != set_name:
+        raise RunnerError(
+            f"a restore with --components {begun} into {run.path} was interrupted, and this one is "
+            f'of "{set_name}": run that one again. Nothing was changed'
+        )
+    return True
 
 
 def _require_empty(run: RunDir, store: CopiedStore, pictures: Path) -> None:

@@ -117,13 +117,14 @@ def credentials(url: str) -> tuple[str, str]:
     return parts.username or "", parts.password or ""
 
 
-def _signing_keys() -> str:
+def new_signing_keys() -> str:
+    """Return a new key for tokens of users: those that were signed with others are refused."""
     seed = base64.urlsafe_b64encode(random.token_bytes(32)).decode()
     return json.dumps({"keys": [{"kid": random.token_hex(8), "private": seed}]})
 
 
 _MAKERS: dict[str, Callable[[], str]] = {
-    JWT: _signing_keys,
+    JWT: new_signing_keys,
     IDENTIFIERS: lambda: random.token_urlsafe(32),
     RABBITMQ: lambda: f"amqp://microgram:{password()}@localhost:5672/",
     REDIS: password,

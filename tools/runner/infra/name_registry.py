@@ -14,6 +14,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.runner.errors import RunnerError
+
 _BUSY_TIMEOUT = 10.0
 """Seconds to wait for a sidecar that writes."""
 
@@ -59,16 +61,21 @@ class NameRegistry:
         )
 
     async def forget(self, address: str) -> None:
-        """Remove what a sidecar left that has ended."""
-        await self._execute(
-            *_SET_UP,
-            (_NOT_HELD, (address,)),
-            ("DELETE FROM hosts WHERE address = ?", (address,)),
-        )
+        """Remove what a sidecar left that has ended. Otherwise its row expires by itself."""
+        with contextlib.suppress(RunnerError):
+            await self._execute(
+                *_SET_UP,
+                (_NOT_HELD, (address,)),
+                ("DELETE FROM hosts WHERE address = ?", (address,)),
+            )
 
     async def _execute(self, *statements: _Statement) -> None:
-        if self._path.exists():
-            await asyncio.to_thread(self._execute_now, statements)
+        """Raises RunnerError if the file cannot be written."""
+        try:
+            if self._path.exists():
+                await asyncio.to_thread(self._execute_now, statements)
+        except sqlite3.Error as error:
+            raise RunnerError(f"{self._path}: {error}") from None
 
     def _execute_now(self, statements: Sequence[_Statement]) -> None:
         """Execute statements in one transaction, if a sidecar has made the tables already."""

@@ -17,15 +17,23 @@ class LogFile:
         self.path = path
         self._max_bytes = max_bytes
         self._backups = backups
-        self._file = path.open("ab", buffering=0)
-        self._size = path.stat().st_size
+        self._open()
+
+    def _open(self) -> None:
+        self._file = self.path.open("ab", buffering=0)
+        self._size = self.path.stat().st_size
 
     @property
     def size(self) -> int:
         return self._size
 
     def write(self, chunk: bytes) -> None:
-        """Append a chunk; rotate after its last line break if the file is too long."""
+        """Append a chunk; rotate after its last line break if the file is too long.
+
+        Raises OSError if the disk is full. The next chunk is tried anew.
+        """
+        if self._file.closed:  # the disk was full in the middle of a rotation
+            self._open()
         if self._size + len(chunk) > self._max_bytes and b"\n" in chunk:
             head, tail = chunk[: chunk.rfind(b"\n") + 1], chunk[chunk.rfind(b"\n") + 1 :]
             self._append(head)
@@ -47,8 +55,7 @@ class LogFile:
             if older.exists():
                 older.replace(self._numbered(number + 1))
         self.path.replace(self._numbered(1))
-        self._file = self.path.open("ab", buffering=0)
-        self._size = 0
+        self._open()
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

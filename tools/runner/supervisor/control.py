@@ -40,6 +40,8 @@ async def serve_control_socket(system: Supervisor, path: Path) -> AsyncIterator[
             reply = await _execute(system, scaler, json.loads(await reader.readline()))
         except (RunnerError, TimeoutError, ValueError, KeyError) as error:
             reply = {"error": str(error) or "not ready yet"}
+        except Exception as error:  # without an answer the command would wait for it
+            reply = {"error": f"{type(error).__name__}: {error}"}
         writer.write(json.dumps(reply).encode() + b"\n")
         writer.close()
 

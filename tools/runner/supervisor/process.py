@@ -211,9 +211,13 @@ class ManagedProcess:
         signs = [sign.encode() for sign in self.spec.fatal_outputs]
         overlap = max(map(len, signs), default=0)
         while stream and file and (chunk := await stream.read(65_536)):
-            file.write(chunk)
+            # Without room on the disk, or a reader of the terminal, lines are lost. If nobody read
+            # the pipe, the process would stop at its next lines.
+            with contextlib.suppress(OSError):
+                file.write(chunk)
             if self._echo is not None:
-                self._echo(self.spec.name, chunk)
+                with contextlib.suppress(OSError):
+                    self._echo(self.spec.name, chunk)
             found = [sign for sign in signs if sign in end + chunk]
             if found and not self._stopping:
                 self._fatal_output = found[0].decode()

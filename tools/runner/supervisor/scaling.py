@@ -45,30 +45,40 @@ class ReplicaScaler:
     async def scale(self, app_id: str, count: int) -> None:
         """Give a service so many replicas; return when all are ready, and the others gone.
 
-        Raises RunnerError for an unknown service, and if a new replica does not become ready: all
+        Raises RunnerError for an unknown service, if none that would stay is ready, and if a new
+        replica does not become ready: all
         new ones are removed again.
         """
         if not 1 <= count <= MAX_REPLICAS:
             raise RunnerError(f"{app_id} can have 1 to {MAX_REPLICAS} replicas, not {count}")
         async with self._turn:
             running = self._system.replicas_of(app_id)
+            if running[count:] and not any(map(self._is_ready, running[:count])):
+                raise RunnerError(
+                    f"no replica of {app_id} that would stay is ready: `restart {app_id}` first"
+                )
             await self._add(app_id, count - len(running))
             for replica in reversed(running[count:]):
                 await self._remove(replica)
 
     async def restart_rolling(self, app_id: str) -> None:
-        """Restart the replicas of a service one after another; a single one has a stand-in.
+        """Restart the replicas of a service one after another, those that do not work first.
 
-        Raises RunnerError if one does not become ready; the others keep running as they are.
+        A single one has a stand-in. Raises RunnerError if one does not become ready; the others
+        keep running as they are.
         """
         async with self._turn:
             running = self._system.replicas_of(app_id)
+            working = [replica for replica in running if self._is_ready(replica)]
             stand_ins = await self._add(app_id, 1) if len(running) == 1 else []
-            for replica in running:
+            for replica in sorted(running, key=lambda each: each in working):
                 await self._drain(replica)
                 await self._start_again(replica)
             for replica in stand_ins:
                 await self._remove(replica)
+
+    def _is_ready(self, replica: ServiceReplica) -> bool:
+        return all(process.state == "ready" for process in self._system.processes_of(replica))
 
     async def _add(self, app_id: str, count: int) -> list[ServiceReplica]:
         """Start more replicas at once; others call them when they are ready."""

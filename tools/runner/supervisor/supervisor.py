@@ -39,6 +39,8 @@ from tools.runner.supervisor.replicas import (
 )
 from tools.runner.supervisor.usage import UsageMeter
 
+_NOT_RUNNING = ("stopped", "draining", "failed")
+
 READY_TIMEOUT = 120.0
 """Seconds after which a process that is neither ready nor dead fails the start."""
 
@@ -332,13 +334,16 @@ class Supervisor:
         running = [
             (replica, process)
             for replica in self.replicas
-            if (process := self._processes[replica.sidecar_name]).state != "stopped"
+            if (process := self._processes[replica.sidecar_name]).state not in _NOT_RUNNING
         ]
         for replica, _ in running:
             await self.names.hide(replica.internal_address)
         await asyncio.gather(*(process.stop(_CALL_TIME) for _, process in running))
-        for _, process in running:
-            process.start()
+        for replica, process in running:
+            if (
+                replica in self.replicas and process.state == "stopped"
+            ):  # else scaled down meanwhile
+                process.start()
 
     async def stop(self) -> None:
         """Stop applications, then sidecars, then servers."""
@@ -448,6 +453,7 @@ class Supervisor:
         """
         chosen = self.find_processes(name)
         for process in chosen:
+            process.enable_restarts(True)  # a failed rolling restart has left them without
             process.start()
         async with asyncio.timeout(READY_TIMEOUT):
             await _wait_all(process.is_ready for process in chosen)
