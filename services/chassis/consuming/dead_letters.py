@@ -17,6 +17,8 @@ from services.chassis.storage.collection import Collection
 MAX_DEAD_LETTERS = 1_000
 """How many dead letters a service keeps; beyond that it drops the oldest."""
 
+_COUNTED_AT_ONCE = 50
+
 COUNT_INTERVAL = 60.0
 """Seconds between two counts of those that other replicas added or removed."""
 
@@ -78,13 +80,18 @@ class DeadLetters:
         return [letters[id] for id in ids if id in letters]
 
     async def count(self) -> None:
-        """Count them anew. One state call, two if there are others than before."""
+        """Count them anew. One state call, and one for every fifty if there are others than before.
+
+        Letters are whole events: few are in memory at the same time.
+        """
         index = await self._indexes.get("all")
         ids = index.ids if index else []
         if ids != self._counted:
-            letters = await self._letters.get_many(ids)
-            self.by_topic = Counter(letter.topic for letter in letters.values())
-            self._counted = ids
+            found: Counter[str] = Counter()
+            for start in range(0, len(ids), _COUNTED_AT_ONCE):
+                some = await self._letters.get_many(ids[start : start + _COUNTED_AT_ONCE])
+                found.update(letter.topic for letter in some.values())
+            self.by_topic, self._counted = found, ids
 
     def _recount_later(self, topic: str, change: int) -> None:
         """Show a change of this process at once. A count at the same time may have it already."""

@@ -225,13 +225,17 @@ class StateClient(Transport):
         self, run: Callable[[_Writes], Awaitable[None]], group: list[Request[_Writes]]
     ) -> list[Request[_Writes]]:
         """Write all that no conflict stands against. Returns what must be written one by one."""
-        for _ in range(_MAX_SHARED_ATTEMPTS):
+        for attempt in range(_MAX_SHARED_ATTEMPTS):
             if not group:
                 break
             try:
                 await run([write for request in group for write in request.asked])
             except VersionConflict:  # of one key at least; some stores have written the others
                 group = await self._without_conflicts(group)
+            except Unavailable as error:
+                if attempt:  # the first has written some of them, perhaps
+                    raise OutcomeUnknown(error.message) from error
+                raise
             else:
                 for request in group:
                     request.succeed(None)

@@ -116,7 +116,7 @@ class SidecarMiddleware:
     ) -> telemetry.Trace:
         # An operator's program has the sidecar's token, and no trace of a sidecar.
         is_first = self._public and not (is_sidecar and b"traceparent" in headers)
-        names = _TRACE_HEADERS[-1:] if is_first else _TRACE_HEADERS
+        names = _TRACE_HEADERS if is_sidecar else _TRACE_HEADERS[-1:]
         return telemetry.start_trace(
             {name: headers.get(name.encode(), b"").decode("latin-1") for name in names},
             sample=is_first

@@ -157,6 +157,9 @@ class Journal:
             batch = self._next_batch()
             try:
                 await self._append(batch)
+            except VersionConflict as error:  # of the journal, which is then not written
+                for write in batch:
+                    write.settle(Unavailable(error.message))
             except Exception as error:
                 for write in batch:
                     write.settle(error)
@@ -172,6 +175,7 @@ class Journal:
     async def _append(self, batch: Sequence[_Write]) -> None:
         for write in batch:
             if not write.entry.is_in_tail:  # else it was tried before
+                write.entry.at = now_ms()  # it may have waited, and its document is still to come
                 self._tail.append(write.entry)
                 write.entry.is_in_tail = True
         if now_ms() - self._registered_at > _REGISTRATION_INTERVAL * 1000:
@@ -195,7 +199,12 @@ class Journal:
     async def _write_with_documents(self, tail: StateUpsert, batch: Sequence[_Write]) -> None:
         documents = [write.document for write in batch if write.document]
         if not (documents and await self._write_together(tail, documents)):
-            await self._state.set(tail.key, tail.value, ttl=tail.ttl)
+            try:
+                await self._state.set(tail.key, tail.value, ttl=tail.ttl)
+            except Unavailable as error:
+                if documents:  # some stores have written those without a conflict
+                    raise OutcomeUnknown(error.message) from error
+                raise
             await asyncio.gather(*map(self._write_document, batch))
         for write in batch:
             write.settle(None)

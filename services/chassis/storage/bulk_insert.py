@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.chassis import tracing
 from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.state import ABSENT, StateEntry, StateStore, StateUpsert, VersionConflict
+from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.publishing.journal import ChangeMetadata
 from services.chassis.storage.documents import Document
 from services.chassis.storage.list_head import ListHead, SegmentNeeded
@@ -52,6 +53,8 @@ class BulkInserter:
     async def _insert_group(self, group: list[Request[_Insertion]]) -> None:
         try:
             await self._insert_all(each.asked for each in group)
+        except (OutcomeUnknown, Unavailable):  # of the store: it would fail for each of them
+            raise
         except Exception:
             if len(group) == 1:
                 raise

@@ -66,6 +66,9 @@ class Commit(Generic[T]):
         self._is_published = False
         self._unknown_version = 0
         """The version that a swap of unknown outcome has made, or may still make; 0 for none."""
+        self._is_unseen = False
+        """Whether a swap has conflicted, and the document was not read since. Some stores write
+        what shares a call with a conflict: the swap may have taken effect."""
         self._deadline = time.monotonic() + COMMIT_TIMEOUT
 
     async def run(self, *, expect_absent: bool, known: Document[T] | None) -> None:
@@ -73,15 +76,19 @@ class Commit(Generic[T]):
         try:
             await self._attempt(known if expect_absent or known else await self._load())
         except ServiceError as failure:
-            if self._unknown_version:
+            if self._is_unknown:
                 raise OutcomeUnknown(failure.message) from failure
             if isinstance(failure, OutcomeUnknown):  # of a read, or of the journal
                 raise Unavailable(failure.message) from failure
             raise
         finally:
             if self._outbox and self._change and not self._is_published:
-                after = SETTLED_AFTER if self._unknown_version else 0
+                after = SETTLED_AFTER if self._is_unknown else 0
                 self._outbox.discard_intent(self._change.sequence, after=after)
+
+    @property
+    def _is_unknown(self) -> bool:
+        return self._is_unseen or self._unknown_version > 0
 
     async def _attempt(self, doc: Document[T] | None) -> None:
         pause = _FIRST_PAUSE
@@ -97,12 +104,16 @@ class Commit(Generic[T]):
             try:
                 await self._swap(stored, doc)
             except (VersionConflict, OutcomeUnknown, Unavailable) as failure:
-                await self._wait(pause, failure)
+                self._is_unseen = isinstance(failure, VersionConflict)
+                is_last = not await self._pause(pause)
                 pause = min(pause * 2, _MAX_PAUSE)
                 doc = await self._load()
+                self._is_unseen = False
                 if self._did_commit(doc):
                     stored = self._store.to_json(doc.value, doc.version, doc.change)
                     return self._finish(stored, doc.version, results)
+                if is_last:
+                    raise
             else:
                 return self._finish(stored, version, results)
 
@@ -189,6 +200,12 @@ class Commit(Generic[T]):
                 await self._wait(_READ_PAUSE, failure)
 
     async def _wait(self, pause: float, failure: ServiceError) -> None:
-        if time.monotonic() + pause > self._deadline:
+        if not await self._pause(pause):
             raise failure
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait with jitter. False, at once, if the deadline does not permit it."""
+        if time.monotonic() + seconds > self._deadline:
+            return False
+        await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
+        return True

@@ -9,12 +9,12 @@ merged in on reading.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from services.chassis.dapr.state import VersionConflict
+from services.chassis.errors import Unavailable
 from services.chassis.storage.bulk_insert import BulkInserter
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window, newest_first
@@ -24,8 +24,6 @@ from services.feed.domain.rows import AUTHOR_ID, MAX_HOME_ROWS, POST_ID, Row, ho
 from services.feed.repository import FanOutChunk, Repository
 
 _MAX_REBUILD_ATTEMPTS = 8
-
-log = logging.getLogger(__name__)
 
 
 class FanOut:
@@ -83,16 +81,20 @@ class FanOut:
 
     async def rebuild_home(
         self, reader: str, change: Callable[[ReaderRelations], ReaderRelations]
-    ) -> None:
+    ) -> set[str]:
         """Rebuild a home from the timelines of all accounts that its owner follows after a change.
 
-        State calls: four, and one more for each account whose posts among the newest
+        Returns these accounts. Raises `Unavailable` if the home changes during every attempt. State
+        calls: four, and one more for each account whose posts among the newest
         `MAX_HOME_ROWS` reach beyond the head of its timeline.
         """
+        followed: set[str] = set()
 
         async def read() -> list[Row]:
+            nonlocal followed
             stored = await self._repository.relations.get(reader)
             relations = change(stored or ReaderRelations())
+            followed = set(relations.follows)
             rows = await self._merged([reader, *relations.follows])
             wanted = [row for row in rows if Reader(reader, relations).belongs_at_home(row)]
             return wanted[:MAX_HOME_ROWS]
@@ -102,8 +104,8 @@ class FanOut:
                 await self._repository.homes.rebuild(reader, read)
             except VersionConflict:
                 continue
-            return
-        log.warning("a home kept changing during its rebuild", extra={"reader": reader})
+            return followed
+        raise Unavailable(f"The home of {reader} changed during every attempt to rebuild it.")
 
     async def _merged(self, authors: list[str]) -> list[Row]:
         heads = await self._repository.authors.heads.get_many(authors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakValueDictionary
 
 from services.contracts.accounts import Edge
 from services.feed.application.fanout import FanOut
@@ -16,6 +17,8 @@ class EdgeProjector:
     def __init__(self, repository: Repository, fanout: FanOut) -> None:
         self._repository = repository
         self._fanout = fanout
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By reader: rebuilds of one home at the same time would only repeat each other."""
 
     async def project(self, edge: Edge, version: int) -> None:
         """Apply a follow, unfollow, block or mute. May be repeated, after a failure anywhere.
@@ -25,16 +28,25 @@ class EdgeProjector:
         still has to be rebuilt. A follow is stored before the account's timeline is read, and a
         new post is inserted there before its author's followers are read, so one sees the other.
 
+        Each of two ends at the same time may miss the other, before either is stored. Whoever is
+        stored last sees that, and rebuilds the home once more.
+
         Five state calls for a follow, ten for the end of one.
         """
+        async with self._locks.setdefault(edge.source, asyncio.Lock()):
+            await self._project(edge, version)
+
+    async def _project(self, edge: Edge, version: int) -> None:
         repository, source, target = self._repository, edge.source, edge.target
         docs = await repository.edge_documents(source, target)
         before = docs.own.value if docs.own else ReaderRelations()
         if version < before.edge_version(target):
             return
-        was_followed = target in before.follows
-        if was_followed and not edge.following:
-            await self._fanout.rebuild_home(source, lambda kept: _apply(kept, edge, version))
+        at_home: set[str] = set()
+        if target in before.follows and not edge.following:
+            at_home = await self._fanout.rebuild_home(
+                source, lambda kept: _apply(kept, edge, version)
+            )
             docs = await repository.edge_documents(source, target)  # that took a while
         relations, _, _ = await asyncio.gather(
             repository.relations.update(
@@ -53,12 +65,13 @@ class EdgeProjector:
                 expect_absent=docs.shard is None,
             ),
         )
+        if relations is not None and at_home - relations.follows.keys():
+            await self._fanout.rebuild_home(source, lambda kept: kept)
         deleted, head = await repository.deleted_and_timeline([source, target], target)
         for account in deleted:
             await repository.delete_edges(account, source)
         if source in deleted:
-            if was_followed:  # it may have been deleted while its home was rebuilt
-                await repository.homes.replace(source, [])
+            await repository.homes.replace(source, [])  # perhaps rebuilt since the deletion
         elif relations is not None and target in relations.follows:
             await self._fanout.backfill_home(source, target, head)
 

@@ -222,6 +222,22 @@ async def test_late_repeated_and_reordered_events_end_the_same(
         assert await harness.home(reader, limit=80) == expected
 
 
+async def test_two_unfollows_at_once_leave_nothing_of_either(harness: FeedHarness) -> None:
+    ann, ben, cid, dan = [await harness.person() for _ in range(4)]
+    for whom in (ben, cid, dan):
+        await harness.follow(ann, whom)
+        await harness.post(whom)
+    await harness.cluster.settle()
+    harness.cluster.broker.hold()
+    for whom in (ben, cid):
+        await harness.follow(ann, whom, "unfollow")
+    events = [event for event in harness.cluster.broker.events("edges")][-2:]
+    harness.cluster.broker.forget()
+    assert await harness.feed.deliver("edges", *events) == "SUCCESS"
+    rows = await Repository(harness.feed.service).homes.all(ann)
+    assert [row[1] for row in rows] == [dan]
+
+
 async def test_a_first_event_that_comes_again_after_a_deletion_changes_nothing(
     harness: FeedHarness,
 ) -> None:

@@ -212,6 +212,26 @@ async def test_an_unknown_outcome_stays_unknown_when_the_store_goes_away(
 
 
 @pytest.mark.usefixtures("hasty")
+async def test_a_conflict_says_nothing_when_the_store_goes_away(
+    state: FakeState, tallies: Collection[Tally]
+) -> None:
+    conflict = VersionConflict("of another key of the call")  # this one is written
+    state.faults.fail("compare_and_set", after=True, error=conflict)
+    state.faults.fail("get", nth=2, times=1000)
+    with pytest.raises(OutcomeUnknown):
+        await tallies.update("a", signed("x"))
+
+
+async def test_a_write_that_conflicted_at_the_deadline_is_found(
+    state: FakeState, tallies: Collection[Tally], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "COMMIT_TIMEOUT", 0.0)
+    conflict = VersionConflict("of another key of the call")
+    state.faults.fail("compare_and_set", after=True, error=conflict)
+    assert await tallies.update("a", signed("x")) == Tally(1, ("x",))
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_an_unavailable_store_means_that_nothing_happened(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
