@@ -231,7 +231,7 @@ async def test_two_unfollows_at_once_leave_nothing_of_either(harness: FeedHarnes
     harness.cluster.broker.hold()
     for whom in (ben, cid):
         await harness.follow(ann, whom, "unfollow")
-    events = [event for event in harness.cluster.broker.events("edges")][-2:]
+    events = harness.cluster.broker.events("edges")[-2:]
     harness.cluster.broker.forget()
     assert await harness.feed.deliver("edges", *events) == "SUCCESS"
     rows = await Repository(harness.feed.service).homes.all(ann)
