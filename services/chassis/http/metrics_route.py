@@ -12,7 +12,8 @@ def create_metrics_router(metrics: Metrics) -> APIRouter:
     """The route of a service's metrics. It makes no call."""
     router = APIRouter(tags=["metrics"])
 
-    @router.get("/metrics", summary="Metrics for Prometheus. Needs the token of metrics.")
+    # Not of the API that clients use, and its errors have the form of each service.
+    @router.get("/metrics", include_in_schema=False)
     async def scrape() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
