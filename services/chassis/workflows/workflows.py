@@ -11,6 +11,7 @@ The names of workflows and activities are stored in the history of every workflo
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ from services.chassis.service import Service
 from services.chassis.workflows.dapr_engine import make_engine
 from services.chassis.workflows.engine import NO_ANSWER, WorkflowEngine, WorkflowStatus
 from services.chassis.workflows.plan import Activity, Json, Workflow
+
+log = logging.getLogger(__name__)
 
 
 class Workflows:
@@ -77,6 +80,17 @@ class Workflows:
             run = await self._engine.find(id)
             if run is None or run.is_over:
                 await self._engine.start(workflow, id, input)
+
+    async def end_running(self, id: str) -> None:
+        """End a workflow that is running, so that `restart` starts it anew; none does no harm.
+
+        The engine ends it within a moment: until then `restart` finds it running.
+        """
+        with self._watch_answers():
+            run = await self._engine.find(id)
+            if run is not None and not run.is_over:
+                log.warning("a workflow that did not go on is started anew", extra={"id": id})
+                await self._engine.terminate(id)
 
     async def find(self, id: str) -> WorkflowStatus | None:
         """The status of a workflow; None if none has this id."""

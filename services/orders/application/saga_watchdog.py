@@ -14,8 +14,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from cachetools import TTLCache
+
 from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
+from services.chassis.storage.documents import Document
 from services.chassis.storage.readable import load_readable
 from services.chassis.workflows.workflows import Workflows
 from services.orders.domain.orders import OrderRecord
@@ -26,6 +29,13 @@ CHECK_INTERVAL = 2.0
 
 IDLE_TIMEOUT = 5.0
 """Seconds without a change after which an open order is checked."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds without a change after which a running workflow is ended and started anew. The engine may
+have lost the result of an activity when it was killed (docs/dapr-notes.md, 30)."""
+
+_MAX_ENDED = 10_000
+"""Workflows of which a process remembers for `STALL_TIMEOUT` that it ended them."""
 
 START_TIMEOUT = 2.0
 """Seconds for which a checkout waits for the engine. The watchdog waits longer."""
@@ -50,6 +60,7 @@ class SagaWatchdog:
         self._repository = repository
         self._workflows = workflows
         self._now = now
+        self._ended: TTLCache[str, None] = TTLCache(_MAX_ENDED, STALL_TIMEOUT)
         self.open_by_state: Counter[str] = Counter()
         """How many orders were not final at the last check; `unread` are those it did not read."""
         self.oldest_open_since = ""
@@ -99,16 +110,14 @@ class SagaWatchdog:
         if final:
             await self._remove_from_open(final)
         before = timestamp(self._now() - timedelta(seconds=IDLE_TIMEOUT))
-        idle = [
-            doc.value
-            for doc in docs.values()
-            if not doc.value.is_final and doc.change.time < before
-        ]
+        stalled_before = timestamp(self._now() - timedelta(seconds=STALL_TIMEOUT))
+        idle = [doc for doc in docs.values() if not doc.value.is_final and doc.change.time < before]
         slots = asyncio.Semaphore(CONCURRENCY)
 
-        async def ensure(order: OrderRecord) -> None:
+        async def ensure(doc: Document[OrderRecord]) -> None:
             async with slots:
-                await self._ensure_or_log(order)
+                is_stalled = doc.change.time < stalled_before
+                await self._ensure_or_log(doc.value, is_stalled=is_stalled)
 
         await asyncio.gather(*map(ensure, idle))
 
@@ -117,9 +126,9 @@ class SagaWatchdog:
         self.open_by_state[UNREAD] = unread
         self.oldest_open_since = min((order.open_since for order in unfinished), default="")
 
-    async def _ensure_or_log(self, order: OrderRecord) -> None:
+    async def _ensure_or_log(self, order: OrderRecord, *, is_stalled: bool) -> None:
         try:
-            await self._ensure_workflow(order)
+            await self._ensure_workflow(order, is_stalled=is_stalled)
         except ServiceError as error:
             log.warning(
                 "a workflow is not running", extra={"order": order.id, "why": error.message}
@@ -135,12 +144,20 @@ class SagaWatchdog:
         if reopened:
             await self._repository.open_orders.insert(OPEN_LIST, reopened)
 
-    async def _ensure_workflow(self, order: OrderRecord) -> None:
+    async def _ensure_workflow(self, order: OrderRecord, *, is_stalled: bool = False) -> None:
         """Run the workflow of an order, if something is left to do."""
         if order.is_final:
             return
-        if order.is_refunding:
-            given = {"order": order.id, "number": order.refund_requests}
-            await self._workflows.restart("refund", f"{order.id}-r{order.refund_requests}", given)
-        else:
-            await self._workflows.restart("checkout", order.id, order.id)
+        name, id, given = _workflow_of(order)
+        if is_stalled and id not in self._ended:
+            self._ended[id] = None
+            await self._workflows.end_running(id)
+        await self._workflows.restart(name, id, given)
+
+
+def _workflow_of(order: OrderRecord) -> tuple[str, str, Any]:
+    """The name, the id and the input of the workflow that an order needs."""
+    if order.is_refunding:
+        number = order.refund_requests
+        return "refund", f"{order.id}-r{number}", {"order": order.id, "number": number}
+    return "checkout", order.id, order.id

@@ -222,6 +222,33 @@ async def test_an_order_whose_workflow_the_engine_lost_is_restarted(
     await harness.check_consistency()
 
 
+async def test_a_workflow_that_waits_for_a_lost_result_is_started_anew(
+    harness: OrdersHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = harness.cluster.history("orders")
+    history.pace = 1_000.0
+    harness.shop_services.pending = MANY
+    id = await harness.place("tok_pending")
+
+    async def waits() -> bool:
+        return any(id in engine.tasks for engine in history.engines)
+
+    await eventually(waits)
+    for engine in history.engines:
+        if id in engine.tasks:
+            engine.tasks.pop(id).cancel()
+    lost = history.instances[id]
+    await harness.check_open_orders()
+    assert history.instances[id] is lost  # as far as the engine knows, it is running
+    history.pace, harness.shop_services.pending = 0.0, 0
+    with monkeypatch.context() as patch:
+        patch.setattr("services.orders.application.saga_watchdog.STALL_TIMEOUT", -1.0)
+        await harness.check_open_orders()
+    assert history.instances[id] is not lost
+    await harness.wait_until_final(id)
+    await harness.check_consistency()
+
+
 async def test_one_damaged_order_does_not_stop_the_watchdog(harness: OrdersHarness) -> None:
     harness.orders.sidecar.faults.fail("start", error=Unavailable("no engine"))
     id = await harness.place()
