@@ -69,9 +69,8 @@ class ReplicaScaler:
         """
         async with self._turn:
             running = self._system.replicas_of(app_id)
-            working = [replica for replica in running if self._is_ready(replica)]
             stand_ins = await self._add(app_id, 1) if len(running) == 1 else []
-            for replica in sorted(running, key=lambda each: each in working):
+            for replica in sorted(running, key=self._is_ready):
                 await self._drain(replica)
                 await self._start_again(replica)
             for replica in stand_ins:
