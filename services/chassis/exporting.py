@@ -24,8 +24,8 @@ class Exporting:
         if self._endpoint:
             from services.chassis.span_recorder import SpanRecorder, create_processor
 
-            recorder = SpanRecorder(self._service, create_processor(self._endpoint))
-            tracing.start(recorder, _ratio(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "")))
+            ratio = _ratio(os.environ.get("OTEL_TRACES_SAMPLER_ARG", ""))
+            tracing.start(SpanRecorder(self._service, create_processor(self._endpoint)), ratio)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -110,7 +110,7 @@ class SpanRecorder:
             with suppress(RuntimeError):  # the caller waits no more, and its event loop is closed
                 on_closed()
 
-        Thread(target=run, daemon=True).start()
+        Thread(target=run, name="SpanRecorder.close", daemon=True).start()
 
 
 def create_processor(endpoint: str) -> SpanProcessor:

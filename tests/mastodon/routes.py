@@ -305,7 +305,6 @@ ROUTES: dict[str, Check | str] = {
     "POST /events-broadcast/notifications-invalidations": OURS,
     "POST /events-broadcast/posts": OURS,
     "GET /readyz": OURS,
-    "GET /metrics": NO_JSON,
     "GET /deadletters": OURS,
     "POST /deadletters/replay": OURS,
     "GET /dapr/subscribe": OURS,

@@ -21,11 +21,19 @@ from tests.unit.chassis.test_tracing import SAMPLED, TRACE
 
 
 @pytest.fixture(autouse=True)
-def levels() -> Iterator[None]:
-    """The exporter silences loggers of libraries; give them back."""
+def exporters_end() -> Iterator[None]:
+    """Let no exporter outlive its test, and give the loggers of libraries their levels again.
+
+    An exporter that tries again draws random numbers in its thread. Hypothesis takes these for
+    random numbers of a strategy of the next test.
+    """
     names = ("opentelemetry", "urllib3")
     before = {name: logging.getLogger(name).level for name in names}
     yield
+    for thread in threading.enumerate():
+        if "Otel" in thread.name or "SpanRecorder" in thread.name:
+            thread.join(30)
+            assert not thread.is_alive(), thread.name
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)
 

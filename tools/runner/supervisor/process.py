@@ -125,6 +125,7 @@ class ManagedProcess:
         if self.pid is None:
             task.cancel()
         else:
+            self.state = "draining"
             self._signal(signal.SIGTERM)
             seconds = self.spec.stop_timeout if patience is None else patience
             done, _ = await asyncio.wait([task], timeout=seconds)

@@ -134,7 +134,6 @@ class ReplicaScaler:
         if not replica.public_port:
             sidecar.drain()
             await asyncio.sleep(SETTLE_TIME)
-        app.drain()
         await app.stop(FINISH_TIMEOUT)
         await sidecar.stop()
         await self._names.forget(replica.internal_address)
