@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from services.chassis.dapr.client import INVOKE_TIMEOUT
 from services.chassis.errors import NotFound
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.clients.base import ExportingClient, JsonRequest, batches, gather_all, given
+from services.clients.base import (
+    ExportingClient,
+    JsonInvoker,
+    JsonRequest,
+    batches,
+    gather_all,
+    given,
+)
 from services.clients.json_types.accounts import (
     AccountJson,
     AccountListJson,
@@ -23,6 +31,7 @@ from services.clients.json_types.accounts import (
     TagListJson,
 )
 from services.clients.paths import numeric_id, quoted
+from services.clients.shared_lookups import SharedLookups
 from services.contracts.discovery import Statistics
 from services.contracts.moderation import NewReport
 
@@ -44,10 +53,18 @@ class UsersClient(ExportingClient):
 
     app_id = "users"
 
+    def __init__(self, invoker: JsonInvoker, timeout: float = INVOKE_TIMEOUT) -> None:
+        super().__init__(invoker, timeout)
+        self._accounts = SharedLookups("accounts", self._request_accounts)
+        self._relationships = SharedLookups("relationships", self._request_relationships)
+
     # ── accounts ────────────────────────────────────────────────────────────────────────────
 
     async def accounts(self, ids: Sequence[str]) -> dict[str, AccountJson]:
-        """Accounts by id, without those that do not exist."""
+        """Accounts by id, without those that do not exist. Lookups at the same time share calls."""
+        return await self._accounts.find(ids)
+
+    async def _request_accounts(self, ids: Sequence[str]) -> dict[str, AccountJson]:
         parts = (
             self._request(dict[str, AccountJson], accounts_request(part), None)
             for part in batches(ids)
@@ -115,12 +132,26 @@ class UsersClient(ExportingClient):
         """The caller's relationships to at most 80 accounts."""
         return await self._request(list[RelationshipJson], relationships_request(ids), caller)
 
-    async def relationships_to_many(
-        self, ids: Sequence[str], caller: Caller
-    ) -> list[RelationshipJson]:
-        """The same for as many as a page of posts can have authors."""
-        body = {"ids": list(ids)}
-        return await self._post(list[RelationshipJson], "relationships", caller, json=body)
+    async def relationships_of(
+        self, source: str, targets: Sequence[str]
+    ) -> dict[str, RelationshipJson]:
+        """A user's relationships to accounts, by id, without those that do not exist.
+
+        For the service posts, which has checked who asks. Lookups at the same time share calls.
+        """
+        found = await self._relationships.find((source, target) for target in targets)
+        return {target: row for (_, target), row in found.items()}
+
+    async def _request_relationships(
+        self, pairs: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], RelationshipJson]:
+        targets: dict[str, list[str]] = {}
+        for source, target in pairs:
+            targets.setdefault(source, []).append(target)
+        answer = await self._post(
+            dict[str, list[RelationshipJson]], "relationships", json={"targets": targets}
+        )
+        return {(source, row["id"]): row for source, rows in answer.items() for row in rows}
 
     async def familiar_followers(
         self, ids: Sequence[str], caller: Caller

@@ -219,11 +219,11 @@ class AccountList(Model):
 
 
 class RelationshipsRequest(Model):
-    """The accounts of which the caller requests the relationships."""
+    """The accounts to which some users' relationships are requested, by the id of each user."""
 
-    model_config = examples({"ids": [_ID, "114906321984512346"]})
+    model_config = examples({"targets": {_ID: ["114906321984512346"]}})
 
-    ids: list[Id] = Field(max_length=2_100)
+    targets: dict[Id, Annotated[list[Id], Field(max_length=2_100)]] = Field(max_length=50)
 
 
 class FollowSettings(Model):

@@ -20,21 +20,22 @@ class AuthorRelationships:
     async def load(self, authors: Iterable[str]) -> dict[str, AuthorRelationship]:
         """Return all known relationships after loading those of some authors.
 
-        At most one invocation; none for an app without a user.
+        At most one invocation, shared with other requests; none for an app without a user.
         """
         new = sorted(set(authors) - self._known.keys())
         if new and self._caller is not None and self._caller.user_id:
-            answer = await self._fetch(self._caller, new)
+            answer = await self._fetch(self._caller.user_id, new)
             self._known |= dict.fromkeys(new, AuthorRelationship()) | answer
         return self._known
 
-    async def _fetch(self, caller: Caller, authors: list[str]) -> dict[str, AuthorRelationship]:
+    async def _fetch(self, user: str, authors: list[str]) -> dict[str, AuthorRelationship]:
+        found = await self._users.relationships_of(user, authors)
         return {
-            row["id"]: AuthorRelationship(
+            author: AuthorRelationship(
                 follows=row["following"],
                 blocked=row["blocked_by"],
                 blocking=row["blocking"],
                 hidden=row["blocking"] or row["muting"],
             )
-            for row in await self._users.relationships_to_many(authors, caller)
+            for author, row in found.items()
         }

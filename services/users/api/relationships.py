@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends
 from services.chassis.http.openapi import error_responses, responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import require_user, require_user_of_any_scope
+from services.chassis.security.guards import require_user
 from services.contracts.accounts import (
     AccountNote,
     FollowSettings,
+    Id,
     MuteSettings,
     Relationship,
     RelationshipsRequest,
@@ -25,11 +26,12 @@ from services.users.domain.relationship_view import RelationshipView
 
 Blocker = Annotated[Caller, Depends(require_user("write:blocks"))]
 Muter = Annotated[Caller, Depends(require_user("write:mutes"))]
-AnyUser = Annotated[Caller, Depends(require_user_of_any_scope)]
-"""Of posts, which asks with any token whose posts its holder may see."""
 
 _ONE = responses(Relationship, "The relationship after the change.", 401, 403, 404)
 _VALIDATED = {**_ONE, **error_responses(422)}
+_OF_MANY = responses(
+    dict[Id, list[Relationship]], "One for each existing account, by the user.", 422
+)
 _MANY = responses(list[Relationship], "One for each existing account.", 401, 403, 422)
 
 
@@ -121,11 +123,9 @@ def _read_routes(relationships: RelationshipService) -> APIRouter:
         """Return the caller's relationships to some accounts."""
         return OrjsonResponse(await relationships.relationships(caller.user_id, ids))
 
-    @router.post("", responses=_MANY)
-    async def list_many_relationships(
-        wanted: RelationshipsRequest, caller: AnyUser
-    ) -> OrjsonResponse:
-        """As `GET`, for more ids than fit into a URL, and with any scope. One state call."""
-        return OrjsonResponse(await relationships.relationships(caller.user_id, wanted.ids))
+    @router.post("", responses=_OF_MANY)
+    async def list_many_relationships(wanted: RelationshipsRequest) -> OrjsonResponse:
+        """Return the relationships of several users, whom the calling service has authenticated."""
+        return OrjsonResponse(await relationships.relationships_of(wanted.targets))
 
     return router

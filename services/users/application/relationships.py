@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from services.chassis.ids import Clock, timestamp, utc_now
@@ -118,12 +118,19 @@ class RelationshipService:
 
     async def relationships(self, source: str, targets: Iterable[str]) -> list[RelationshipView]:
         """Return the relationships to those accounts that exist. One state call."""
-        targets = list(dict.fromkeys(targets))
+        return (await self.relationships_of({source: targets}))[source]
+
+    async def relationships_of(
+        self, targets: Mapping[str, Iterable[str]]
+    ) -> dict[str, list[RelationshipView]]:
+        """Return the relationships of some users to those accounts that exist. One state call."""
+        wanted = {source: list(dict.fromkeys(some)) for source, some in targets.items()}
         repository = self._repository
         rows = await repository.state.get_many(
             [
                 key
-                for target in targets
+                for source, some in wanted.items()
+                for target in some
                 for key in (
                     repository.users.key(target),
                     repository.edge_key(source, target),
@@ -131,14 +138,17 @@ class RelationshipService:
                 )
             ]
         )
-        return [
-            self._view(
-                repository.decode_edge(rows, source, target),
-                repository.decode_edge(rows, target, source),
-            )
-            for target in targets
-            if repository.decode_profile(rows, target) is not None
-        ]
+        return {
+            source: [
+                self._view(
+                    repository.decode_edge(rows, source, target),
+                    repository.decode_edge(rows, target, source),
+                )
+                for target in some
+                if repository.decode_profile(rows, target) is not None
+            ]
+            for source, some in wanted.items()
+        }
 
     async def _update_edge(self, source: str, target: str, change: EdgeChange) -> RelationshipEdge:
         blank = RelationshipEdge(source, target)

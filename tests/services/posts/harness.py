@@ -49,10 +49,11 @@ class FakeNeighbours:
 
         @router.post("/relationships")
         async def relationships(
-            ids: Annotated[list[str], Body(embed=True)], request: Request
+            targets: Annotated[dict[str, list[str]], Body(embed=True)],
         ) -> OrjsonResponse:
-            me = (await service.token_verifier.verify(bearer_token(request))).user_id
-            return OrjsonResponse([self._relation(me, id) for id in ids])
+            return OrjsonResponse(
+                {user: [self._relation(user, id) for id in ids] for user, ids in targets.items()}
+            )
 
         return service.create_app(router, access=open_access(service, router))
 

@@ -278,18 +278,33 @@ async def test_lists_are_paged_both_ways_at_a_constant_cost(users: UsersDeployme
     assert (await star.ask("GET", path, params={"max_id": "x"})).status == 422
 
 
-@pytest.mark.parametrize(("caller", "status"), [("posts", 200), ("gateway", 403)])
-async def test_the_posts_service_reads_relationships_with_any_scope(
-    users: UsersDeployment, caller: str, status: int
+async def test_the_posts_service_reads_the_relationships_of_several_users_at_once(
+    users: UsersDeployment,
+) -> None:
+    ann, ben, cat = [await users.new_user(name) for name in ("ann", "ben", "cat")]
+    await ann.act("block", ben)
+    await users.cluster.settle()
+    asked = {"targets": {ann.id: [ben.id, cat.id], ben.id: [ann.id, "123"], "123": [ann.id]}}
+    calls = users.calls()
+    answer = await users.replica.call("POST", "/relationships", json=asked, caller="posts")
+    assert users.calls() == calls + 1
+    seen = {user: {row["id"]: row for row in rows} for user, rows in answer.json().items()}
+    assert [*seen[ann.id]] == [ben.id, cat.id]
+    assert [*seen[ben.id]] == [ann.id]
+    assert seen[ann.id][ben.id]["blocking"]
+    assert seen[ben.id][ann.id]["blocked_by"]
+    assert not seen[ann.id][cat.id]["blocking"]
+    assert not seen["123"][ann.id]["blocked_by"]
+
+
+async def test_only_the_posts_service_reads_the_relationships_of_others(
+    users: UsersDeployment,
 ) -> None:
     ann = await users.new_user("ann")
+    asked = {"targets": {ann.id: [ann.id]}}
     token = users.cluster.token(ann.id, "read:statuses")
-    answer = await users.replica.call(
-        "GET", "/relationships", params={"ids": ann.id}, token=token, caller=caller
-    )
-    assert answer.status == 403
-    asked = {"ids": [ann.id] * 100}
-    answer = await users.replica.call(
-        "POST", "/relationships", json=asked, token=token, caller=caller
-    )
-    assert answer.status == status
+    for caller in ("gateway", ""):
+        answer = await users.replica.call(
+            "POST", "/relationships", json=asked, token=token, caller=caller
+        )
+        assert answer.status == 403

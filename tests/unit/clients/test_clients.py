@@ -81,6 +81,7 @@ SHAPED_BY_THE_CLIENT = {
     "MediaClient.export_part",
     "MediaClient.file",
     "UsersClient.account_named",
+    "UsersClient.relationships_of",
 }
 """Methods that return something else than the route does; what they read of it they validate."""
 
