@@ -10,7 +10,7 @@ def has_example(document: dict[str, Any], content: dict[str, Any]) -> bool:
     if "example" in content or content.get("examples"):
         return True
     schema = content["schema"]
-    for inner in ("items", "additionalProperties"):
+    for inner in ("items", "additionalProperties", "items"):
         if isinstance(schema.get(inner), dict):
             schema = schema[inner]
     for option in schema.get("anyOf", ()):
