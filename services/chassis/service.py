@@ -112,14 +112,23 @@ class Service:
         to_event: EventMapper | None = None,
         upgrades: Mapping[int, Upgrade] | None = None,
         ttl: int | None = None,
+        publishes_if: Callable[[T], bool] | None = None,
     ) -> Collection[T]:
         """The documents of one kind that this service owns.
 
         Each change of one is published as an event of the type `publishes`; `to_event` makes the
-        event's data of the document, or None for no event. `ttl` is in seconds.
+        event's data of the document, or None for no event. `publishes_if` spares the journal the
+        values without one, see `Collection`. `ttl` is in seconds.
         """
-        outbox = self._publisher(kind, publishes, to_event)
-        return Collection(self.state, kind, model, outbox=outbox, upgrades=upgrades, ttl=ttl)
+        return Collection(
+            self.state,
+            kind,
+            model,
+            outbox=self._publisher(kind, publishes, to_event),
+            upgrades=upgrades,
+            ttl=ttl,
+            publishes_if=publishes_if,
+        )
 
     def lists(
         self,

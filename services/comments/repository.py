@@ -1,6 +1,7 @@
 """The documents and lists of comments, all derived from posts.
 
-comment:POST       the place of a reply in its thread; its event is `comment.changed`
+comment:POST       the place of a reply in its thread; once it is deleted or moved, the event is
+                   `comment.changed`
 gone:POST          a deleted post that is not a reply
 thread:ROOT        [comment, answered post, author], all comments below a post at any depth
 removed:ROOT       [comment], the comments of a thread that were deleted alone
@@ -61,6 +62,7 @@ class Repository:
             CommentRecord,
             publishes=events.COMMENT_CHANGED,
             to_event=lambda _, data: to_public(data),
+            publishes_if=lambda comment: comment.is_changed,
         )
         self.deleted_posts = service.collection("gone", DeletedPost)
         self.threads = service.lists("thread")

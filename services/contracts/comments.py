@@ -9,7 +9,7 @@ from services.contracts.posts import Visibility
 
 
 class Comment(Model):
-    """A post as part of a thread. Event `comment.changed` on `comments`.
+    """A post as part of a thread. Event `comment.changed` on `comments` once it ends or moves.
 
     `root` is the topmost post, `parent` the answered post or, if that was deleted alone, the
     nearest post above that remains. `audience` are the authors of all posts above, without the

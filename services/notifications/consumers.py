@@ -9,7 +9,6 @@ from services.chassis.service import Service
 from services.clients.deletions import confirm_deletions
 from services.contracts import events
 from services.contracts.accounts import Edge, Profile
-from services.contracts.comments import Comment
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
 from services.contracts.payments import Payment
@@ -37,7 +36,6 @@ class NotificationsConsumers:
         service.on(events.EDGE_CHANGED, self.on_edge_changed)
         service.on(events.MARK_CHANGED, self.on_mark_changed)
         service.on(events.POST_CHANGED, self.on_post_changed)
-        service.on(events.COMMENT_CHANGED, self.on_comment_changed)
         on_account = confirm_deletions(service.sidecar, self.on_account_changed)
         service.on(events.ACCOUNT_CHANGED, on_account)
         service.on(events.ORDER_CHANGED, self.on_order_changed)
@@ -103,7 +101,7 @@ class NotificationsConsumers:
         )
 
     async def on_post_changed(self, event: Event[Post]) -> None:
-        """Notify mentioned users, and the subscribers of the author.
+        """Notify mentioned users, the participants of a thread, or the author's subscribers.
 
         The notifications of a deleted post are hidden. As in Mastodon, a mention remains one
         whatever later edits do.
@@ -112,35 +110,36 @@ class NotificationsConsumers:
         if post.deleted:
             await self._mark_post_deleted(post.id, event)
             return
-        mentioned = [mention.id for mention in post.mentions]
-        await self._notifier.notify(
-            _post_cause(post, owner, "mention", "posts") for owner in mentioned
-        )
+        causes = {
+            mention.id: _post_cause(post, mention.id, "mention", "posts")
+            for mention in post.mentions
+        }
+        for owner in await self._participants(post) - causes.keys():
+            causes[owner] = _post_cause(post, owner, "mention", "comments")
+        for owner in await self._subscribers(post) - causes.keys():
+            causes[owner] = _post_cause(post, owner, "status", "subscriptions")
+        await self._notifier.notify(causes.values())
+
+    async def _participants(self, post: Post) -> set[str]:
+        """Return the authors of the posts above a comment. Clients know the reason as a mention.
+
+        Of a followers-only comment only followers and mentioned users are notified, of a direct one
+        only mentioned users.
+        """
+        authors = {author for _, author in post.path} - {post.author}
+        if post.visibility == "direct" or not authors:
+            return set()
+        if post.visibility == "private":
+            return await self._repository.followers_among(authors, post.author)
+        return authors
+
+    async def _subscribers(self, post: Post) -> set[str]:
+        """Return who is notified of every post of an author. Replies to others are left out."""
         to_others = post.in_reply_to_account_id not in (None, post.author)
         if post.visibility == "direct" or post.reblog_of_id or to_others:
-            return
+            return set()
         subscribers = await self._repository.subscribers.get(post.author) or PostSubscribers()
-        await self._notifier.notify(
-            _post_cause(post, owner, "status", "subscriptions")
-            for owner in subscribers.subscribed_at(post.created_at)
-            if owner not in mentioned
-        )
-
-    async def on_comment_changed(self, event: Event[Comment]) -> None:
-        """Notify the participants of a thread of a comment. Clients know that as a mention.
-
-        Of a followers-only comment only followers and mentioned users are notified.
-        """
-        comment = event.data
-        if comment.deleted:
-            await self._mark_post_deleted(comment.id, event)
-            return
-        audience = set(comment.audience)
-        if comment.visibility == "private":
-            audience = await self._repository.followers_among(audience, comment.author)
-        await self._notifier.notify(
-            _post_cause(comment, owner, "mention", "comments") for owner in audience
-        )
+        return {*subscribers.subscribed_at(post.created_at)}
 
     async def on_order_changed(self, event: Event[Order]) -> None:
         """Notify the buyer of every outcome of an order, and the seller of a sale.
@@ -199,7 +198,7 @@ class NotificationsConsumers:
         if notification.dismissed:
             await self._notifier.reconcile(event.subject)
 
-    async def _mark_post_deleted(self, post: str, event: Event[Post] | Event[Comment]) -> None:
+    async def _mark_post_deleted(self, post: str, event: Event[Post]) -> None:
         gone = DeletionState(event.version)
         await self._repository.deletions.update(
             f"post:{post}", lambda known: known or gone, expect_absent=True
@@ -223,7 +222,7 @@ def _shop_cause(type: str, order: str, owner: str, account: str, what: str) -> C
     )
 
 
-def _post_cause(post: Post | Comment, owner: str, type: str, source: str) -> Cause:
+def _post_cause(post: Post, owner: str, type: str, source: str) -> Cause:
     """Return the cause for a post. An owner is notified of a post once, for the first reason."""
     return Cause(
         key=f"{owner}:post:{post.id}",

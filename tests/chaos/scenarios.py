@@ -150,7 +150,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "notifications dies while it tells somebody": _crash(
         FaultPoint("notifications", "before-commit", "notifications:", 1),
-        FaultPoint("notifications", "after-effect", "comments"),
+        FaultPoint("notifications", "after-effect", "posts"),
     ),
     "notifications dies over a follow": _crash(
         FaultPoint("notifications", "before-effect", "edges"),
@@ -166,9 +166,7 @@ SCENARIOS: dict[str, Scenario] = {
         FaultPoint("comments", "before-publish", "comment-counts"),
         FaultPoint("comments", "after-publish", "comment-counts"),
     ),
-    "posts dies over the end of a thread": _crash(
-        FaultPoint("posts", "before-effect", "comments", 2)
-    ),
+    "posts dies over the end of a thread": _crash(FaultPoint("posts", "before-effect", "comments")),
     "the sidecar of posts is killed": _kill("posts.daprd"),
     "the sidecar of feed is killed": _kill("feed.daprd"),
     "the gateway and its sidecar are killed": _kill("gateway", "gateway.daprd"),

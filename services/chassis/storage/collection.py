@@ -10,7 +10,7 @@ commit is one compare-and-swap, and nothing is committed without its event (docs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from cachetools import FIFOCache
@@ -32,7 +32,9 @@ class Collection(DocumentStore[T]):
 
     `model` is a dataclass, or anything that pydantic can validate. `upgrades` convert older
     schemas: `{1: from_1_to_2}`; the current schema is one more than the highest key. A `codec`
-    replaces pydantic where documents are large and many. `ttl` is in seconds.
+    replaces pydantic where documents are large and many. `ttl` is in seconds. `publishes_if` says
+    which values have an event; a change to another value costs what an unpublished one costs. A
+    value that follows one with an event must have one too.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Collection(DocumentStore[T]):
         upgrades: Mapping[int, Upgrade] | None = None,
         ttl: int | None = None,
         codec: Codec[T] | None = None,
+        publishes_if: Callable[[T], bool] | None = None,
     ) -> None:
         super().__init__(state, kind, model, upgrades=upgrades, ttl=ttl, codec=codec)
         self._outbox = outbox
+        self._publishes_if = publishes_if
         self._queues: dict[str, list[PendingUpdate[T]]] = {}
         self._committed: FIFOCache[str, int] = FIFOCache(_MAX_REMEMBERED_COMMITS)
         self._drains: set[asyncio.Task[None]] = set()
@@ -95,7 +99,9 @@ class Collection(DocumentStore[T]):
         while batch := self._queues[id]:
             self._queues[id] = []
             telemetry.resume(_trace_of(batch))
-            commit = Commit(self, self._outbox, id, batch, self._remember_commit)
+            commit = Commit(
+                self, self._outbox, id, batch, self._remember_commit, self._publishes_if
+            )
             try:
                 await commit.run(expect_absent=expect_absent, known=known)
             except Exception as error:

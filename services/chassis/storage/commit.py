@@ -54,12 +54,14 @@ class Commit(Generic[T]):
         id: str,
         batch: Sequence[PendingUpdate[T]],
         on_publish: Callable[[str, int], None],
+        publishes_if: Callable[[T], bool] | None = None,
     ) -> None:
         self._store = store
         self._outbox = outbox
         self._id = id
         self._batch = batch
         self._on_publish = on_publish
+        self._publishes_if = publishes_if
         self._intent: Intent | None = None
         self._change: ChangeMetadata | None = None
         self._is_recorded = False
@@ -82,9 +84,9 @@ class Commit(Generic[T]):
                 raise Unavailable(failure.message) from failure
             raise
         finally:
-            if self._outbox and self._change and not self._is_published:
+            if self._outbox and self._intent and not self._is_published:
                 after = SETTLED_AFTER if self._is_unknown else 0
-                self._outbox.discard_intent(self._change.sequence, after=after)
+                self._outbox.discard_intent(self._intent.change.sequence, after=after)
 
     @property
     def _is_unknown(self) -> bool:
@@ -97,8 +99,9 @@ class Commit(Generic[T]):
             before = doc.value if doc else None
             if value is None or value is before or value == before:
                 return self._resolve(results)
-            if self._change is None:  # all attempts are one change, see `_did_commit`
-                self._change = self._begin()
+            if self._change is None or self._lacks_intent(value):
+                # All attempts are one change, see `_did_commit`.
+                self._change = self._begin(value)
             version = next_version(doc)
             stored = self._store.to_json(value, version, self._change)
             try:
@@ -149,10 +152,20 @@ class Commit(Generic[T]):
             self._unknown_version = next_version(doc)
             raise
 
-    def _begin(self) -> ChangeMetadata:
-        if self._outbox is None:
+    def _lacks_intent(self, value: T) -> bool:
+        """Whether an event must follow, which none of the values before needed."""
+        return self._intent is None and self._has_event(value)
+
+    def _has_event(self, value: T) -> bool:
+        return self._outbox is not None and (
+            self._publishes_if is None or self._publishes_if(value)
+        )
+
+    def _begin(self, value: T) -> ChangeMetadata:
+        if self._outbox is None or not self._has_event(value):
             self._is_recorded = True  # nobody need know
             return ChangeMetadata.private()
+        self._is_recorded = False
         self._intent = self._outbox.begin(self._store.key(self._id))
         return self._intent.change
 
@@ -182,7 +195,7 @@ class Commit(Generic[T]):
         return False
 
     def _finish(self, stored: bytes, version: int, results: list[T | Exception | None]) -> None:
-        if self._outbox is not None:
+        if self._outbox is not None and self._intent is not None:
             self._is_published = True
             self._on_publish(self._id, version)
             self._outbox.enqueue(self._store.key(self._id), stored)

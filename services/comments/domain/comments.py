@@ -44,6 +44,11 @@ class CommentRecord:
         return self.path[-1][0] if self.path else self.parent
 
     @property
+    def is_changed(self) -> bool:
+        """Whether it is deleted or moved: posts knows all else, of which the comment is made."""
+        return self.deleted or self.parent != self.answered
+
+    @property
     def row(self) -> ThreadRow:
         """The row of the comment in the list of its thread."""
         return [self.id, self.answered, self.author]

@@ -52,7 +52,7 @@ class Notifier:
         For all causes one read, one write of the lists, and mostly one more read; for each cause
         one compare-and-set, and one write if the list is new.
         """
-        wanted = [cause for cause in causes if cause.owner != cause.account]
+        wanted = [cause for cause in causes if cause.owner != cause.account and cause.matters]
         for start in range(0, len(wanted), _BATCH_SIZE):
             part = wanted[start : start + _BATCH_SIZE]
             async with self._locks.hold({cause.owner for cause in part}):

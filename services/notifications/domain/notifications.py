@@ -42,6 +42,11 @@ class Cause:
     making: str = ""
     on: bool = True
 
+    @property
+    def matters(self) -> bool:
+        """Whether it can change a notification. A source that was never on cannot."""
+        return self.on or self.version > 1
+
 
 @dataclass(frozen=True, slots=True)
 class CauseState:
@@ -93,7 +98,7 @@ def apply_cause(
     `id` is a new position. `quiet` suppresses a notification that is created now.
     """
     if known is None:
-        if not cause.on and cause.version == 1:
+        if not cause.matters:
             return None
         known = NotificationRecord(cause.owner, cause.type, cause.account, cause.post)
     before = known.reasons.get(cause.source, CauseState(0, on=False))

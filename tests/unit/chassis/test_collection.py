@@ -117,6 +117,45 @@ async def test_a_known_document_saves_the_read_and_yields_to_a_newer_version(
     assert await tallies.update("a", signed("z"), known=seen) == Tally(3, ("x", "y", "z"))
 
 
+def large_tallies(state: FakeState, broker: FakeBroker) -> Collection[Tally]:
+    """Tallies that have an event from a count of two on."""
+    outbox = Outbox("tallies", "me", state, broker).publishes("tally", "tally.changed")
+    return Collection(
+        state, "tally", Tally, outbox=outbox, publishes_if=lambda tally: tally.count > 1
+    )
+
+
+async def test_a_value_without_an_event_has_no_entry_in_the_journal(state: FakeState) -> None:
+    broker = FakeBroker()
+    tallies = large_tallies(state, broker)
+    await tallies.update("a", signed("x"), expect_absent=True)
+    assert [call.name for call in state.faults.calls] == ["compare_and_set"]
+    assert [*state.keys("journal:")] == []
+    await tallies.update("a", signed("y"))
+    await until(lambda: broker.events("tallies"))
+    (event,) = broker.events("tallies")
+    assert (event["sequence"], event["entityversion"], event["data"]["count"]) == (1, 2, 2)
+
+
+async def test_a_value_that_gets_an_event_after_a_conflict_is_recorded_first(
+    state: FakeState,
+) -> None:
+    broker = FakeBroker()
+    tallies = large_tallies(state, broker)
+    await Collection(state.replica(), "tally", Tally).update("a", signed("other"))
+    journals: list[list[str]] = []
+
+    async def note(call: Call) -> None:
+        if call.name == "transact":
+            journals.append([key for key in call.about if key.startswith("journal:")])
+
+    state.faults.before.append(note)
+    assert await tallies.update("a", signed("me"), expect_absent=True) == Tally(2, ("other", "me"))
+    assert len(journals) == 1
+    assert journals[0]
+    await until(lambda: broker.events("tallies"))
+
+
 async def test_a_process_remembers_its_commits_of_published_documents(
     state: FakeState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
