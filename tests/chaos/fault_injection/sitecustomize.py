@@ -1,11 +1,11 @@
 """Injects faults into a service: death at a chosen point, failing events, delayed events.
 
 Python imports this module at startup when its folder is on PYTHONPATH, so production code needs
-no hooks. A test arms a fault point with a file in MICROGRAM_FAULT_POINTS named `APP.POINT`. The
-first line is a prefix of the key or topic, the second the number of matches to skip. The process
-that reaches the point removes the file and dies by SIGKILL. The file of the point `fail` stays
-until the test removes it. MICROGRAM_EVENT_DELAY is the maximum random delay of every event, in
-seconds.
+no hooks. The fork server imports it too, and each service is forked with the patched modules. A
+test arms a fault point with a file in MICROGRAM_FAULT_POINTS named `APP.POINT`. The first line is a
+prefix of the key or topic, the second the number of matches to skip. The process that reaches the
+point removes the file and dies by SIGKILL. The file of the point `fail` stays until the test
+removes it. MICROGRAM_EVENT_DELAY is the maximum random delay of every event, in seconds.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ from types import ModuleType
 from typing import Any
 
 _FOLDER = os.environ.get("MICROGRAM_FAULT_POINTS", "")
-_APP = os.environ.get("APP_ID", "")
 _EVENT_DELAY = float(os.environ.get("MICROGRAM_EVENT_DELAY", "0"))
 _seen: Counter[str] = Counter()
 
 
 def _is_armed(point: str, subject: str) -> Path | None:
-    fault_point = Path(_FOLDER, f"{_APP}.{point}")
+    fault_point = Path(_FOLDER, f"{os.environ.get('APP_ID')}.{point}")
     try:
         prefix, _, skip = fault_point.read_text().partition("\n")
     except FileNotFoundError:
@@ -141,5 +140,5 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-if _APP and (_FOLDER or _EVENT_DELAY):
+if _FOLDER or _EVENT_DELAY:
     sys.meta_path.insert(0, _Finder())

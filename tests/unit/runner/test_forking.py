@@ -179,9 +179,8 @@ async def test_a_supervised_process_is_forked_and_restarted(
         return True
 
     argv = (sys.executable, "-m", "program", "sleep")
-    env = dict(program(folder).env)
     process = ManagedProcess(
-        ProcessSpec("program", argv, folder, env, ready), run.logs, fork_server=server
+        ProcessSpec("program", argv, folder, server.env, ready), run.logs, fork_server=server
     )
     process.start()
     process.enable_restarts()
@@ -202,11 +201,11 @@ COMMAND = (sys.executable, "-m", "services.posts", "x")
 
 
 def test_only_modules_of_the_same_python_are_forked() -> None:
-    found = program_of("posts", COMMAND, REPO, {"PYTHONUNBUFFERED": "1"})
+    found = program_of("posts", COMMAND, REPO, {"PYTHONUNBUFFERED": "1"}, {})
     assert found
     assert (found.module, found.arguments, found.folder) == ("services.posts", ("x",), str(REPO))
     python = Path(sys.executable)
-    assert program_of("posts", (python.name, *COMMAND[1:]), python.parent, {})
+    assert program_of("posts", (python.name, *COMMAND[1:]), python.parent, {}, {})
     for other in (
         ("/usr/bin/daprd", "--app-id", "posts"),
         ("/usr/bin/python3", "-m", "services.posts"),
@@ -214,8 +213,14 @@ def test_only_modules_of_the_same_python_are_forked() -> None:
         (sys.executable, "-m"),
         (sys.executable,),
     ):
-        assert program_of("posts", other, REPO, {}) is None
-    assert program_of("posts", COMMAND, REPO, {"PYTHONPATH": "/x"}) is None
+        assert program_of("posts", other, REPO, {}, {}) is None
+
+
+def test_settings_of_python_must_be_those_of_the_fork_server() -> None:
+    here, there = {"PYTHONPATH": "/x"}, {"PYTHONPATH": "/y"}
+    assert program_of("posts", COMMAND, REPO, here, here)
+    for own, of_server in ((here, {}), ({}, here), (here, there)):
+        assert program_of("posts", COMMAND, REPO, own, of_server) is None
 
 
 async def test_a_program_takes_connections_of_a_socket_that_the_runner_keeps(
@@ -225,7 +230,7 @@ async def test_a_program_takes_connections_of_a_socket_that_the_runner_keeps(
     with listen(0) as shared:
         port = shared.getsockname()[1]
         argv = (sys.executable, "-m", "listening")
-        spec = ProcessSpec("listening", argv, folder, program(folder).env, _ready, listener=shared)
+        spec = ProcessSpec("listening", argv, folder, server.env, _ready, listener=shared)
         for fork_server in (server, None):
             waiting = await asyncio.open_connection("127.0.0.1", port)  # before anybody accepts
             process = ManagedProcess(spec, run.logs, fork_server=fork_server)

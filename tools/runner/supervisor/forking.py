@@ -56,19 +56,27 @@ class ForkedProcess:
 
 
 def program_of(
-    name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str]
+    name: str,
+    argv: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    server_env: Mapping[str, str],
 ) -> Program | None:
     """Return the program of a command, or None for one that cannot be forked.
 
     It must be `python -m MODULE` with the runner's own Python, on Linux. Variables of Python
-    itself, such as PYTHONPATH, take effect at its start only.
+    itself, such as PYTHONPATH, take effect at its start only: the fork server must have the same.
     """
     python, *rest = argv
     is_module = rest[:1] == ["-m"] and len(rest) > 1 and folder / python == Path(sys.executable)
-    customized = any(key.startswith("PYTHON") and key != _HARMLESS for key in env)
-    if not is_module or customized or sys.platform != "linux":
+    is_alike = _python_settings(env) == _python_settings(server_env)
+    if not is_module or not is_alike or sys.platform != "linux":
         return None
     return Program(name, rest[1], tuple(rest[2:]), str(folder), env)
+
+
+def _python_settings(env: Mapping[str, str]) -> dict[str, str]:
+    return {k: each for k, each in env.items() if k.startswith("PYTHON") and k != _HARMLESS}
 
 
 class ForkServer:
@@ -76,7 +84,7 @@ class ForkServer:
 
     def __init__(self, modules: Sequence[str], env: Mapping[str, str], log: Path) -> None:
         self._modules = modules
-        self._env = dict(env) | {_HARMLESS: "1"}
+        self.env: Mapping[str, str] = {**env, _HARMLESS: "1"}
         self._log = log
         self._server: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
@@ -129,7 +137,7 @@ class ForkServer:
             self._server = await asyncio.create_subprocess_exec(
                 *(*command, str(theirs.fileno()), *self._modules),
                 cwd=REPO,
-                env=self._env,
+                env=self.env,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

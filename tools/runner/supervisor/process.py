@@ -190,12 +190,13 @@ class ManagedProcess:
         return time.monotonic() - began
 
     async def _spawn(self) -> Child:
-        spec = self.spec
-        program = program_of(spec.name, spec.argv, spec.cwd, spec.env)
+        spec, server = self.spec, self._fork_server
         shared = [spec.listener.fileno()] if spec.listener else []
         listening = {LISTEN_FD: str(shared[0])} if shared else {}
-        if program and self._fork_server:
-            return await self._fork_server.spawn(program, *shared)
+        if server:
+            program = program_of(spec.name, spec.argv, spec.cwd, spec.env, server.env)
+            if program:
+                return await server.spawn(program, *shared)
         return await asyncio.create_subprocess_exec(
             *spec.argv,
             cwd=spec.cwd,
