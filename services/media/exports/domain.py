@@ -21,8 +21,9 @@ REQUEST_INTERVAL = 24 * 3600
 RETRY_TIMEOUT = 24 * 3600
 """Seconds after which an archive that cannot be made fails."""
 
-LEASE_TTL = 90.0
-"""Seconds for which a replica holds the lease. A part takes less."""
+LEASE_TTL = 20.0
+"""Seconds for which a replica holds the lease unless it renews it: an archive waits so long after
+its replica died. A part that is made twice has two numbers, so a lost lease costs only work."""
 
 _MAX_RETRY_DELAY = 300.0
 _WRITING_PERCENT = 50
@@ -128,6 +129,13 @@ def lease(kept: ExportRecord, holder: str, now: float) -> ExportRecord:
     if kept.is_held(now) and kept.holder != holder:
         return kept
     return replace(kept, holder=holder, held_until=now + LEASE_TTL)
+
+
+def renew(kept: ExportRecord, holder: str, now: float) -> ExportRecord:
+    """Keep the lease, if nobody else has taken it."""
+    if kept.holder != holder or kept.state in FINAL_STATES:
+        return kept
+    return replace(kept, held_until=now + LEASE_TTL)
 
 
 def begin_part(kept: ExportRecord, holder: str, now: float) -> ExportRecord:

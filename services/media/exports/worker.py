@@ -22,7 +22,7 @@ from services.chassis.storage.readable import load_readable
 from services.chassis.storage.window import Window
 from services.media.exports import domain
 from services.media.exports.collector import ExportCollector
-from services.media.exports.domain import FINAL_STATES, LEASE_TTL, ExportRecord
+from services.media.exports.domain import FINAL_STATES, ExportRecord
 from services.media.exports.part_maker import PartMaker
 from services.media.exports.repository import ALL, ExportRepository
 
@@ -34,6 +34,9 @@ TURN_PAUSE = 0.02
 
 MAX_PARTS_PER_TURN = 50
 """How many parts of one archive are made before the next archive has its turn."""
+
+STEP_TIMEOUT = 45.0
+"""Seconds for which a replica tries to make one part."""
 
 _BATCH_SIZE = 200
 _EXPIRY_BATCH_SIZE = 20
@@ -142,8 +145,7 @@ class ExportWorker:
             if export is None or export.holder != self._name or export.state in FINAL_STATES:
                 break
             try:
-                async with asyncio.timeout(LEASE_TTL / 2):
-                    export = await self._parts.next_step(user, export)
+                export = await self._next_step(user, export)
             except (ServiceError, TimeoutError) as error:
                 log.warning("an export is delayed", extra={"user": user, "why": str(error)})
                 await self._release_after_failure(user)
@@ -159,6 +161,24 @@ class ExportWorker:
             await self._process(done.id, user, done)
         else:
             self.wake()
+
+    async def _next_step(self, user: str, export: ExportRecord) -> ExportRecord | None:
+        """Make one part, and keep the lease meanwhile."""
+        renewing = asyncio.create_task(self._keep_lease(user))
+        try:
+            async with asyncio.timeout(STEP_TIMEOUT):
+                return await self._parts.next_step(user, export)
+        finally:
+            renewing.cancel()
+
+    async def _keep_lease(self, user: str) -> None:
+        update = self._repository.exports.update
+        while True:
+            await asyncio.sleep(domain.LEASE_TTL / 3)
+            with suppress(ServiceError):  # the next attempt may succeed in time
+                await update(
+                    user, lambda kept: domain.renew(kept, self._name, self._now()) if kept else None
+                )
 
     async def _release_after_failure(self, user: str) -> None:
         now = self._now()

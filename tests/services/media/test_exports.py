@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from unittest import mock
 
@@ -13,6 +14,7 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.media.app import create_app
+from services.media.exports import domain
 from services.media.exports import worker as worker_module
 from services.media.exports.domain import ExportRecord
 from services.media.exports.repository import ALL, ExportRepository
@@ -66,6 +68,33 @@ async def test_a_look_for_work_that_fails_is_reported_and_repeated(
         await until(lambda: media.service.failing_work() == ["exports"])
         media.sidecar.state.faults.before.remove(is_down)
         await until(lambda: not media.service.failing_work())
+
+
+async def test_the_lease_is_kept_while_a_part_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "LEASE_TTL", 0.03)
+    sidecar = FakeSidecar("media")
+    repository = export_repository(sidecar)
+    working = asyncio.Event()
+
+    async def collect(*_: object) -> None:
+        working.set()
+        await asyncio.Event().wait()
+
+    worker = ExportWorker(repository, mock.Mock(collect=collect), sidecar)
+    exports = ExportService(repository, worker, sidecar, ids=SnowflakeGenerator().next)
+    await exports.request("1", not_gone)
+
+    def held_until() -> float:
+        return float(sidecar.state.peek("export:1")["data"]["held_until"])
+
+    task = asyncio.create_task(worker.process_pending())
+    try:
+        await working.wait()
+        for _ in range(3):
+            before = held_until()
+            await until(lambda before=before: held_until() > before)  # type: ignore[misc]
+    finally:
+        task.cancel()
 
 
 async def test_an_archive_requested_while_the_last_one_fails_is_pending() -> None:

@@ -109,6 +109,16 @@ def test_only_one_replica_holds_the_lease() -> None:
     theirs = domain.lease(mine, "b", NOW + domain.LEASE_TTL)
     assert theirs.holder == "b"
     assert domain.begin_part(theirs, "a", NOW + domain.LEASE_TTL) is theirs
+    assert domain.renew(theirs, "a", NOW + domain.LEASE_TTL) is theirs
+
+
+def test_a_renewed_lease_is_held_for_longer() -> None:
+    mine = domain.lease(running(holder="", held_until=0.0), "a", NOW)
+    renewed = domain.renew(mine, "a", NOW + 10)
+    assert domain.lease(renewed, "b", NOW + domain.LEASE_TTL + 9) is renewed
+    assert domain.lease(renewed, "b", NOW + domain.LEASE_TTL + 10).holder == "b"
+    done = replace(mine, state="ready")
+    assert domain.renew(done, "a", NOW + 10) is done
 
 
 def test_a_part_is_added_once_and_only_to_its_own_archive() -> None:
