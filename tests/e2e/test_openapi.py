@@ -21,8 +21,8 @@ from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 
 from tests.mastodon import routes
+from tests.mastodon.answers import fault_of
 from tests.system import LoggedInUser, System
-from tests.system.checked_session import fault_of
 from tests.system.system import REPO
 
 _EXAMPLES = 6

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from tests.system import checked_session
+from tests.mastodon.answers import fault_of
 
 _FAULTS = Path(os.environ["MICROGRAM_FAULTS"])
 _send = requests.Session.send
@@ -20,7 +20,7 @@ _send = requests.Session.send
 
 def _sending(self: requests.Session, request: Any, **given: Any) -> requests.Response:
     response = _send(self, request, **given)
-    fault = checked_session.fault_of(response)
+    fault = fault_of(response)
     if fault:
         with _FAULTS.open("a") as faults:
             faults.write(fault + "\n")
