@@ -40,13 +40,17 @@ from services.notifications.domain import notifications as rules
 from services.notifications.domain.digests import DigestRecord
 from services.notifications.domain.groups import group_key
 from services.notifications.domain.markers import ReadMarkers
-from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
+from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE, Row
 from services.notifications.domain.owner_relations import OwnerRelations
 from services.notifications.domain.subscribers import PostSubscribers
 from services.shared.block_list import BlockState
 
 MAX_KEPT = 4_000
 """How many notifications of one owner are kept."""
+
+_SEGMENT_SIZE = 40
+"""Rows of a segment, and the fewest in a head that has segments: the first page. A head is read and
+written with every notification."""
 
 
 _OF_OWNER = frozenset({"notification", "notifications", "cleared", "stance", "blocked"})
@@ -105,7 +109,7 @@ class Repository:
             publishes=events.NOTIFICATION_CHANGED,
             to_event=_notification_event,
         )
-        self.lists = service.lists("notifications", max_rows=MAX_KEPT)
+        self.lists = service.lists("notifications", max_rows=MAX_KEPT, segment_size=_SEGMENT_SIZE)
         self.cleared = service.collection("cleared", ClearedUpTo)
         self.relations = service.collection("stance", OwnerRelations)
         self.block_states = service.collection("blocked", BlockState)
@@ -162,10 +166,10 @@ class Repository:
 
     async def not_deleted(self, rows: Iterable[Row]) -> list[Row]:
         """Return the rows whose account and post are not deleted. One state call."""
-        needs = {row[KEY]: _deletion_ids(row[ACCOUNT], row[POST]) for row in rows}
-        known = await self.deletions.get_many(sorted({id for ids in needs.values() for id in ids}))
+        needs = [(row, _deletion_ids(row[ACCOUNT], row[POST])) for row in rows]
+        known = await self.deletions.get_many(sorted({id for _, ids in needs for id in ids}))
         gone = {id for id, each in known.items() if each.gone}
-        return [row for row in rows if gone.isdisjoint(needs[row[KEY]])]
+        return [row for row, ids in needs if gone.isdisjoint(ids)]
 
     async def followers_among(self, people: Iterable[str], author: str) -> set[str]:
         """Return which of some users follow an author, by their notifications. One state call."""
@@ -232,15 +236,10 @@ def notification_view(row: Row, owner: str) -> dict[str, Any]:
             "owner": owner,
             "type": row[TYPE],
             "account": row[ACCOUNT],
-            **rules.subject_fields(row[TYPE], row[POST], outcome_of(row)),
+            **rules.subject_fields(row[TYPE], row[POST], rules.outcome_of(row)),
             "dismissed": False,
         }
     )
-
-
-def outcome_of(row: Row) -> str:
-    """Return the outcome of the order that a row is about."""
-    return row[KEY].rpartition(":")[2]
 
 
 def _notification_event(_: str, data: dict[str, Any]) -> dict[str, Any] | None:

@@ -34,9 +34,9 @@ from services.notifications.domain.notifications import (
     ID,
     POST,
     TYPE,
+    outcome_of,
     subject_fields,
 )
-from services.notifications.repository import outcome_of
 
 
 def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter:
@@ -79,7 +79,8 @@ def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter
     @router.post("/{key}/dismiss", responses=responses(dict[str, Any], "Empty."))
     async def dismiss(key: GroupKey, caller: Writer) -> OrjsonResponse:
         """Dismiss a group."""
-        await notifier.dismiss((await queries.get_group(caller.user_id, key)).rows)
+        owner = caller.user_id
+        await notifier.dismiss(owner, (await queries.get_group(owner, key)).rows)
         return OrjsonResponse({})
 
     return router

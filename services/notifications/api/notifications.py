@@ -74,7 +74,7 @@ def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter
     @router.post("/{id}/dismiss", responses=responses(dict[str, Any], "Empty."))
     async def dismiss(id: PathId, caller: Writer) -> OrjsonResponse:
         """Dismiss one notification."""
-        await notifier.dismiss([await queries.get(caller.user_id, id)])
+        await notifier.dismiss(caller.user_id, [await queries.get(caller.user_id, id)])
         return OrjsonResponse({})
 
     return router

@@ -12,7 +12,13 @@ from services.chassis.converge import converge
 from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.notifications.domain import notifications as rules
-from services.notifications.domain.notifications import ID, KEY, Cause, NotificationRecord, Row
+from services.notifications.domain.notifications import (
+    ID,
+    Cause,
+    NotificationRecord,
+    Row,
+    document_id,
+)
 from services.notifications.repository import ClearedUpTo, Repository
 
 _CONCURRENCY = 16
@@ -108,16 +114,17 @@ class Notifier:
             known=seen,
         )
 
-    async def dismiss(self, rows: Sequence[Row]) -> None:
-        """Dismiss some notifications."""
+    async def dismiss(self, owner: str, rows: Sequence[Row]) -> None:
+        """Dismiss some notifications of an owner."""
         slots = asyncio.Semaphore(_CONCURRENCY)
 
         async def dismiss_row(row: Row) -> None:
+            key = document_id(row, owner)
             async with slots:
                 await self._repository.notifications.update(
-                    row[KEY], lambda known: rules.dismiss(known, row[ID])
+                    key, lambda known: rules.dismiss(known, row[ID])
                 )
-                await self.reconcile(row[KEY])
+                await self.reconcile(key)
 
         await asyncio.gather(*map(dismiss_row, rows))
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 Row = list[str]
-"""`[id, type, account, post or "", the document's id]`"""
+"""`[id, type, account, post or ""]`, and the document's id if these and the owner do not make it.
+
+Older rows have the document's id, too.
+"""
 
 SHOP_TYPES = frozenset({"order", "payment"})
 """Types that Mastodon does not have. Their rows have an order instead of a post, and its outcome
@@ -21,7 +24,7 @@ at the end of the document's id."""
 MAX_PAST_IDS = 8
 """How many former positions a notification keeps."""
 
-ID, TYPE, ACCOUNT, POST, KEY = range(5)
+ID, TYPE, ACCOUNT, POST, _KEY = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,24 @@ class NotificationRecord:
 
     def row(self, key: str) -> Row:
         """Return the row in the list."""
-        return [self.id, self.type, self.account, self.post, key]
+        row = [self.id, self.type, self.account, self.post]
+        return row if document_id(row, self.owner) == key else [*row, key]
+
+
+def document_id(row: Row, owner: str) -> str:
+    """Return the id of the document of a row in an owner's list."""
+    if len(row) > _KEY:
+        return row[_KEY]
+    if row[TYPE] in ("follow", "follow_request"):
+        return f"{owner}:follow:{row[ACCOUNT]}"
+    if row[TYPE] in ("favourite", "reblog"):
+        return f"{owner}:{row[TYPE]}:{row[POST]}:{row[ACCOUNT]}"
+    return f"{owner}:post:{row[POST]}"
+
+
+def outcome_of(row: Row) -> str:
+    """Return the outcome of the order that a row is about."""
+    return row[_KEY].rpartition(":")[2] if len(row) > _KEY else ""
 
 
 def apply_cause(

@@ -18,6 +18,8 @@ from services.notifications.domain.notifications import (
     NotificationRecord,
     apply_cause,
     dismiss,
+    document_id,
+    outcome_of,
 )
 from services.notifications.domain.owner_relations import HiddenEdge, OwnerRelations
 from services.notifications.domain.subscribers import MAX_SUBSCRIBERS, PostSubscribers
@@ -98,6 +100,32 @@ def test_one_reason_of_two_is_enough_and_both_are_one() -> None:
     both = after([mention, replace(mention, source="comments")])
     assert both is not None
     assert (both.position, both.past) == ("100", ())
+
+
+@pytest.mark.parametrize(
+    ("cause", "more"),
+    [
+        (LIKE, []),
+        (Cause("1:reblog:9:2", "1", "reblog", "2", "marks", "9", making="a"), []),
+        (Cause("1:follow:2", "1", "follow", "2", "edges", making="a"), []),
+        (Cause("1:follow:2", "1", "follow_request", "2", "edges", making="a"), []),
+        (Cause("1:post:9", "1", "mention", "2", "posts", "9", making="9"), []),
+        (Cause("1:post:9", "1", "status", "2", "subscriptions", "9", making="9"), []),
+        (
+            Cause("1:order:8:completed", "1", "order", "2", "order", "8", making="completed"),
+            ["1:order:8:completed"],
+        ),
+    ],
+)
+def test_a_row_names_its_document_once(cause: Cause, more: list[str]) -> None:
+    made = after([cause])
+    assert made is not None
+    row = made.row(cause.key)
+    assert row == ["100", cause.type, "2", cause.post, *more]
+    assert document_id(row, "1") == cause.key
+    old = [*row[:4], cause.key]
+    assert document_id(old, "1") == cause.key
+    assert outcome_of(row) == (made.making if more else "")
 
 
 @pytest.mark.parametrize(
