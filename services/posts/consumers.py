@@ -24,6 +24,7 @@ from services.posts.application.account_erasure import AuthorErasure
 from services.posts.application.list_projection import PostListProjector
 from services.posts.application.suspended_accounts import SuspendedAccounts
 from services.posts.domain.changes import tombstone
+from services.posts.domain.interactions import from_first_event
 from services.posts.domain.posts import PostRecord
 from services.posts.domain.suspensions import SuspensionState
 from services.posts.domain.visibility import reparent
@@ -58,7 +59,8 @@ class PostsConsumers:
         """Update the lists of a changed interaction."""
         if event.subject.count(":") != 1:
             raise PoisonMessage(f"{event.subject!r} is not the id of an interaction.")
-        await self._projector.project_interaction(event.subject)
+        first = from_first_event(event.data.model_dump()) if event.version == 1 else None
+        await self._projector.project_interaction(event.subject, first)
 
     async def on_post_changed(self, event: Event[Post]) -> None:
         """Update the lists of a changed post."""

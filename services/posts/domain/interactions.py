@@ -95,6 +95,19 @@ def without_reactions(interaction: Interaction) -> Interaction:
     )
 
 
+def from_first_event(data: Mapping[str, Any]) -> Interaction | None:
+    """Return an interaction as it was created. None for a boost: its event does not say all."""
+    if data["reblogged"]:
+        return None
+    return Interaction(
+        user=data["user"],
+        post=data["post"],
+        author=data["author"],
+        favourite=Reaction(on=data["favourited"], id=data["favourite_id"]),
+        bookmark=Reaction(on=data["bookmarked"], id=data["bookmark_id"]),
+    )
+
+
 def to_public(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event data of an interaction from its JSON document."""
     favourite, bookmark = data["favourite"], data["bookmark"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,13 @@ from services.posts.domain.changes import (
 )
 from services.posts.domain.drafts import PostDraft, PostEdit
 from services.posts.domain.history import MAX_VERSIONS, PostHistory
-from services.posts.domain.interactions import MAX_PAST_IDS, Interaction, Reaction, count_for_viewer
+from services.posts.domain.interactions import (
+    MAX_PAST_IDS,
+    BoostState,
+    Interaction,
+    Reaction,
+    count_for_viewer,
+)
 from services.posts.domain.posts import PUBLIC_FIELDS, PostMention, PostRecord, PostRevision
 from services.posts.domain.visibility import Access, AuthorRelationship, check_access, is_visible_to
 from services.shared.pictures import Picture, PictureSize
@@ -315,3 +322,22 @@ def test_people_see_their_own_like_counted_before_the_list_knows(
     list_: Any, favourite: Reaction, total: int
 ) -> None:
     assert count_for_viewer(list_, favourite) == total
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Interaction("2", "5", "1", favourite=Reaction().set("9")),
+        Interaction("2", "5", "1", bookmark=Reaction().set("9")),
+        Interaction("2", "5", "1", favourite=Reaction().set("8"), bookmark=Reaction().set("9")),
+    ],
+)
+def test_the_first_event_of_an_interaction_says_all_of_it(made: Interaction) -> None:
+    exported = mark_rules.to_public(orjson.loads(orjson.dumps(made)))
+    assert mark_rules.from_first_event(exported) == made
+
+
+def test_the_first_event_of_a_boost_does_not_say_all_of_it() -> None:
+    boosted = Interaction("2", "5", "1", reblog=BoostState(on=True, id="9"))
+    exported = mark_rules.to_public(orjson.loads(orjson.dumps(boosted)))
+    assert mark_rules.from_first_event(exported) is None
