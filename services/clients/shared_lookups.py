@@ -8,13 +8,17 @@ from typing import Generic, TypeVar
 
 from services.chassis import tracing
 from services.chassis.dapr.call_groups import CallGroups, Request
-from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
+from services.chassis.errors import OutcomeUnknown, Unavailable
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-MAX_CALLS = 2
-"""Calls in flight. A callee that hangs delays the others by at most its own deadline."""
+GATHER_DELAY = 0.02
+"""Seconds between a call that several lookups shared and the next one. A lone lookup, and lookups
+that follow each other, do not wait."""
+
+PATIENCE = 0.25
+"""Seconds after which the next lookups no longer wait for a call. Its own lookups do."""
 
 
 class SharedLookups(Generic[K, V]):
@@ -27,8 +31,9 @@ class SharedLookups(Generic[K, V]):
     def __init__(self, name: str, ask: Callable[[Sequence[K]], Awaitable[dict[K, V]]]) -> None:
         self._name = name
         self._ask = ask
+        self._calls: set[asyncio.Task[None]] = set()
         self._groups: CallGroups[tuple[K, ...]] = CallGroups(
-            self._answer, self._describe, MAX_CALLS, kind=tracing.INTERNAL
+            self._answer, self._describe, max_calls=1, kind=tracing.INTERNAL
         )
 
     async def find(self, keys: Iterable[K]) -> dict[K, V]:
@@ -40,23 +45,27 @@ class SharedLookups(Generic[K, V]):
         return found
 
     async def _answer(self, group: list[Request[tuple[K, ...]]]) -> None:
+        """Answer a group. What comes meanwhile shares the next call."""
+        call = asyncio.create_task(self._ask_for(group))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        await asyncio.wait({call}, timeout=PATIENCE)
+        if len(group) > 1:
+            await asyncio.sleep(GATHER_DELAY)
+
+    async def _ask_for(self, group: Sequence[Request[tuple[K, ...]]]) -> None:
         try:
             found = await self._ask([*dict.fromkeys(key for each in group for key in each.asked)])
-        except (OutcomeUnknown, Unavailable):  # it would fail for each of them
-            raise
-        except ServiceError:
-            if len(group) == 1:
-                raise
-            await asyncio.gather(*map(self._answer_alone, group))  # what one asked was refused
-            return
-        for each in group:
-            each.succeed({key: found[key] for key in each.asked if key in found})
-
-    async def _answer_alone(self, request: Request[tuple[K, ...]]) -> None:
-        try:
-            await self._answer([request])
-        except ServiceError as error:
-            request.fail(error)
+        except Exception as error:
+            if len(group) > 1 and not isinstance(error, OutcomeUnknown | Unavailable):
+                # What one of them asked is refused.
+                await asyncio.gather(*(self._ask_for([each]) for each in group))
+                return
+            for each in group:
+                each.fail(error)
+        else:
+            for each in group:
+                each.succeed({key: found[key] for key in each.asked if key in found})
 
     def _describe(self, span: tracing.Span, keys: tuple[K, ...]) -> None:
         span.describe(f"look up {self._name}", {"microgram.keys": len(keys)})

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from services.chassis.errors import Invalid, Unavailable
-from services.clients.shared_lookups import MAX_CALLS, SharedLookups
+from services.clients import shared_lookups
+from services.clients.shared_lookups import SharedLookups
+from tests.fakes import until
 
 
 class Squares:
@@ -27,6 +29,12 @@ class Squares:
         if min(keys) < 0:
             raise Invalid("negative")
         return {key: key * key for key in reversed(keys) if key % 2 == 0}
+
+
+async def settle() -> None:
+    """Let what waits for nothing else run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -54,14 +62,47 @@ async def test_lookups_at_the_same_time_share_a_call(squares: Squares) -> None:
 async def test_a_lookup_never_gets_what_was_read_before_it_began(squares: Squares) -> None:
     squares.gate.clear()
     lookups = []
-    for _ in range(MAX_CALLS + 3):
+    for _ in range(4):
         lookups.append(asyncio.ensure_future(squares.lookups.find([2])))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    assert squares.asked == [[2]] * MAX_CALLS
+        await settle()
+    assert squares.asked == [[2]]
     squares.gate.set()
-    assert await asyncio.gather(*lookups) == [{2: 4}] * (MAX_CALLS + 3)
-    assert squares.asked == [[2]] * (MAX_CALLS + 1)
+    assert await asyncio.gather(*lookups) == [{2: 4}] * 4
+    assert squares.asked == [[2]] * 2
+
+
+async def test_after_a_shared_call_the_next_lookups_are_gathered(
+    squares: Squares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_lookups, "GATHER_DELAY", 0.2)
+    await asyncio.gather(squares.lookups.find([2]), squares.lookups.find([4]))
+    first = asyncio.ensure_future(squares.lookups.find([6]))
+    await settle()
+    second = squares.lookups.find([8])
+    assert [*await asyncio.gather(first, second)] == [{6: 36}, {8: 64}]
+    assert squares.asked == [[2, 4], [6, 8]]
+
+
+async def test_lookups_that_follow_each_other_do_not_wait(
+    squares: Squares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_lookups, "GATHER_DELAY", 3_600)
+    for n in (2, 4, 6):
+        assert await squares.lookups.find([n]) == {n: n * n}
+
+
+async def test_a_call_that_hangs_delays_only_its_own_lookups(
+    squares: Squares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_lookups, "PATIENCE", 0.01)
+    squares.gate.clear()
+    hanging = asyncio.ensure_future(squares.lookups.find([2]))
+    await until(lambda: squares.asked)
+    squares.gate = asyncio.Event()
+    squares.gate.set()
+    assert await squares.lookups.find([4]) == {4: 16}
+    assert not hanging.done()
+    hanging.cancel()
 
 
 async def test_a_refused_key_fails_only_who_asked_for_it(squares: Squares) -> None:
