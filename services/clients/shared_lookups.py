@@ -1,4 +1,4 @@
-"""Lookups that wait at the same time share one call, as state calls do (docs/decisions/0047)."""
+"""Lookups that wait at the same time share one call, as state calls do (docs/decisions/0048)."""
 
 from __future__ import annotations
 
