@@ -67,6 +67,23 @@ async def test_create_if_absent_is_a_conflict_where_the_key_is_there(
     assert (await sidecar.get(key)).value == 4
 
 
+async def test_a_transaction_creates_only_what_is_absent(sidecar: DaprClient, key: str) -> None:
+    if not await sidecar.can_create_in_transactions():
+        pytest.skip("Transactions of this store do not check that a key is absent.")
+    new = [StateUpsert(f"{key}:{n}", n, is_new=True) for n in range(12)]
+    await sidecar.transact(new)
+    found = await sidecar.get_many([upsert.key for upsert in new])
+    assert [found[upsert.key].value for upsert in new] == [*range(12)]
+    with pytest.raises(VersionConflict):
+        await sidecar.transact(
+            [StateUpsert(f"{key}:other", 1), StateUpsert(f"{key}:3", "again", is_new=True)]
+        )
+    assert await sidecar.get(f"{key}:other") == ABSENT
+    assert (await sidecar.get(f"{key}:3")).value == 3
+    with pytest.raises(VersionConflict):  # alone, without a transaction
+        await sidecar.transact([StateUpsert(f"{key}:3", "again", is_new=True)])
+
+
 async def test_of_many_who_create_one_wins(sidecar: DaprClient, key: str) -> None:
     tries = [sidecar.compare_and_set(key, n, etag="") for n in range(12)]
     outcomes = await asyncio.gather(*tries, return_exceptions=True)

@@ -133,6 +133,9 @@ class FakeSidecar(DaprClient):
     async def delete(self, key: str) -> None:
         await self.state.delete(key)
 
+    async def can_create_in_transactions(self) -> bool:
+        return await self.state.can_create_in_transactions()
+
     async def publish(self, topic: str, events: Sequence[AnyEvent]) -> None:
         if self._access and topic not in self._access.publishes:
             raise Forbidden(f"topic {topic} is not allowed for app id {self.app_id}")

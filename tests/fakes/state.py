@@ -24,7 +24,8 @@ class FakeState:
     """Implements `StateStore`. Values pass through JSON; a time to live is ignored.
 
     `like="redis"` has its traps: a stale ETag in a transaction fails its own key only, create-if-
-    absent overwrites what was saved plainly, and a stale ETag brings a deleted key back.
+    absent overwrites what was saved plainly and is not known in transactions, and a stale ETag
+    brings a deleted key back.
     `like="sqlite"` has none of them. `replica()` is the same data as another process sees it, with
     faults of its own.
     """
@@ -85,6 +86,9 @@ class FakeState:
         call = Call("transact", keys)
         await self.faults.around(call, lambda: self._transact(raws), _parts_of_commit(keys))
 
+    async def can_create_in_transactions(self) -> bool:
+        return not self._redis
+
     async def delete(self, key: str) -> None:
         await self.faults.around(Call("delete", (key,)), lambda: self._delete(key))
 
@@ -112,7 +116,8 @@ class FakeState:
         self._rows[key] = _Row(raw, str(next(self._etags)), first_write)
 
     def _transact(self, raws: Sequence[tuple[StateUpsert, bytes]]) -> None:
-        stale = [w.key for w, _ in raws if w.etag and not self._holds(w.key, w.etag)]
+        checked = [w for w, _ in raws if w.etag or (w.is_new and not self._redis)]
+        stale = [w.key for w in checked if not self._holds(w.key, w.etag)]
         for write, raw in raws:
             if write.key not in stale and (self._redis or not stale):
                 self._put(write.key, raw)

@@ -53,3 +53,6 @@ class ObservedState:
             await self._state.delete(key)
         finally:
             self._observer([key])
+
+    async def can_create_in_transactions(self) -> bool:
+        return await self._state.can_create_in_transactions()

@@ -28,12 +28,16 @@ ABSENT = StateEntry(None, "")
 
 @dataclass(frozen=True, slots=True)
 class StateUpsert:
-    """One write of a transaction. Without an ETag it overwrites any value. `ttl` is in seconds."""
+    """One write of a transaction. Without an ETag it overwrites any value. `ttl` is in seconds.
+
+    With `is_new` the key must not exist: only for stores that can create in transactions.
+    """
 
     key: str
     value: Any
     etag: str = ""
     ttl: int | None = None
+    is_new: bool = False
 
 
 class StateStore(Protocol):
@@ -52,3 +56,5 @@ class StateStore(Protocol):
     async def transact(self, writes: Sequence[StateUpsert]) -> None: ...
 
     async def delete(self, key: str) -> None: ...
+
+    async def can_create_in_transactions(self) -> bool: ...

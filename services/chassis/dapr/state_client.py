@@ -1,9 +1,9 @@
 """The state store, through the sidecar.
 
-Reads that wait at the same time share a bulk get, creations a bulk save, other writes a
-transaction, and so do deletions: a call with twenty keys costs the sidecar and this process little
-more than one with one key. They stay independent of each other: if a key of the call has changed,
-its write fails, and the others are repeated.
+Reads that wait at the same time share a bulk get, writes a transaction, and so do deletions: a call
+with twenty keys costs the sidecar and this process little more than one with one key. They stay
+independent of each other: if a key of the call has changed, its write fails, and the others are
+repeated. Where a transaction does not check that a new key is absent, creations share a bulk save.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ STATE_TIMEOUT = 3.0
 _PARALLELISM = 20
 _MAX_NAMED_KINDS = 4
 """Kinds of keys that the span of a call names."""
+
+_CREATING_STORES = frozenset({"state.sqlite"})
+"""Stores whose transactions check that a new key is absent. On these a bulk save of many keys is
+many transactions, which wait for each other."""
 
 MAX_WRITING_CALLS = 1
 """Calls in flight of creations, and of other writes. Stores write one after another anyway, so what
@@ -81,6 +85,8 @@ class _Write:
         """The operation of a transaction."""
         if self.value is None:
             return {"operation": "delete", "request": {"key": self.key}}
+        if self.is_creation:
+            return {"operation": "upsert", "request": self.item}
         return {"operation": "upsert", "request": self._fields}
 
     @property
@@ -116,6 +122,7 @@ class StateClient(Transport):
 
     def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
         super().__init__(port, token, metrics)
+        self._store_type = ""
         self._reads: CallGroups[tuple[str, ...]] = CallGroups(
             self._read_group, lambda span, keys: _describe(span, "get", keys)
         )
@@ -185,8 +192,8 @@ class StateClient(Transport):
         Raises `VersionConflict`, or `OutcomeUnknown` if the store gave no clear answer. After a
         conflict the caller must read again: its cause may be the caller's own earlier write.
         """
-        # Transactions know no create-if-absent, see docs/dapr-notes.md.
-        calls = self._writes if etag else self._creations
+        in_transaction = etag or await self.can_create_in_transactions()
+        calls = self._writes if in_transaction else self._creations
         await _submit(calls, [_Write(key, orjson.dumps(value), etag, ttl, is_creation=not etag)])
 
     async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None:
@@ -199,7 +206,10 @@ class StateClient(Transport):
         With ETags this is atomic on some stores only: Redis writes the keys whose ETag matches.
         After a `VersionConflict` the caller must read all keys again.
         """
-        upserts = [_Write(w.key, orjson.dumps(w.value), w.etag, w.ttl) for w in writes]
+        upserts = [
+            _Write(w.key, orjson.dumps(w.value), w.etag, w.ttl, is_creation=w.is_new)
+            for w in writes
+        ]
         if len(upserts) <= MAX_SHARED_WRITES:
             await _submit(self._writes, upserts)
             return
@@ -211,6 +221,21 @@ class StateClient(Transport):
     async def delete(self, key: str) -> None:
         """Delete a key. Published documents are never deleted: they become tombstones."""
         await _submit(self._deletions, [_Write(key, None)])
+
+    async def can_create_in_transactions(self) -> bool:
+        """Whether a transaction checks that a new key is absent. The sidecar is asked once."""
+        if not self._store_type:
+            self._store_type = await self._read_store_type()
+        return self._store_type in _CREATING_STORES
+
+    async def _read_store_type(self) -> str:
+        """The type of the component; empty if the sidecar does not say."""
+        try:
+            metadata = (await self._call("GET", "/metadata", deadline=STATE_TIMEOUT)).json()
+        except ServiceError:
+            return ""
+        components = metadata.get("components") or []
+        return next((one["type"] for one in components if one["name"] == "statestore"), "")
 
     async def _write_group(
         self, run: Callable[[_Writes], Awaitable[None]], group: list[Request[_Writes]]

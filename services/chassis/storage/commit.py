@@ -135,12 +135,12 @@ class Commit(Generic[T]):
     async def _swap(self, stored: bytes, doc: Document[T] | None) -> None:
         """Write a document, if it still is as it was read.
 
-        With the first attempt goes the record of the intent: in the same call, or before that of a
-        new document.
+        With the first attempt goes the record of the intent: in the same call, or before it where
+        the store cannot create a document in a transaction.
         """
         upsert: StateUpsert | None = None
         if not self._is_recorded:
-            upsert = self._store.upsert(self._id, stored, doc)
+            upsert = await self._store.upsert(self._id, stored, doc)
             if upsert is None:
                 await self._record()
         try:

@@ -94,14 +94,21 @@ class DocumentStore(Generic[T]):
         value = orjson.Fragment(stored)
         await self._state.compare_and_set(self.key(id), value, etag=etag, ttl=self._ttl)
 
-    def upsert(self, id: str, stored: bytes, before: Document[T] | None) -> StateUpsert | None:
+    async def upsert(
+        self, id: str, stored: bytes, before: Document[T] | None
+    ) -> StateUpsert | None:
         """The same write, for a transaction.
 
-        None for a new document: a transaction does not check on every store that it is absent.
+        None for a new document, unless a transaction of the store checks that it is absent.
         """
-        if before is None or self._ttl is not None:
+        if self._ttl is not None:
             return None
-        return StateUpsert(self.key(id), orjson.Fragment(stored), before.etag)
+        value = orjson.Fragment(stored)
+        if before is not None:
+            return StateUpsert(self.key(id), value, before.etag)
+        if await self._state.can_create_in_transactions():
+            return StateUpsert(self.key(id), value, is_new=True)
+        return None
 
     async def delete(self, id: str) -> None:
         """Delete a document that is not published; published ones become tombstones instead."""

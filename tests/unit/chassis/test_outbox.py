@@ -45,8 +45,10 @@ class Process:
 
 
 class OutboxHarness:
+    """Its store cannot create in transactions: the entry of a new document is a call before it."""
+
     def __init__(self) -> None:
-        self.state, self.broker = FakeState(), FakeBroker()
+        self.state, self.broker = FakeState("redis"), FakeBroker()
         self.processes: list[Process] = []
 
     def process(self) -> Process:
@@ -290,6 +292,41 @@ async def test_a_call_without_an_answer_is_repeated_and_counts_once(
     assert harness.published() == {"a": 2, "b": 2}
     assert [harness.state.peek(f"thing:{id}")["data"]["n"] for id in "ab"] == [2, 2]
     doomed.cancel()
+
+
+async def test_a_new_document_is_written_with_its_entry_where_the_store_checks_it(
+    harness: OutboxHarness,
+) -> None:
+    harness.state = FakeState("sqlite")
+    one, two = harness.process(), harness.process()
+    await one.make("a")
+    await one.published()
+    one.state.faults.calls.clear()
+    await one.things.update("b", lambda _: Thing(1), expect_absent=True)
+    calls = [(call.name, call.about[-1]) for call in one.state.faults.calls]
+    assert calls == [("transact", "thing:b")]
+    await asyncio.gather(one.make("c"), two.make("c"))  # one of them finds the other's
+    await one.published()
+    await two.published()
+    assert harness.published() == {"a": 1, "b": 1, "c": 2}
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_crash_in_the_call_of_a_new_document_leaves_both_or_neither(
+    harness: OutboxHarness, later: Callable[[float], None], after: bool
+) -> None:
+    harness.state = FakeState("sqlite")
+    one, two = harness.process(), harness.process()
+    await one.make("a")
+    await one.published()
+    one.state.faults.crash("transact", after=after)
+    await dies(one, one.make("b", "c"))
+    later(20)
+    await two.outbox.recover()
+    expected = {"a": 1, "b": 1, "c": 1} if after else {"a": 1}
+    assert harness.published() == expected
+    published, _ = await caught_up(two, one.outbox.stream)
+    assert published == expected
 
 
 async def test_a_conflict_concerns_its_own_document_only(

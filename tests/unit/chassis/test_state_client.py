@@ -23,12 +23,16 @@ class SidecarWithState(StateClient):
     def __init__(self, state: FakeState) -> None:
         super().__init__(0)
         self.state = state
+        self.store_type = ""
+        self.metadata_reads = 0
         self.calls: list[tuple[str, int]] = []
         self.fails = 0
 
     async def _call(
         self, method: str, path: str, *, data: bytes | None = None, **_: Any
     ) -> InvocationResponse:
+        if path == "/metadata":
+            return await self._metadata()
         body = orjson.loads(data) if data else None
         what = path.removeprefix("/state/statestore").lstrip("/")
         self.calls.append((_name(method, what), _count(body)))
@@ -41,6 +45,13 @@ class SidecarWithState(StateClient):
         except VersionConflict as conflict:
             raise _as_told(conflict) from conflict
         return InvocationResponse(200, answer, {"Etag": etag})
+
+    async def _metadata(self) -> InvocationResponse:
+        self.metadata_reads += 1
+        checks = await self.state.can_create_in_transactions()
+        kind = self.store_type or ("state.sqlite" if checks else "state.redis")
+        metadata = {"components": [{"name": "statestore", "type": kind}]}
+        return InvocationResponse(200, orjson.dumps(metadata), {})
 
     async def _answer(self, method: str, what: str, body: Any) -> tuple[bytes, str]:
         state = self.state
@@ -60,7 +71,12 @@ class SidecarWithState(StateClient):
                     await state.delete(operation["request"]["key"])
             await state.transact(
                 [
-                    StateUpsert(request["key"], request["value"], request.get("etag", ""))
+                    StateUpsert(
+                        request["key"],
+                        request["value"],
+                        request.get("etag", ""),
+                        is_new=_is_creation(request),
+                    )
                     for request in requests
                     if "value" in request
                 ]
@@ -77,6 +93,11 @@ class SidecarWithState(StateClient):
             await self.state.compare_and_set(item["key"], item["value"], etag=item.get("etag", ""))
         else:
             await self.state.set(item["key"], item["value"])
+
+
+def _is_creation(request: dict[str, Any]) -> bool:
+    concurrency = request.get("options", {}).get("concurrency")
+    return concurrency == "first-write" and "etag" not in request
 
 
 def _as_told(conflict: VersionConflict) -> OutcomeUnknown:
@@ -99,8 +120,18 @@ def sidecar(request: pytest.FixtureRequest) -> SidecarWithState:
 
 async def test_creations_at_the_same_time_are_one_call(sidecar: SidecarWithState) -> None:
     await asyncio.gather(*(sidecar.compare_and_set(f"k:{n}", n, etag="") for n in range(9)))
-    assert sidecar.calls == [("save", 9)]
+    checks = await sidecar.can_create_in_transactions()
+    assert sidecar.calls == [("transaction" if checks else "save", 9)]
     assert [sidecar.state.peek(f"k:{n}") for n in range(9)] == list(range(9))
+    assert sidecar.metadata_reads == 1
+
+
+async def test_a_store_that_is_not_known_to_check_them_gets_no_creations_in_transactions(
+    sidecar: SidecarWithState,
+) -> None:
+    sidecar.store_type = "state.other"
+    await asyncio.gather(*(sidecar.compare_and_set(f"k:{n}", n, etag="") for n in range(9)))
+    assert sidecar.calls == [("save", 9)]
 
 
 async def test_a_creation_of_what_exists_is_a_conflict_and_stops_no_other(
