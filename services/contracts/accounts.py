@@ -179,6 +179,15 @@ class Edge(Model):
     sorted. It is empty if there is none.
     """
 
+    model_config = examples(
+        {
+            "source": "115581273340018689",
+            "target": "114906321984512001",
+            "follow_id": "116548273934401537",
+            "following": True,
+        }
+    )
+
     source: Id
     target: Id
     follow_id: Id = ""
@@ -198,6 +207,8 @@ class FollowCount(Model):
 
     Events `followers.counted` and `following.counted` on `account-counts`.
     """
+
+    model_config = examples({"account": "115581273340018689", "total": 24})
 
     account: Id
     total: int

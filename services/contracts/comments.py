@@ -18,6 +18,17 @@ class Comment(Model):
     with its replies.
     """
 
+    model_config = examples(
+        {
+            "id": "116548273999901537",
+            "author": "115581273340018689",
+            "root": "116548273934401537",
+            "parent": "116548273934401537",
+            "audience": ["116548270000001537"],
+            "created_at": "2026-05-10T06:40:02.118Z",
+        }
+    )
+
     id: Id
     author: Id
     root: Id
@@ -33,6 +44,8 @@ class ReplyCount(Model):
 
     Event `replies.counted` on `comment-counts`.
     """
+
+    model_config = examples({"post": "116548273934401537", "total": 2})
 
     post: Id
     total: int

@@ -13,6 +13,8 @@ from services.contracts.limits import MAX_HASHTAG_CHARACTERS
 class FollowedTags(Model):
     """The hashtags that an account follows. Event `tags.followed` on `followed-tags`."""
 
+    model_config = examples({"account": "115581273340018689", "tags": ["sea"]})
+
     account: Id
     tags: list[str] = Field(default_factory=list)
 

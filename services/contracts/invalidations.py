@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from services.contracts.accounts import Model
+from services.contracts.accounts import Model, examples
 
 MAX_DOCUMENTS = 1_000
 """How many documents one message names."""
@@ -21,6 +21,8 @@ class Invalidation(Model):
     number, or meets a new stream, has to assume that every document has changed. With `everything`
     the producer itself says so.
     """
+
+    model_config = examples({"documents": ["post:116548273934401537", "home:115581273340018689"]})
 
     documents: list[str] = Field(default_factory=list, max_length=MAX_DOCUMENTS)
     everything: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from services.contracts.accounts import Id, Model
+from services.contracts.accounts import Id, Model, examples
 
 TYPES = frozenset(
     {
@@ -25,6 +25,18 @@ class Notification(Model):
     `order` and `payment` notifications are about `order`; `what` is its new state (`completed`,
     `declined`, …; `captured`, `refunded`). Lists contain them only if the request names the types.
     """
+
+    model_config = examples(
+        {
+            "id": "116548274000001537",
+            "owner": "116548270000001537",
+            "type": "favourite",
+            "account": "115581273340018689",
+            "post": "116548273934401537",
+            "created_at": "2026-05-10T06:40:02.118Z",
+            "group_key": "favourite-116548273934401537-495",
+        }
+    )
 
     id: Id
     owner: Id

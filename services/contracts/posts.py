@@ -156,12 +156,18 @@ class PostCount(Model):
     Events `favourites.counted` and `reblogs.counted` on `post-counts`.
     """
 
+    model_config = examples({"post": "116548273934401537", "total": 3})
+
     post: Id
     total: int
 
 
 class AuthoredCount(Model):
     """How many posts an account has, and the newest. Event `posts.counted` on `author-counts`."""
+
+    model_config = examples(
+        {"account": "116548270000001537", "total": 12, "last_post": "116548273934401537"}
+    )
 
     account: Id
     total: int
@@ -170,6 +176,8 @@ class AuthoredCount(Model):
 
 class Pins(Model):
     """The posts pinned to a profile, newest pin first. Event `pins.changed` on `pins`."""
+
+    model_config = examples({"account": "116548270000001537", "posts": ["116548273934401537"]})
 
     account: Id
     posts: list[Id] = Field(default_factory=list)
@@ -181,6 +189,16 @@ class Mark(Model):
     `author` is the author of the post; empty in old events. `reblog_id` is the id of the boost,
     which is a post of its own.
     """
+
+    model_config = examples(
+        {
+            "user": "115581273340018689",
+            "post": "116548273934401537",
+            "author": "116548270000001537",
+            "favourited": True,
+            "favourite_id": "116548274000001537",
+        }
+    )
 
     user: Id
     post: Id

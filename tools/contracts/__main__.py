@@ -86,52 +86,74 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _messages(topic: str) -> dict[str, Any]:
-    events = [_event(event) for event in EVENTS if event.topic == topic]
     return {
         MESSAGE_TYPE: {
             "contentType": "application/cloudevents+json",
             "summary": "A CloudEvent that carries one or more events, each a CloudEvent itself.",
-            "payload": {
-                "type": "object",
-                "required": ["id", "source", "type", "data"],
-                "properties": {
-                    "type": {"const": MESSAGE_TYPE},
-                    "data": {
-                        "type": "object",
-                        "required": ["events"],
-                        "properties": {"events": {"type": "array", "items": {"oneOf": events}}},
-                    },
-                },
-            },
+            "payload": {"$ref": _REF.format(model=_message_name(topic))},
         }
     }
 
 
-def _event(event: EventType[Any]) -> dict[str, Any]:
+def _message(topic: str) -> dict[str, Any]:
+    """The schema of a message. Everything in it has a name, so that generators make named types."""
+    events = [{"$ref": _REF.format(model=_event_name(e))} for e in EVENTS if e.topic == topic]
+    items = events[0] if len(events) == 1 else {"oneOf": events, "discriminator": "type"}
     return {
-        "title": event.name,
-        "description": (event.model.__doc__ or "").partition("\n")[0],
-        "allOf": [
-            {"$ref": _ref(CloudEvent)},
-            {"properties": {"type": {"const": event.name}, "data": {"$ref": _ref(event.model)}}},
-        ],
+        "title": _message_name(topic),
+        "type": "object",
+        "required": ["id", "source", "type", "data"],
+        "properties": {
+            "id": {"type": "string"},
+            "source": {"type": "string"},
+            "type": {"const": MESSAGE_TYPE},
+            "data": {
+                "title": f"{_message_name(topic)}Data",
+                "type": "object",
+                "required": ["events"],
+                "properties": {"events": {"type": "array", "items": items}},
+            },
+        },
     }
 
 
+def _event(event: EventType[Any], envelope: dict[str, Any]) -> dict[str, Any]:
+    own = {
+        "type": {"const": event.name},
+        "source": {"const": event.producer},
+        "data": {"$ref": _REF.format(model=event.model.__name__)},
+    }
+    return {
+        "title": _event_name(event),
+        "description": (event.model.__doc__ or "").partition("\n")[0],
+        "type": "object",
+        "required": envelope["required"],
+        "properties": envelope["properties"] | own,
+    }
+
+
+def _event_name(event: EventType[Any]) -> str:
+    """`PostChangedEvent` for `post.changed`."""
+    return "".join(part.capitalize() for part in event.name.split(".")) + "Event"
+
+
+def _message_name(topic: str) -> str:
+    """`PostCountsMessage` for `post-counts`."""
+    return "".join(part.capitalize() for part in topic.split("-")) + "Message"
+
+
 def _schemas() -> dict[str, Any]:
-    """The JSON Schema of every model on the wire; with those they refer to."""
+    """The JSON Schema of every model, event and message on the wire; with those they refer to."""
     models: set[type[BaseModel]] = {CloudEvent, *(event.model for event in EVENTS)}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schema = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF)
     schemas: dict[str, Any] = schema["$defs"]
-    return schemas
+    named = {_event_name(event): _event(event, schemas["CloudEvent"]) for event in EVENTS}
+    named |= {_message_name(topic): _message(topic) for topic in {e.topic for e in EVENTS}}
+    return schemas | named
 
 
 _REF = "#/components/schemas/{model}"
-
-
-def _ref(model: type[BaseModel]) -> str:
-    return _REF.format(model=model.__name__)
 
 
 def settings_of(module: Any, name: str) -> Settings:
