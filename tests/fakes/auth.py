@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import secrets
 import time
 from typing import Any
@@ -71,6 +72,19 @@ class FakeAuth:
         self._revoked.append(jwt.decode(token, options={"verify_signature": False})["jti"])
         self._news.set()
         self._news = asyncio.Event()
+
+    @property
+    def revoked(self) -> list[str]:
+        """The ids of the tokens that were revoked."""
+        return list(self._revoked)
+
+    def signing_keys(self) -> str:
+        """The keys as the secret `jwt-signing-keys` of the real auth has them."""
+        keys = [
+            {"kid": kid, "private": base64.urlsafe_b64encode(key.private_bytes_raw()).decode()}
+            for kid, key in self._keys.items()
+        ]
+        return json.dumps({"keys": keys})
 
     def jwks(self) -> dict[str, Any]:
         return {"keys": [_public(kid, key) for kid, key in self._keys.items()]}

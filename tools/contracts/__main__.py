@@ -20,6 +20,7 @@ from services.chassis.settings import Settings
 from services.contracts.events import EVENTS, EventType
 from services.gateway.graphql.schema.root import sdl
 from tools.contracts.access import access_page
+from tools.contracts.tokens import add_token_needs
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
 SERVICES = (
@@ -58,7 +59,10 @@ def documents() -> dict[str, str]:
 def openapi(name: str) -> dict[str, Any]:
     """The routes of one service."""
     module = importlib.import_module(f"services.{name}.app")
-    made: dict[str, Any] = module.create_app(Service(settings_of(module, name))).openapi()
+    app = module.create_app(Service(settings_of(module, name)))
+    made: dict[str, Any] = app.openapi()
+    if name != "gateway":  # its documents name the schemes of the public API
+        add_token_needs(made, app.routes)
     return made
 
 
@@ -191,10 +195,11 @@ def main() -> int:
         for name in old:
             print(f"docs/contracts/{name} is out of date: run `python -m tools.contracts`.")
         return 1 if old else 0
+    wanted = documents()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path in FOLDER.iterdir():
         path.unlink()
-    for name, document in documents().items():
+    for name, document in wanted.items():
         (FOLDER / name).write_text(document)
     return 0
 

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from services.chassis.errors import Forbidden
 from services.chassis.http.openapi import Responses, error_responses
 from services.chassis.security.caller import Caller
-from services.chassis.security.guards import UserGuard, require_user
+from services.chassis.security.guards import UserGuard, require_user, with_token_need
 from services.contracts.accounts import ID_PATTERN
 from services.contracts.logins import WEB_CLIENT_ID
 
@@ -42,7 +42,7 @@ def require_web_user(scope: str) -> UserGuard:
             raise Forbidden("Only the web app may do this for a user.")
         return caller
 
-    return guard
+    return with_token_need(guard, scope)
 
 
 WebReader = Annotated[Caller, Depends(require_web_user("read:accounts"))]

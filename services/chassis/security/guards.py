@@ -6,6 +6,9 @@ Which services may call a route is in the access file (`route_guards.py`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.requests import HTTPConnection
 
@@ -16,6 +19,29 @@ from services.chassis.security.token_verifier import TokenVerifier
 
 UserGuard = Callable[[HTTPConnection], Awaitable[Caller]]
 OptionalUserGuard = Callable[[HTTPConnection], Awaitable[Caller | None]]
+G = TypeVar("G", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNeed:
+    """What a guard asks of a token: one of the scopes; nothing if there need not be a token."""
+
+    scopes: tuple[str, ...]
+    is_optional: bool = False
+
+
+_needs: WeakKeyDictionary[Callable[..., Any], TokenNeed] = WeakKeyDictionary()
+
+
+def token_need(dependency: Callable[..., Any]) -> TokenNeed | None:
+    """What a dependency of a route asks of a token, if it is a guard: for documents and tests."""
+    return _needs.get(dependency)
+
+
+def with_token_need(guard: G, *scopes: str, is_optional: bool = False) -> G:
+    """The guard, with what it asks of a token declared."""
+    _needs[guard] = TokenNeed(scopes, is_optional)
+    return guard
 
 
 def bearer_token(request: HTTPConnection) -> str:
@@ -40,7 +66,7 @@ def require_token(*scopes: str) -> UserGuard:
     async def guard(request: HTTPConnection) -> Caller:
         return check_scopes(await _identify(request), *scopes)
 
-    return guard
+    return with_token_need(guard, *scopes)
 
 
 def require_user(*scopes: str) -> UserGuard:
@@ -50,7 +76,7 @@ def require_user(*scopes: str) -> UserGuard:
     async def guard(request: HTTPConnection) -> Caller:
         return check_user(await check(request))
 
-    return guard
+    return with_token_need(guard, *scopes)
 
 
 async def require_user_of_any_scope(request: HTTPConnection) -> Caller:
@@ -91,4 +117,4 @@ def optional_user(scope: str) -> OptionalUserGuard:
     async def guard(request: HTTPConnection) -> Caller | None:
         return await check(request) if bearer_token(request) else None
 
-    return guard
+    return with_token_need(guard, scope, is_optional=True)

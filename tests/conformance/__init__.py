@@ -1,0 +1,1 @@
+"""The conformance kit: a program beside a real sidecar is tested against docs/protocol.md."""

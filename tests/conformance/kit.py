@@ -1,0 +1,349 @@
+"""Starts the service under test beside a real sidecar, with stand-ins for the services around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from services.chassis.dapr.pubsub import encode_event, event_message
+from services.chassis.ids import timestamp
+from services.chassis.security.access_rules import OPERATOR_HEADER, ServiceAccess, read_access
+from services.contracts.events import EVENTS, EventType
+from tests.fakes.auth import FakeAuth
+from tests.system.waiting import wait_until
+from tools.runner.config.manifest import read_manifest
+from tools.runner.config.paths import REPO, RunDir, write_private
+from tools.runner.config.secrets import JWT
+
+NOBODY = ""
+"""The caller of a request that the own sidecar makes."""
+
+ARRIVES_WITHIN = 5.0
+"""Seconds in which an event arrives that the broker lost, or a revocation takes effect."""
+
+PATIENCE = 30.0
+"""Seconds in which whatever happens at once on an idle machine happens on a busy one."""
+
+COMMAND = "MICROGRAM_CONFORM_COMMAND"
+SUBJECT = "MICROGRAM_CONFORM_APP"
+SET = "MICROGRAM_CONFORM_SET"
+
+_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer of a service."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    def error(self) -> str:
+        """The code of an error, after a check of its shape."""
+        body = self.json()
+        assert isinstance(body, dict), body
+        assert isinstance(body.get("code"), str), body
+        assert isinstance(body.get("message"), str), body
+        return str(body["code"])
+
+
+class PeerClient:
+    """Tells a stand-in what to do, and asks what it has received."""
+
+    def __init__(self, app_id: str, port: int, token: str) -> None:
+        self.app_id = app_id
+        self._base = f"http://127.0.0.1:{port}/peer"
+        self._headers = {"dapr-api-token": token}
+
+    def tell(self, **told: Any) -> None:
+        """Set `answers` by method and path, or add to `streams`."""
+        requests.post(
+            f"{self._base}/tell", json=told, headers=self._headers, timeout=_TIMEOUT
+        ).raise_for_status()
+
+    def call(self, app: str, route: str, **told: Any) -> Answer:
+        """Call a route of another service through the sidecars."""
+        method, _, path = route.partition(" ")
+        return self._send(method=method, path=f"/invoke/{app}/method{path}", **told)
+
+    def publish(self, pubsub: str, topic: str, body: str) -> Answer:
+        """Publish a message as it is."""
+        headers = {"content-type": "application/cloudevents+json"}
+        path = f"/publish/{pubsub}/{topic}"
+        return self._send(method="POST", path=path, body=body, headers=headers)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All events that it has received, in the order of their arrival."""
+        return list(self._received()["events"])
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """All requests that it has received, but those of events."""
+        return list(self._received()["requests"])
+
+    def _received(self) -> dict[str, Any]:
+        answer = requests.get(f"{self._base}/received", headers=self._headers, timeout=_TIMEOUT)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _send(self, **told: Any) -> Answer:
+        answer = requests.post(
+            f"{self._base}/send", json=told, headers=self._headers, timeout=_TIMEOUT
+        ).json()
+        return Answer(answer["status"], {}, answer["body"])
+
+
+@dataclass
+class Stream:
+    """The stream of events of one process of a producer, which a stand-in plays."""
+
+    peer: PeerClient
+    topic: str
+    name: str = field(default_factory=lambda: secrets.token_hex(5))
+    sequence: int = 0
+
+    def event(
+        self, kind: EventType[Any], subject: str, version: int, data: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The next event of the stream."""
+        self.sequence += 1
+        return {
+            "specversion": "1.0",
+            "id": f"{kind.producer}:{kind.name}:{subject}@{version}",
+            "source": kind.producer,
+            "type": kind.name,
+            "subject": subject,
+            "time": timestamp(),
+            "datacontenttype": "application/json",
+            "traceparent": "",
+            "topic": self.topic,
+            "stream": self.name,
+            "sequence": self.sequence,
+            "entityversion": version,
+            "schemaversion": 1,
+            "data": dict(data),
+        }
+
+    def keep(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Have `/changes` of the producer give these events."""
+        self.peer.tell(streams={self.topic: {self.name: list(events)}})
+
+    def deliver(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Publish events in one message."""
+        body = event_message([encode_event(event) for event in events]).decode()
+        answer = self.peer.publish("pubsub", self.topic, body)
+        assert answer.status == 204, answer
+
+
+class ServiceUnderTest:
+    """A program that claims to be one of the services, and stand-ins for those around it."""
+
+    def __init__(self, app: str, command: str, folder: Path, components: str) -> None:
+        self.app = app
+        self._command = shlex.split(command)
+        self._components = components
+        self._folder = folder
+        self.auth = FakeAuth()
+        self.peers: dict[str, PeerClient] = {}
+
+    # ── the processes ───────────────────────────────────────────────────────────────────────
+
+    def start(self, stack: ExitStack) -> None:
+        """Start everything; the stack stops it."""
+        stack.callback(self._runner, "down")
+        self._run.create()
+        write_private(self._run.secrets, json.dumps({JWT: self.auth.signing_keys()}))
+        manifest = self._folder / "dapr.yaml"
+        manifest.write_text(yaml.safe_dump(self._manifest()))
+        self._runner(
+            *("up", "--detach", "--no-dashboard", "--port", "0"),
+            *("--components", self._components, "--manifest", str(manifest)),
+        )
+        state = self._state()
+        for row in state["services"]:
+            if row["app_id"] != self.app:
+                token = state["tokens"][row["service"]]["app"]
+                self.peers[row["app_id"]] = PeerClient(row["app_id"], row["app_port"], token)
+        if "auth" in self.peers:
+            self.peers["auth"].tell(answers={"GET /jwks": self.auth.jwks()})
+            self.revoke()
+
+    def kill(self) -> None:
+        """Kill the program with SIGKILL, and wait until it runs again."""
+        before = self._row()["pid"]
+        os.kill(before, signal.SIGKILL)
+
+        def runs_again() -> bool:
+            row = self._row()
+            return row["pid"] not in (None, before) and row["state"] == "ready"
+
+        wait_until(runs_again, what=f"{self.app} after SIGKILL")
+
+    @cached_property
+    def access(self) -> ServiceAccess:
+        """What the program may do."""
+        return read_access()[self.app]
+
+    @property
+    def stranger(self) -> str:
+        """A service that may not call the one under test."""
+        known = {caller for callers in self.access.calls.values() for caller in callers}
+        return next(name for name in sorted(self.peers) if name not in known)
+
+    def producer(self, topic: str) -> PeerClient:
+        """The stand-in that publishes a topic."""
+        return self.peers[_producers()[topic]]
+
+    # ── requests ────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        route: str,
+        *,
+        caller: str | None = NOBODY,
+        token: str = "",
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request as its sidecar would; with `caller=None` as somebody without its token."""
+        sent = dict(headers or {})
+        if caller is not None:
+            sent["dapr-api-token"] = self._state()["tokens"][self.app]["app"]
+        if caller:
+            sent["dapr-caller-app-id"] = caller
+        if token:
+            sent["authorization"] = f"Bearer {token}"
+        if body is not None:
+            sent.setdefault("content-type", "application/json")
+        method, _, path = route.partition(" ")
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        answer = requests.request(
+            method,
+            f"http://127.0.0.1:{self._row()['app_port']}{path}",
+            data=data,
+            headers=sent,
+            params=params,
+            timeout=_TIMEOUT,
+        )
+        return Answer(answer.status_code, answer.headers, answer.text)
+
+    def ask_as_operator(self, route: str) -> Answer:
+        """Send a request through its own sidecar, with the proof of the operator."""
+        token = (self._run.path / "operator-token").read_text().strip()
+        return self.ask(route, headers={OPERATOR_HEADER: token})
+
+    def revoke(self, *tokens: str) -> None:
+        """Revoke tokens."""
+        for token in tokens:
+            self.auth.revoke(token)
+        revoked = self.auth.revoked
+        answers = {"GET /revocations": {"revoked": revoked, "next": len(revoked)}}
+        self.peers["auth"].tell(answers=answers)
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """The events that it could not handle."""
+        answer = self.ask_as_operator("GET /deadletters")
+        assert answer.status == 200, answer
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    # ── the runner ──────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _run(self) -> RunDir:
+        return RunDir(self._folder / "run")
+
+    def _state(self) -> dict[str, Any]:
+        return dict(json.loads(self._run.state.read_text()))
+
+    def _row(self) -> dict[str, Any]:
+        report = json.loads(self._runner("ps", "--json"))
+        return next(row for row in report["services"] if row["service"] == self.app)
+
+    def _runner(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self._run.path)]
+        done = subprocess.run(
+            [*command, *arguments], cwd=REPO, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _manifest(self) -> dict[str, Any]:
+        peer = [sys.executable, "-m", "tests.conformance.peer"]
+        commands = {self.app: self._command or list(_command_of(self.app))}
+        commands |= dict.fromkeys(_around(self.app), peer)
+        env = {"CONFORMANCE_SUBJECT": self.app}
+        return {
+            "version": 1,
+            "common": {
+                "resourcesPaths": [str(REPO / "components")],
+                "configFilePath": str(REPO / "deploy/local/config.yaml"),
+                "maxBodySize": "24Mi",
+                "readBufferSize": "64Ki",
+            },
+            "apps": [
+                {
+                    "appID": app,
+                    "appDirPath": str(REPO),
+                    "appPort": 9000 + number,
+                    "command": command,
+                    "env": env,
+                }
+                for number, (app, command) in enumerate(sorted(commands.items()))
+            ],
+        }
+
+
+def event_type(name: str) -> EventType[Any]:
+    """The type of event with a name."""
+    return next(each for each in EVENTS if each.name == name)
+
+
+def example(kind: EventType[Any]) -> dict[str, Any]:
+    """The example of an event's data in its model."""
+    extra: Any = kind.model.model_config["json_schema_extra"]
+    return dict(extra["examples"][0])
+
+
+def _producers() -> dict[str, str]:
+    return {topic: name for name, own in read_access().items() for topic in own.publishes}
+
+
+def _around(app: str) -> list[str]:
+    """The services that the one under test has to do with, auth, and one that it has not."""
+    access = read_access()
+    own, producers = access[app], _producers()
+    near = {caller for callers in own.calls.values() for caller in callers}
+    near |= {producers[topic] for topic in own.subscribes}
+    near |= {name for name, other in access.items() if other.subscribes & own.publishes}
+    near |= {
+        name
+        for name, other in access.items()
+        if any(app in callers for callers in other.calls.values())
+    }
+    strangers = [name for name in sorted(access) if name not in near | {app, "orders"}]
+    return sorted((near | {"auth", *strangers[:1]}) - {app})
+
+
+def _command_of(app: str) -> Sequence[str]:
+    return next(each.command for each in read_manifest(REPO / "dapr.yaml") if each.app_id == app)
