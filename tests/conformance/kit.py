@@ -1,4 +1,4 @@
-"""Starts the service under test beside a real sidecar, with stand-ins for the services around it."""
+"""Starts the service under test beside a real sidecar, with stand-ins for those around it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ PATIENCE = 30.0
 """Seconds in which whatever happens at once on an idle machine happens on a busy one."""
 
 COMMAND = "MICROGRAM_CONFORM_COMMAND"
-SUBJECT = "MICROGRAM_CONFORM_APP"
-SET = "MICROGRAM_CONFORM_SET"
+SUBJECTS = "MICROGRAM_CONFORM_APPS"
+COMPONENTS = "MICROGRAM_CONFORM_COMPONENTS"
 
 _TIMEOUT = 60.0
 
@@ -162,6 +162,7 @@ class ServiceUnderTest:
         self._command = shlex.split(command)
         self._components = components
         self._folder = folder
+        self._base = self._token = ""
         self.auth = FakeAuth()
         self.peers: dict[str, PeerClient] = {}
 
@@ -178,10 +179,12 @@ class ServiceUnderTest:
             *("up", "--detach", "--no-dashboard", "--port", "0"),
             *("--components", self._components, "--manifest", str(manifest)),
         )
-        state = self._state()
+        state = json.loads(self._run.state.read_text())
         for row in state["services"]:
-            if row["app_id"] != self.app:
-                token = state["tokens"][row["service"]]["app"]
+            token = state["tokens"][row["service"]]["app"]
+            if row["app_id"] == self.app:
+                self._base, self._token = f"http://127.0.0.1:{row['app_port']}", token
+            else:
                 self.peers[row["app_id"]] = PeerClient(row["app_id"], row["app_port"], token)
         if "auth" in self.peers:
             self.peers["auth"].tell(answers={"GET /jwks": self.auth.jwks()})
@@ -228,7 +231,7 @@ class ServiceUnderTest:
         """Send a request as its sidecar would; with `caller=None` as somebody without its token."""
         sent = dict(headers or {})
         if caller is not None:
-            sent["dapr-api-token"] = self._state()["tokens"][self.app]["app"]
+            sent["dapr-api-token"] = self._token
         if caller:
             sent["dapr-caller-app-id"] = caller
         if token:
@@ -239,7 +242,7 @@ class ServiceUnderTest:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         answer = requests.request(
             method,
-            f"http://127.0.0.1:{self._row()['app_port']}{path}",
+            f"{self._base}{path}",
             data=data,
             headers=sent,
             params=params,
@@ -272,9 +275,6 @@ class ServiceUnderTest:
     @property
     def _run(self) -> RunDir:
         return RunDir(self._folder / "run")
-
-    def _state(self) -> dict[str, Any]:
-        return dict(json.loads(self._run.state.read_text()))
 
     def _row(self) -> dict[str, Any]:
         report = json.loads(self._runner("ps", "--json"))

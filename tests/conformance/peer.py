@@ -6,8 +6,8 @@ tests talk to it under `/peer/…`, with the token that its sidecar has, too.
 
 from __future__ import annotations
 
-import json
 import os
+import socket
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 import aiohttp
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.chassis.security.access_rules import read_access
 
@@ -79,91 +81,101 @@ class Peer:
         return {"events": found, "settled": found[-1]["sequence"] if found else after}
 
 
-def create_app(peer: Peer) -> Starlette:
-    """The stand-in as an ASGI app."""
+class PeerRoutes:
+    """The routes of a stand-in."""
 
-    async def health(_: Request) -> Response:
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def app(self) -> Starlette:
+        """The stand-in as an ASGI app."""
+        routes = [
+            *(Route(path, self._health) for path in _OPEN),
+            Route("/dapr/subscribe", self._subscribe),
+            Route("/received/{topic}", self._receive, methods=["POST"]),
+            Route("/changes", self._heads),
+            Route("/changes/{topic}/{stream}", self._changes),
+            Route("/peer/tell", self._tell, methods=["POST"]),
+            Route("/peer/send", self._send, methods=["POST"]),
+            Route("/peer/received", self._received),
+            Route("/{path:path}", self._answer, methods=_METHODS),
+        ]
+        return Starlette(
+            routes=routes, middleware=[Middleware(_OnlyWithToken, token=self._peer.app_token)]
+        )
+
+    async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def subscribe(_: Request) -> Response:
-        return JSONResponse(peer.subscriptions())
+    async def _subscribe(self, _: Request) -> Response:
+        return JSONResponse(self._peer.subscriptions())
 
-    async def receive(request: Request) -> Response:
+    async def _receive(self, request: Request) -> Response:
         message = await request.json()
-        peer.events += message["data"]["events"]
+        self._peer.events += message["data"]["events"]
         return JSONResponse({"status": "SUCCESS"})
 
-    def note(request: Request) -> str:
-        name = f"{request.method} {request.url.path}"
-        peer.requests.append({"route": name, "query": dict(request.query_params)})
-        return name
+    async def _heads(self, request: Request) -> Response:
+        self._note(request)
+        return JSONResponse(self._peer.heads(request.query_params["topics"].split(",")))
 
-    async def heads(request: Request) -> Response:
-        note(request)
-        return JSONResponse(peer.heads(request.query_params["topics"].split(",")))
-
-    async def changes(request: Request) -> Response:
-        note(request)
+    async def _changes(self, request: Request) -> Response:
+        self._note(request)
         asked = request.query_params
         after, limit = int(asked["after"]), int(asked.get("limit", 64))
         topic, stream = request.path_params["topic"], request.path_params["stream"]
-        return JSONResponse(peer.changes(topic, stream, after, limit))
+        return JSONResponse(self._peer.changes(topic, stream, after, limit))
 
-    async def tell(request: Request) -> Response:
-        """Set answers and streams."""
+    async def _tell(self, request: Request) -> Response:
         told = await request.json()
-        peer.answers |= told.get("answers", {})
+        self._peer.answers |= told.get("answers", {})
         for topic, streams in told.get("streams", {}).items():
             for stream, events in streams.items():
-                peer.streams.setdefault(topic, {}).setdefault(stream, []).extend(events)
+                self._peer.streams.setdefault(topic, {}).setdefault(stream, []).extend(events)
         return JSONResponse({})
 
-    async def received(_: Request) -> Response:
-        return JSONResponse({"requests": peer.requests, "events": peer.events})
+    async def _received(self, _: Request) -> Response:
+        return JSONResponse({"requests": self._peer.requests, "events": self._peer.events})
 
-    async def send(request: Request) -> Response:
+    async def _send(self, request: Request) -> Response:
         """Call the own sidecar, and return its answer as it is."""
         told = await request.json()
-        headers = {**told.get("headers", {}), "dapr-api-token": peer.sidecar_token}
-        url = f"http://127.0.0.1:{peer.sidecar_port}/v1.0{told['path']}"
-        body = told.get("body")
+        headers = {**told.get("headers", {}), "dapr-api-token": self._peer.sidecar_token}
+        url = f"http://127.0.0.1:{self._peer.sidecar_port}/v1.0{told['path']}"
         async with (
             aiohttp.ClientSession() as session,
-            session.request(
-                told["method"], url, data=None if body is None else body, headers=headers
-            ) as answer,
+            session.request(told["method"], url, data=told.get("body"), headers=headers) as answer,
         ):
             text = (await answer.read()).decode(errors="replace")
             return JSONResponse({"status": answer.status, "body": text})
 
-    async def answer(request: Request) -> Response:
-        name = note(request)
-        if name in peer.answers:
-            return JSONResponse(peer.answers[name])
+    async def _answer(self, request: Request) -> Response:
+        name = self._note(request)
+        if name in self._peer.answers:
+            return JSONResponse(self._peer.answers[name])
         return JSONResponse({"code": "not_found", "message": "The stand-in was not told."}, 404)
 
-    routes = [
-        *(Route(path, health) for path in _OPEN),
-        Route("/dapr/subscribe", subscribe),
-        Route("/received/{topic}", receive, methods=["POST"]),
-        Route("/changes", heads),
-        Route("/changes/{topic}/{stream}", changes),
-        Route("/peer/tell", tell, methods=["POST"]),
-        Route("/peer/send", send, methods=["POST"]),
-        Route("/peer/received", received),
-        Route("/{path:path}", answer, methods=_METHODS),
-    ]
-    app = Starlette(routes=routes)
+    def _note(self, request: Request) -> str:
+        name = f"{request.method} {request.url.path}"
+        self._peer.requests.append({"route": name, "query": dict(request.query_params)})
+        return name
 
-    @app.middleware("http")
-    async def only_with_the_token(request: Request, call_next: Any) -> Response:
-        given = request.headers.get("dapr-api-token", "")
-        if request.url.path in _OPEN or compare_digest(given, peer.app_token):
-            response: Response = await call_next(request)
-            return response
-        return JSONResponse({"code": "unauthenticated", "message": "No token."}, 401)
 
-    return app
+class _OnlyWithToken:
+    """Lets in whoever has the token of the app: its sidecar, and the tests."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in _OPEN:
+            given = dict(scope["headers"]).get(b"dapr-api-token", b"")
+            if not compare_digest(given, self._token):
+                answer = JSONResponse({"code": "unauthenticated", "message": "No token."}, 401)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def main() -> None:
@@ -175,9 +187,12 @@ def main() -> None:
         sidecar_port=int(env["DAPR_HTTP_PORT"]),
         sidecar_token=env["DAPR_API_TOKEN"],
         app_token=env["APP_API_TOKEN"],
-        answers=json.loads(env.get("CONFORMANCE_ANSWERS", "{}")),
     )
-    uvicorn.run(create_app(peer), host="127.0.0.1", port=int(env["APP_PORT"]), log_level="warning")
+    sockets = [socket.create_server(("127.0.0.1", int(env["APP_PORT"])))]
+    if "MICROGRAM_LISTEN_FD" in env:  # the gateway's public socket
+        sockets.append(socket.socket(fileno=int(env["MICROGRAM_LISTEN_FD"])))
+    config = uvicorn.Config(PeerRoutes(peer).app(), log_level="warning")
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -289,7 +289,13 @@ class Supervisor:
     async def _check_gateway(self) -> None:
         """Send a first request through the gateway."""
         if self.gateway_port:
-            status, _ = await request(self.gateway_port, "/healthz", seconds=READY_TIMEOUT)
+            try:
+                status, _ = await request(self.gateway_port, "/healthz", seconds=READY_TIMEOUT)
+            except (OSError, TimeoutError) as error:
+                raise StartFailedError(
+                    f"the gateway does not answer on its public port {self.gateway_port} "
+                    f"({error or 'time-out'}): see {self.plan.run.logs / 'gateway.log'}"
+                ) from error
             if status != 200:
                 raise StartFailedError(f"the gateway answers {status} to /healthz")
 

@@ -1,0 +1,31 @@
+"""The service under test: the programs that the environment names, each started once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from services.chassis.security.access_rules import read_access
+from tests.conformance.kit import COMMAND, COMPONENTS, SUBJECTS, ServiceUnderTest
+
+_APPS = os.environ.get(SUBJECTS, "comments").split(",")
+"""`test` runs the kit on one service; `conform` names others."""
+
+
+@pytest.fixture(scope="package", params=_APPS)
+def subject(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceUnderTest]:
+    app = request.param
+    if app not in read_access():
+        pytest.fail(f'There is no service "{app}" in services/access.yaml.')
+    components = os.environ.get(COMPONENTS, "embedded")
+    under_test = ServiceUnderTest(
+        app, os.environ.get(COMMAND, ""), tmp_path_factory.mktemp(app), components
+    )
+    with ExitStack() as stack:
+        under_test.start(stack)
+        yield under_test
