@@ -1,0 +1,193 @@
+"""Stories: events of other services, and what the service under test then answers.
+
+The kit tells each story in every way that a broker may deliver it. A story is a function of fresh
+ids, so that each telling is about documents of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.chassis.ids import SnowflakeGenerator, timestamp
+from services.contracts import events
+from services.contracts.events import EventType
+from tests.conformance.kit import ServiceUnderTest
+
+_ids = SnowflakeGenerator()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event of a story: a document in one of its versions."""
+
+    kind: EventType[Any]
+    subject: str
+    version: int
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Events, and what `look` shows after all of them, whatever their order.
+
+    `causes` names the types of events that the service then publishes, with their subjects.
+    """
+
+    told: tuple[Told, ...]
+    look: Callable[[ServiceUnderTest], Any]
+    shows: Any
+    causes: tuple[tuple[EventType[Any], str], ...] = field(default=())
+
+
+def a_reply_is_in_its_thread() -> Story:
+    root, reply = _post(), _post(text="a reply")
+    reply |= _below(root)
+    return Story(
+        (_told(root), _told(reply)),
+        _thread_of(root),
+        [reply["id"]],
+        causes=(
+            (events.COMMENT_CHANGED, reply["id"]),
+            (events.REPLIES_COUNTED, root["id"]),
+        ),
+    )
+
+
+def a_deleted_reply_is_in_no_thread() -> Story:
+    root, gone, left = _post(), _post(), _post()
+    gone |= _below(root)
+    left |= _below(root)
+    blank = gone | {"deleted": True, "text": ""}
+    return Story(
+        (_told(root), _told(gone), _told(left), _told(blank, 2)), _thread_of(root), [left["id"]]
+    )
+
+
+def a_deleted_post_takes_its_replies_along() -> Story:
+    root, reply = _post(), _post()
+    reply |= _below(root)
+    blank = [post | {"deleted": True, "text": ""} for post in (root, reply)]
+    blank[1]["with_replies"] = True  # posts answers so to the changed comment
+    told = (_told(root), _told(reply), *(_told(post, 2) for post in blank))
+    return Story(told, _thread_of(root), [])
+
+
+def a_post_is_in_the_list_of_its_author() -> Story:
+    first = _post()
+    second = _post(author=first["author"], text="edited")
+    edited = _told(second | {"text": "edited again"}, 2)
+    return Story(
+        (_author(first), _told(first), _told(second), edited),
+        _posts_of(first["author"]),
+        [second["id"], first["id"]],
+    )
+
+
+def a_deleted_post_is_in_no_list() -> Story:
+    kept = _post()
+    gone = _post(author=kept["author"])
+    blank = gone | {"deleted": True, "text": ""}
+    return Story(
+        (_author(kept), _told(kept), _told(gone), _told(blank, 2)),
+        _posts_of(kept["author"]),
+        [kept["id"]],
+    )
+
+
+def a_follower_is_a_notification() -> Story:
+    source, target = _ids.next(), _ids.next()
+    edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
+    told = Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge)
+    return Story((told,), _notifications_of(target), [("follow", source)])
+
+
+def who_unfollows_is_no_notification() -> Story:
+    source, target = _ids.next(), _ids.next()
+    edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
+    none = {"source": source, "target": target}
+    subject = f"{source}:{target}"
+    return Story(
+        (Told(events.EDGE_CHANGED, subject, 1, edge), Told(events.EDGE_CHANGED, subject, 2, none)),
+        _notifications_of(target),
+        [],
+    )
+
+
+def a_login_is_an_account() -> Story:
+    id = _ids.next()
+    login = {"user_id": id, "username": f"user{id}", "created_at": timestamp()}
+    return Story(
+        (Told(events.LOGIN_REGISTERED, id, 1, login),),
+        _username_of(id),
+        f"user{id}",
+        causes=((events.ACCOUNT_CHANGED, id),),
+    )
+
+
+STORIES: Mapping[str, tuple[Callable[[], Story], ...]] = {
+    "comments": (
+        a_reply_is_in_its_thread,
+        a_deleted_reply_is_in_no_thread,
+        a_deleted_post_takes_its_replies_along,
+    ),
+    "feed": (a_post_is_in_the_list_of_its_author, a_deleted_post_is_in_no_list),
+    "notifications": (a_follower_is_a_notification, who_unfollows_is_no_notification),
+    "users": (a_login_is_an_account,),
+}
+"""By service. One without a story is tested without the effects of events."""
+
+
+def _post(**fields: Any) -> dict[str, Any]:
+    id = _ids.next()
+    return {"id": id, "author": _ids.next(), "created_at": timestamp(), "text": "a post"} | fields
+
+
+def _below(parent: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "in_reply_to_id": parent["id"],
+        "in_reply_to_account_id": parent["author"],
+        "path": [[parent["id"], parent["author"]]],
+    }
+
+
+def _told(post: Mapping[str, Any], version: int = 1) -> Told:
+    return Told(events.POST_CHANGED, post["id"], version, post)
+
+
+def _author(post: Mapping[str, Any]) -> Told:
+    id = post["author"]
+    profile = {"id": id, "username": f"user{id}", "created_at": timestamp()}
+    return Told(events.ACCOUNT_CHANGED, id, 1, profile)
+
+
+def _thread_of(root: Mapping[str, Any]) -> Callable[[ServiceUnderTest], Any]:
+    def look(subject: ServiceUnderTest) -> Any:
+        return subject.ask(f"GET /threads/{root['id']}", caller="gateway").json()["descendants"]
+
+    return look
+
+
+def _posts_of(author: str) -> Callable[[ServiceUnderTest], Any]:
+    def look(subject: ServiceUnderTest) -> Any:
+        answer = subject.ask(f"GET /timelines/accounts/{author}", caller="gateway").json()
+        return [view["post"]["id"] for view in answer["views"]]
+
+    return look
+
+
+def _notifications_of(owner: str) -> Callable[[ServiceUnderTest], Any]:
+    def look(subject: ServiceUnderTest) -> Any:
+        token = subject.auth.token(owner)
+        answer = subject.ask("GET /notifications", caller="gateway", token=token).json()
+        return [(each["type"], each["account"]) for each in answer["notifications"]]
+
+    return look
+
+
+def _username_of(id: str) -> Callable[[ServiceUnderTest], Any]:
+    def look(subject: ServiceUnderTest) -> Any:
+        return subject.ask(f"GET /accounts/{id}", caller="gateway").json().get("username")
+
+    return look

@@ -1,0 +1,209 @@
+"""Levels 2 and 3 of docs/protocol.md: effects of events, in whatever way they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from services.contracts.events import EventType
+from tests.conformance.contracts import event_schemas
+from tests.conformance.kit import PATIENCE, ServiceUnderTest, Stream
+from tests.conformance.stories import STORIES, Story
+from tests.conformance.test_listens import message
+from tests.system.waiting import wait_until
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A story on its way to the service under test: its events in order, with their streams."""
+
+    subject: ServiceUnderTest
+    events: Sequence[tuple[Stream, Event]]
+
+    def deliver(self, *chosen: tuple[Stream, Event]) -> None:
+        """Publish some events, each in a message of its own."""
+        for stream, event in chosen:
+            stream.deliver([event])
+
+
+def in_order(telling: Telling) -> None:
+    telling.deliver(*telling.events)
+
+
+def in_one_message_for_each_topic(telling: Telling) -> None:
+    streams = {stream.name: stream for stream, _ in telling.events}
+    for stream in streams.values():
+        stream.deliver([event for own, event in telling.events if own is stream])
+
+
+def in_reverse_order(telling: Telling) -> None:
+    telling.deliver(*reversed(telling.events))
+
+
+def twice(telling: Telling) -> None:
+    telling.deliver(*telling.events, *telling.events)
+
+
+def never(telling: Telling) -> None:
+    """The broker loses everything: the service asks the producers."""
+
+
+def with_a_gap(telling: Telling) -> None:
+    telling.deliver(*telling.events[1:])
+
+
+def with_a_death_in_the_middle(telling: Telling) -> None:
+    half = len(telling.events) // 2
+    telling.deliver(*telling.events[:half])
+    telling.subject.kill()
+    telling.deliver(*telling.events[half:])
+
+
+WAYS: Sequence[Callable[[Telling], None]] = (
+    in_order,
+    in_one_message_for_each_topic,
+    in_reverse_order,
+    twice,
+    never,
+    with_a_gap,
+    with_a_death_in_the_middle,
+)
+
+
+def stories_of(subject: ServiceUnderTest) -> Sequence[Callable[[], Story]]:
+    if subject.app not in STORIES:
+        pytest.skip("tests/conformance/stories.py has no story of this service.")
+    return STORIES[subject.app]
+
+
+def begin(subject: ServiceUnderTest, story: Story) -> Telling:
+    """The events of a story, which the producers answer for from now on."""
+    streams: dict[str, Stream] = {}
+    events = []
+    for told in story.told:
+        topic = told.kind.topic
+        stream = streams.setdefault(topic, Stream(subject.producer(topic), topic))
+        events.append((stream, stream.event(told.kind, told.subject, told.version, told.data)))
+    for stream in streams.values():
+        stream.keep([event for own, event in events if own is stream])
+    return Telling(subject, events)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_a_story_has_its_effect(subject: ServiceUnderTest, way: Callable[[Telling], None]) -> None:
+    for make in stories_of(subject):
+        story = make()
+        telling = begin(subject, story)
+        way(telling)
+        wait_until(
+            lambda story=story: story.look(subject) == story.shows,
+            PATIENCE,
+            f"{make.__name__} {way.__name__}",
+        )
+        _repeat(telling, make.__name__)
+        assert story.look(subject) == story.shows, f"{make.__name__} after a repetition"
+
+
+def _repeat(telling: Telling, name: str) -> None:
+    """Deliver every event again, the oldest last, and wait until each is handled."""
+    for stream, event in reversed(telling.events):
+        body = message(stream, [event])
+        answer = telling.subject.ask(f"POST /events/{stream.topic}", body=body)
+        assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"}), name
+
+
+# ── what it tells ───────────────────────────────────────────────────────────────────────────
+
+
+def listeners(subject: ServiceUnderTest, kind: EventType[Any]) -> list[str]:
+    """The stand-ins that receive a type of event."""
+    return sorted(subject.access.subscribers.get(kind.topic, frozenset()) & subject.peers.keys())
+
+
+def received(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
+    """The events of a type about one document that the first subscriber has received."""
+    peer = subject.peers[listeners(subject, kind)[0]]
+    return [each for each in peer.events if (each["type"], each["subject"]) == (kind.name, about)]
+
+
+def kept(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
+    """The events of a type about one document that `/changes` gives."""
+    caller = listeners(subject, kind)[0]
+    heads = subject.ask(f"GET /changes?topics={kind.topic}", caller=caller).json()[kind.topic]
+    found: list[Event] = []
+    for stream, last in heads.items():
+        after = 0
+        while after < last:
+            path = f"GET /changes/{kind.topic}/{stream}?after={after}"
+            answer = subject.ask(path, caller=caller).json()
+            found += answer["events"]
+            if answer["settled"] <= after:
+                break
+            after = answer["settled"]
+    return [each for each in found if (each["type"], each["subject"]) == (kind.name, about)]
+
+
+def telling_stories(subject: ServiceUnderTest) -> list[Callable[[], Story]]:
+    found = [make for make in stories_of(subject) if make().causes]
+    if not found:
+        pytest.skip("No story of this service causes events.")
+    return found
+
+
+def test_what_it_tells_is_an_event_of_its_schema(subject: ServiceUnderTest) -> None:
+    for make in telling_stories(subject):
+        story = make()
+        in_order(begin(subject, story))
+        for kind, about in story.causes:
+            wait_until(
+                lambda kind=kind, about=about: received(subject, kind, about),
+                PATIENCE,
+                f"{kind.name} of {about}",
+            )
+            for event in received(subject, kind, about):
+                assert event["source"] == subject.app
+                jsonschema_rs.validate(_schema(kind), event)
+            versions = [event["entityversion"] for event in received(subject, kind, about)]
+            assert min(versions) >= 1
+
+
+def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
+    for make in telling_stories(subject):
+        story = make()
+        in_order(begin(subject, story))
+        for kind, about in story.causes:
+            told = wait_until(
+                lambda kind=kind, about=about: received(subject, kind, about), PATIENCE, kind.name
+            )
+            newest = max(told, key=lambda event: int(event["entityversion"]))
+            found = kept(subject, kind, about)
+            assert found, f"/changes does not give {kind.name} of {about}"
+            assert max(each["entityversion"] for each in found) >= newest["entityversion"]
+
+
+def test_a_death_loses_nothing_that_it_has_to_tell(subject: ServiceUnderTest) -> None:
+    """It dies while it handles events: their own events are told, or can be asked for."""
+    for make in telling_stories(subject):
+        stories = [make() for _ in range(5)]
+        for story in stories:
+            in_order(begin(subject, story))
+        subject.kill()
+        for story in stories:
+            for kind, about in story.causes:
+                wait_until(
+                    lambda kind=kind, about=about: kept(subject, kind, about),
+                    PATIENCE,
+                    f"{kind.name} of {about} after a death",
+                )
+
+
+def _schema(kind: EventType[Any]) -> dict[str, Any]:
+    name = "".join(part.capitalize() for part in kind.name.split(".")) + "Event"
+    schemas = event_schemas()
+    return {**schemas[name], "components": {"schemas": schemas}}
