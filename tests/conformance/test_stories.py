@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -95,17 +96,18 @@ def begin(subject: ServiceUnderTest, story: Story) -> Telling:
     return Telling(subject, events)
 
 
+def has_its_effect(subject: ServiceUnderTest, story: Story) -> bool:
+    return bool(story.look(subject) == story.shows)
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_a_story_has_its_effect(subject: ServiceUnderTest, way: Callable[[Telling], None]) -> None:
     for make in stories_of(subject):
         story = make()
         telling = begin(subject, story)
         way(telling)
-        wait_until(
-            lambda story=story: story.look(subject) == story.shows,
-            PATIENCE,
-            f"{make.__name__} {way.__name__}",
-        )
+        name = f"{make.__name__} {way.__name__}"
+        wait_until(partial(has_its_effect, subject, story), PATIENCE, name)
         _repeat(telling, make.__name__)
         assert story.look(subject) == story.shows, f"{make.__name__} after a repetition"
 
@@ -161,11 +163,7 @@ def test_what_it_tells_is_an_event_of_its_schema(subject: ServiceUnderTest) -> N
         story = make()
         in_order(begin(subject, story))
         for kind, about in story.causes:
-            wait_until(
-                lambda kind=kind, about=about: received(subject, kind, about),
-                PATIENCE,
-                f"{kind.name} of {about}",
-            )
+            wait_until(partial(received, subject, kind, about), PATIENCE, f"{kind.name} of {about}")
             for event in received(subject, kind, about):
                 assert event["source"] == subject.app
                 jsonschema_rs.validate(_schema(kind), event)
@@ -178,9 +176,7 @@ def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
         story = make()
         in_order(begin(subject, story))
         for kind, about in story.causes:
-            told = wait_until(
-                lambda kind=kind, about=about: received(subject, kind, about), PATIENCE, kind.name
-            )
+            told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
             newest = max(told, key=lambda event: int(event["entityversion"]))
             found = kept(subject, kind, about)
             assert found, f"/changes does not give {kind.name} of {about}"
@@ -197,7 +193,7 @@ def test_a_death_loses_nothing_that_it_has_to_tell(subject: ServiceUnderTest) ->
         for story in stories:
             for kind, about in story.causes:
                 wait_until(
-                    lambda kind=kind, about=about: kept(subject, kind, about),
+                    partial(kept, subject, kind, about),
                     PATIENCE,
                     f"{kind.name} of {about} after a death",
                 )

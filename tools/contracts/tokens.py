@@ -22,7 +22,7 @@ def add_token_needs(document: dict[str, Any], routes: Iterable[BaseRoute]) -> No
         if need is None or not isinstance(route, APIRoute):
             continue
         operations = document["paths"].get(route.path, {})
-        for method in route.methods:
+        for method in route.methods or ():
             if method.lower() in operations:
                 operations[method.lower()]["security"] = _security(need)
                 is_used = True

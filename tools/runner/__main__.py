@@ -270,6 +270,18 @@ def _audit(_: Namespace, __: RunDir) -> int:
     return audit()
 
 
+def _conform(options: Namespace, _: RunDir) -> int:
+    from tools.runner.commands import conformance
+
+    if options.command and len(options.app) != 1:
+        raise RunnerError(
+            "--command takes the place of one service: name it, as `conform comments`"
+        )
+    return conformance.conform(
+        options.app, options.command, options.components, options.rest, planted=options.planted
+    )
+
+
 def _bench(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import checks
 
@@ -301,6 +313,7 @@ _VERBS = {
     "test": _test,
     "audit": _audit,
     "bench": _bench,
+    "conform": _conform,
 }
 
 if __name__ == "__main__":

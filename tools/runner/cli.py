@@ -28,6 +28,7 @@ VERBS = {
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
+    "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
     "audit": "look up known vulnerabilities of all that is pinned",
     "bench": "measure the system",
 }
@@ -51,7 +52,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
         rest = ["up", *rest]
     options, unknown = parser.parse_known_args(rest)
-    if unknown and options.verb not in ("test", "bench"):
+    if unknown and options.verb not in ("test", "bench", "conform"):
         if unknown[0] in VERBS:
             parser.error(f"the verb comes first: ./tye-like-run.sh {unknown[0]} …")
         parser.error(f"unknown arguments: {' '.join(unknown)} (see --help)")
@@ -228,6 +229,18 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     made["test"].add_argument(
         "--backup", action="store_true", help="tests of backup, restore and upgrade only"
+    )
+    made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
+    made["conform"].add_argument(
+        "--command",
+        default="",
+        help="the program that takes the place of the service, with its arguments in one text",
+    )
+    made["conform"].add_argument(
+        "--components", default="embedded", metavar="NAME", help="component set (embedded)"
+    )
+    made["conform"].add_argument(
+        "--planted", action="store_true", help="also show that the kit finds planted faults"
     )
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ _CHECKS = {
 _PYTEST = [str(_BIN / "python"), "-m", "pytest", "--durations=20"]
 _WITHOUT_SIDECARS = ["tests/unit", "tests/services"]
 _ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
-_WITH_SIDECARS = ["tests/contract", "tests/e2e", "tests/chaos"]
+_WITH_SIDECARS = ["tests/contract", "tests/conformance", "tests/e2e", "tests/chaos"]
 _ONE_SYSTEM_PER_WORKER = ["-n", "2", "--dist", "loadscope"]
 """Two workers, each with a running system: three keep two cores so busy that tests only wait."""
 
@@ -102,6 +102,13 @@ def test_browser(arguments: list[str]) -> int:
 def test_backup(arguments: list[str]) -> int:
     """Run the tests of backup, restore and upgrade; return non-zero if they failed."""
     part = (_RUNNING_SYSTEM, ["tests/backup", *_ONE_SYSTEM_PER_WORKER])
+    return _summarize(*_run_parts([part], arguments))
+
+
+def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run the conformance kit; return non-zero if it found a fault."""
+    os.environ.update(environment)
+    part = (_RUNNING_SYSTEM, ["tests/conformance"])
     return _summarize(*_run_parts([part], arguments))
 
 

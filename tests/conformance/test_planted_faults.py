@@ -1,0 +1,35 @@
+"""The kit finds a fault against each rule. Only with `conform --planted`: each starts a system."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conformance.kit import COMMAND, PLANTED, SUBJECTS
+from tests.conformance.planted import FAULTS
+from tools.runner.config.paths import REPO
+
+pytestmark = pytest.mark.skipif(PLANTED not in os.environ, reason="only with `conform --planted`")
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault: str) -> None:
+    _, test = FAULTS[fault]
+    program = f"{sys.executable} -m tests.conformance.planted {fault} services.comments"
+    done = subprocess.run(
+        [*PYTEST, "tests/conformance", "-k", test],
+        cwd=REPO,
+        env={name: value for name, value in os.environ.items() if name != PLANTED}
+        | {SUBJECTS: "comments", COMMAND: program},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert " failed" in done.stdout.splitlines()[-1], done.stdout
+    assert " error" not in done.stdout.splitlines()[-1], done.stdout

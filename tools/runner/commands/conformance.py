@@ -1,0 +1,35 @@
+"""The verb `conform`: runs the conformance kit on services, or on a program in the place of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.chassis.security.access_rules import read_access
+from tools.runner.commands import checks
+from tools.runner.errors import RunnerError
+
+_VARIABLES = "MICROGRAM_CONFORM_"
+"""The prefix of the variables that tests/conformance/kit.py reads."""
+
+
+def conform(
+    apps: Sequence[str], command: str, components: str, arguments: list[str], *, planted: bool
+) -> int:
+    """Test services against docs/protocol.md; return non-zero if one breaks a rule.
+
+    Raises RunnerError for a service that services/access.yaml does not name.
+    """
+    known = sorted(read_access())
+    for app in apps:
+        if app not in known:
+            raise RunnerError(
+                f'there is no service "{app}" in services/access.yaml (known: {", ".join(known)}). '
+                "A new service is named there first: who may call it, and what it may use"
+            )
+    environment = {
+        f"{_VARIABLES}APPS": ",".join(apps or known),
+        f"{_VARIABLES}COMMAND": command,
+        f"{_VARIABLES}COMPONENTS": components,
+        **({f"{_VARIABLES}PLANTED": "1"} if planted else {}),
+    }
+    return checks.test_conformance(arguments, environment)
