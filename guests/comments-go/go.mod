@@ -1,0 +1,3 @@
+module microgram/guests/comments
+
+go 1.22

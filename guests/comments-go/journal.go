@@ -1,0 +1,494 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand"
+	"sync"
+	"time"
+)
+
+const (
+	journalSegment       = 64
+	journalTTL           = 7 * 24 * time.Hour
+	commitTimeout        = 8 * time.Second
+	settledAfter         = 2 * commitTimeout
+	headsTTL             = 1500 * time.Millisecond
+	registrationInterval = 24 * time.Hour
+	maxDocumentsPerWrite = 32
+	flushDelay           = time.Second
+)
+
+// Note is an entry of a journal: the document under Key was about to change At (ms).
+type Note struct {
+	Sequence int
+	Key      string
+	At       int64
+	inTail   bool
+}
+
+// Tail is the stored end of a stream.
+type Tail struct {
+	Segment   int             `json:"segment"`
+	Notes     [][]interface{} `json:"notes"`
+	Published int             `json:"published"`
+	At        int64           `json:"at"`
+}
+
+type journalWrite struct {
+	note     *Note
+	document *Upsert
+	outcome  chan error
+}
+
+// Journal records durably which documents are about to change, and answers /changes. It writes the
+// stream of this process, and reads those of all replicas, also of those in Python.
+type Journal struct {
+	topic, Stream string
+	sidecar       *Sidecar
+	toEvent       func(key string, envelope Envelope) map[string]any
+	writes        chan journalWrite
+
+	mutex        sync.Mutex
+	sequence     int
+	tail         []*Note
+	segment      int
+	registeredAt time.Time
+	uncommitted  map[int]bool
+	unpublished  map[int]bool
+	others       map[string]int
+	othersAt     time.Time
+}
+
+func NewJournal(topic string, sidecar *Sidecar) *Journal {
+	journal := &Journal{
+		topic: topic, Stream: randomHex(5), sidecar: sidecar,
+		writes:      make(chan journalWrite, 1024),
+		uncommitted: map[int]bool{}, unpublished: map[int]bool{},
+	}
+	go journal.writeAll()
+	return journal
+}
+
+// Begin takes the next number of the stream. Commit or Discard must follow.
+func (j *Journal) Begin(ctx context.Context, key string) (*Note, Change) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.sequence++
+	j.uncommitted[j.sequence], j.unpublished[j.sequence] = true, true
+	change := Change{Stream: j.Stream, Sequence: j.sequence, Time: timestamp(time.Now())}
+	if trace := traceOf(ctx); trace != nil {
+		change.Traceparent = trace.parent
+	}
+	return &Note{Sequence: j.sequence, Key: key}, change
+}
+
+func (j *Journal) Committed(sequence int) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	delete(j.uncommitted, sequence)
+}
+
+func (j *Journal) Published(sequence int) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	delete(j.unpublished, sequence)
+}
+
+// Discard notes that a commit did not happen; after a while, if it still may.
+func (j *Journal) Discard(sequence int, isUnknown bool) {
+	if isUnknown {
+		time.AfterFunc(settledAfter, func() { j.Discard(sequence, false) })
+		return
+	}
+	j.Committed(sequence)
+	j.Published(sequence)
+}
+
+// Write makes a note durable, and with it perhaps the document that it is about.
+func (j *Journal) Write(note *Note, document *Upsert) error {
+	write := journalWrite{note, document, make(chan error, 1)}
+	j.writes <- write
+	return <-write.outcome
+}
+
+// Flush writes the tail, to say what was published.
+func (j *Journal) Flush() { j.writes <- journalWrite{outcome: make(chan error, 1)} }
+
+func (j *Journal) writeAll() {
+	for first := range j.writes {
+		batch, documents := []journalWrite{first}, 0
+		for len(j.writes) > 0 && documents < maxDocumentsPerWrite-1 {
+			next := <-j.writes
+			if next.document != nil {
+				documents++
+			}
+			batch = append(batch, next)
+		}
+		j.append(batch)
+	}
+}
+
+func (j *Journal) append(batch []journalWrite) {
+	ctx := context.Background()
+	tail, err := j.nextTail(ctx, batch)
+	if err != nil {
+		settle(batch, err)
+		return
+	}
+	var documents []Upsert
+	for _, write := range batch {
+		if write.document != nil {
+			documents = append(documents, *write.document)
+		}
+	}
+	key := j.tailKey(j.Stream)
+	upsert := Upsert{Key: key, Value: tail, TTL: journalTTL}
+	if len(documents) > 0 {
+		err = j.sidecar.Transact(ctx, append([]Upsert{upsert}, documents...)...)
+		if !errors.Is(err, errConflict) {
+			settle(batch, err)
+			return
+		}
+	}
+	if err = j.sidecar.Set(ctx, upsert); err != nil {
+		if len(documents) > 0 { // some stores have written those without a conflict
+			err = outcomeUnknown(err.Error())
+		}
+		settle(batch, err)
+		return
+	}
+	for _, write := range batch {
+		if write.document == nil {
+			write.outcome <- nil
+		} else {
+			write.outcome <- j.sidecar.Swap(ctx, *write.document)
+		}
+	}
+}
+
+func settle(batch []journalWrite, err error) {
+	for _, write := range batch {
+		write.outcome <- err
+	}
+}
+
+func (j *Journal) nextTail(ctx context.Context, batch []journalWrite) (*Tail, error) {
+	if time.Since(j.registeredAt) > registrationInterval {
+		if err := j.register(ctx); err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now().UnixMilli()
+	for _, write := range batch {
+		if write.note != nil && !write.note.inTail {
+			write.note.At, write.note.inTail = now, true
+			j.mutex.Lock()
+			j.tail = append(j.tail, write.note)
+			j.mutex.Unlock()
+		}
+	}
+	for len(j.tail) >= journalSegment {
+		key := fmt.Sprintf("%s:%d", j.tailKey(j.Stream), j.segment)
+		full := map[string]any{"notes": rows(j.tail[:journalSegment])}
+		if err := j.sidecar.Set(ctx, Upsert{Key: key, Value: full, TTL: journalTTL}); err != nil {
+			return nil, err
+		}
+		j.mutex.Lock()
+		j.tail = j.tail[journalSegment:]
+		j.segment++
+		j.mutex.Unlock()
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return &Tail{j.segment, rows(j.tail), smallest(j.unpublished, j.sequence+1) - 1, now}, nil
+}
+
+func (j *Journal) register(ctx context.Context) error {
+	key := "streams:" + j.topic
+	for range 20 {
+		found, err := j.sidecar.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		registry, now := map[string]int64{}, time.Now().UnixMilli()
+		entry, exists := found[key]
+		if exists {
+			if err := json.Unmarshal(entry.Value, &registry); err != nil {
+				return err
+			}
+		}
+		if err := j.forget(ctx, registry, now-journalTTL.Milliseconds()); err != nil {
+			return err
+		}
+		registry[j.Stream] = now
+		if exists {
+			err = j.sidecar.Swap(ctx, Upsert{Key: key, Value: registry, ETag: entry.ETag})
+		} else {
+			err = j.sidecar.Create(ctx, key, registry)
+		}
+		if err == nil {
+			j.registeredAt = time.Now()
+		}
+		if !errors.Is(err, errConflict) {
+			return err
+		}
+		time.Sleep(time.Duration(rand.Intn(20)) * time.Millisecond)
+	}
+	return unavailable("The registry of the streams of " + j.topic + " keeps changing.")
+}
+
+// forget removes streams from a registry that are old and have no tail any more.
+func (j *Journal) forget(ctx context.Context, registry map[string]int64, oldest int64) error {
+	var old []string
+	for stream, at := range registry {
+		if at <= oldest {
+			old = append(old, j.tailKey(stream))
+		}
+	}
+	tails, err := j.sidecar.Get(ctx, old...)
+	if err != nil {
+		return err
+	}
+	for stream, at := range registry {
+		if _, hasTail := tails[j.tailKey(stream)]; at <= oldest && !hasTail {
+			delete(registry, stream)
+		}
+	}
+	return nil
+}
+
+// Heads returns the last number of every stream of the topic.
+func (j *Journal) Heads(ctx context.Context) (map[string]int, error) {
+	j.mutex.Lock()
+	isFresh := time.Since(j.othersAt) < headsTTL
+	j.mutex.Unlock()
+	if !isFresh {
+		others, err := j.readOthers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		j.mutex.Lock()
+		j.others, j.othersAt = others, time.Now()
+		j.mutex.Unlock()
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	heads := map[string]int{}
+	for stream, last := range j.others {
+		heads[stream] = last
+	}
+	if j.sequence > 0 {
+		heads[j.Stream] = j.sequence
+	}
+	return heads, nil
+}
+
+func (j *Journal) readOthers(ctx context.Context) (map[string]int, error) {
+	key := "streams:" + j.topic
+	found, err := j.sidecar.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	registry := map[string]int64{}
+	if entry, exists := found[key]; exists {
+		if err := json.Unmarshal(entry.Value, &registry); err != nil {
+			return nil, err
+		}
+	}
+	var keys []string
+	for stream := range registry {
+		if stream != j.Stream {
+			keys = append(keys, j.tailKey(stream))
+		}
+	}
+	tails, err := j.sidecar.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	heads := map[string]int{}
+	for stream := range registry {
+		if entry, exists := tails[j.tailKey(stream)]; exists {
+			tail, err := readTail(entry.Value)
+			if err != nil {
+				return nil, err
+			}
+			heads[stream] = tail.last()
+		}
+	}
+	return heads, nil
+}
+
+// Changes returns the newest events of the documents noted after a number, and the number up to
+// which whoever has them need not ask again.
+func (j *Journal) Changes(
+	ctx context.Context, stream string, after, limit int,
+) ([]map[string]any, int, error) {
+	decided := -1
+	if stream == j.Stream { // before the documents are read
+		j.mutex.Lock()
+		decided = smallest(j.uncommitted, j.sequence+1) - 1
+		j.mutex.Unlock()
+	}
+	notes, end, err := j.read(ctx, stream, after, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	var keys []string
+	seen := map[string]bool{}
+	for _, note := range notes {
+		if !seen[note.Key] {
+			seen[note.Key] = true
+			keys = append(keys, note.Key)
+		}
+	}
+	entries, err := j.sidecar.Get(ctx, keys...)
+	if err != nil {
+		return nil, 0, err
+	}
+	events := []map[string]any{}
+	for _, key := range keys {
+		if entry, exists := entries[key]; exists {
+			envelope, err := readEnvelope(entry.Value)
+			if err != nil {
+				return nil, 0, err
+			}
+			if event := j.toEvent(key, *envelope); event != nil {
+				events = append(events, event)
+			}
+		}
+	}
+	return events, settled(after, notes, end, decided), nil
+}
+
+func settled(after int, notes []Note, end, decided int) int {
+	last := (after/journalSegment + 1) * journalSegment
+	if len(notes) > 0 {
+		last = notes[len(notes)-1].Sequence
+	}
+	if decided >= 0 {
+		return max(after, min(last, decided))
+	}
+	if len(notes) == 0 { // not there yet; or the segment has expired
+		if end >= 0 && end <= after {
+			return after
+		}
+		return last
+	}
+	old, upto := time.Now().Add(-settledAfter).UnixMilli(), after
+	for _, note := range notes {
+		if note.At < old {
+			upto = note.Sequence
+		}
+	}
+	return upto
+}
+
+// read returns notes after a number, and the last number of the stream; -1 if it is forgotten.
+func (j *Journal) read(ctx context.Context, stream string, after, limit int) ([]Note, int, error) {
+	segment := after / journalSegment
+	tailKey := j.tailKey(stream)
+	fullKey := fmt.Sprintf("%s:%d", tailKey, segment)
+	found, err := j.sidecar.Get(ctx, fullKey, tailKey)
+	if err != nil {
+		return nil, 0, err
+	}
+	end := -1
+	kept, hasFull := found[fullKey]
+	if entry, exists := found[tailKey]; exists {
+		tail, err := readTail(entry.Value)
+		if err != nil {
+			return nil, 0, err
+		}
+		end = tail.last()
+		if !hasFull && tail.Segment > segment { // filled between the two reads, perhaps
+			again, err := j.sidecar.Get(ctx, fullKey)
+			if err != nil {
+				return nil, 0, err
+			}
+			kept, hasFull = again[fullKey]
+		}
+		if !hasFull {
+			kept = entry
+		}
+	}
+	if kept.Value == nil {
+		return nil, end, nil
+	}
+	content, err := readTail(kept.Value)
+	if err != nil {
+		return nil, 0, err
+	}
+	var notes []Note
+	for _, note := range content.notes() {
+		if note.Sequence > after && len(notes) < limit {
+			notes = append(notes, note)
+		}
+	}
+	return notes, end, nil
+}
+
+func (j *Journal) tailKey(stream string) string { return "journal:" + j.topic + ":" + stream }
+
+func (j *Journal) flushLater() {
+	time.AfterFunc(flushDelay, func() {
+		j.mutex.Lock()
+		isIdle := len(j.unpublished) == 0
+		j.mutex.Unlock()
+		if isIdle {
+			j.Flush()
+		}
+	})
+}
+
+func readTail(raw json.RawMessage) (*Tail, error) {
+	var tail Tail
+	if err := json.Unmarshal(raw, &tail); err != nil {
+		slog.Error("a journal is not as it should be", "why", err.Error())
+		return nil, err
+	}
+	return &tail, nil
+}
+
+func (t *Tail) last() int {
+	notes := t.notes()
+	if len(notes) == 0 {
+		return t.Segment * journalSegment
+	}
+	return notes[len(notes)-1].Sequence
+}
+
+func (t *Tail) notes() []Note {
+	notes := make([]Note, 0, len(t.Notes))
+	for _, row := range t.Notes {
+		sequence, isNumber := row[0].(float64)
+		key, isText := row[1].(string)
+		at, isTime := row[2].(float64)
+		if isNumber && isText && isTime {
+			notes = append(notes, Note{Sequence: int(sequence), Key: key, At: int64(at)})
+		}
+	}
+	return notes
+}
+
+func rows(notes []*Note) [][]interface{} {
+	found := make([][]interface{}, 0, len(notes))
+	for _, note := range notes {
+		found = append(found, []interface{}{note.Sequence, note.Key, note.At})
+	}
+	return found
+}
+
+func smallest(numbers map[int]bool, otherwise int) int {
+	for number := range numbers {
+		otherwise = min(otherwise, number)
+	}
+	return otherwise
+}
+
+func timestamp(moment time.Time) string {
+	return moment.UTC().Format("2006-01-02T15:04:05.000Z")
+}

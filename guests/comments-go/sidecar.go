@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	stateTimeout   = 3 * time.Second
+	publishTimeout = 5 * time.Second
+	invokeTimeout  = 10 * time.Second
+)
+
+// Sidecar is the way to everything outside of this process: daprd, over HTTP.
+type Sidecar struct {
+	base, token string
+	client      *http.Client
+}
+
+// Entry is a value of the state store; an absent one has no ETag and no value.
+type Entry struct {
+	Value json.RawMessage
+	ETag  string
+}
+
+// Upsert is a write of one key. Without an ETag it overwrites what is there.
+type Upsert struct {
+	Key   string
+	Value any
+	ETag  string
+	TTL   time.Duration
+}
+
+func NewSidecar(port, token string) *Sidecar {
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: 64,
+		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
+	}
+	return &Sidecar{"http://127.0.0.1:" + port + "/v1.0", token, &http.Client{Transport: transport}}
+}
+
+// Get reads keys in one call. Absent ones are not in the result.
+func (s *Sidecar) Get(ctx context.Context, keys ...string) (map[string]Entry, error) {
+	found := map[string]Entry{}
+	if len(keys) == 0 {
+		return found, nil
+	}
+	body, err := s.call(ctx, "POST", "/state/statestore/bulk", stateTimeout,
+		map[string]any{"keys": keys, "parallelism": 20}, nil)
+	if err != nil {
+		return nil, err
+	}
+	var rows []struct {
+		Key, ETag, Error string
+		Data             json.RawMessage
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &rows); err != nil {
+			return nil, outcomeUnknown("The sidecar's answer is no list.")
+		}
+	}
+	for _, row := range rows {
+		if row.Error != "" {
+			return nil, unavailable("The state store could not read every key: " + row.Error)
+		}
+		if len(row.Data) > 0 && string(row.Data) != "null" {
+			found[row.Key] = Entry{row.Data, row.ETag}
+		}
+	}
+	return found, nil
+}
+
+// Create writes a key that must not exist. Only a save refuses one that does, on every store.
+func (s *Sidecar) Create(ctx context.Context, key string, value any) error {
+	return s.save(ctx, Upsert{Key: key, Value: value}, "first-write")
+}
+
+// Swap writes a key whose ETag must match.
+func (s *Sidecar) Swap(ctx context.Context, write Upsert) error {
+	return s.save(ctx, write, "first-write")
+}
+
+// Set overwrites a key that this process alone writes.
+func (s *Sidecar) Set(ctx context.Context, write Upsert) error {
+	return s.save(ctx, write, "last-write")
+}
+
+func (s *Sidecar) save(ctx context.Context, write Upsert, concurrency string) error {
+	item := write.fields()
+	item["options"] = map[string]string{"concurrency": concurrency, "consistency": "strong"}
+	_, err := s.call(ctx, "POST", "/state/statestore", stateTimeout, []any{item}, nil)
+	return err
+}
+
+// Transact writes keys in one call. After a conflict some stores have written some of them.
+func (s *Sidecar) Transact(ctx context.Context, writes ...Upsert) error {
+	operations := make([]any, len(writes))
+	for i, write := range writes {
+		operations[i] = map[string]any{"operation": "upsert", "request": write.fields()}
+	}
+	_, err := s.call(ctx, "POST", "/state/statestore/transaction", stateTimeout,
+		map[string]any{"operations": operations}, nil)
+	return err
+}
+
+func (s *Sidecar) Delete(ctx context.Context, key string) error {
+	_, err := s.call(ctx, "DELETE", "/state/statestore/"+url.PathEscape(key), stateTimeout, nil, nil)
+	return err
+}
+
+func (u Upsert) fields() map[string]any {
+	fields := map[string]any{"key": u.Key, "value": u.Value}
+	if u.ETag != "" {
+		fields["etag"] = u.ETag
+	}
+	if u.TTL > 0 {
+		seconds := strconv.Itoa(int(u.TTL.Seconds()))
+		fields["metadata"] = map[string]string{"ttlInSeconds": seconds}
+	}
+	return fields
+}
+
+// Publish sends one message of events.
+func (s *Sidecar) Publish(ctx context.Context, topic string, message any) error {
+	_, err := s.call(ctx, "POST", "/publish/pubsub/"+topic, publishTimeout, message,
+		http.Header{"Content-Type": {"application/cloudevents+json"}})
+	return err
+}
+
+// Invoke calls a GET route of another service.
+func (s *Sidecar) Invoke(
+	ctx context.Context, app, path string, timeout time.Duration, into any,
+) error {
+	body, err := s.call(ctx, "GET", "/invoke/"+app+"/method/"+path, timeout, nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return outcomeUnknown(fmt.Sprintf("%s answers no JSON to %s.", app, path))
+	}
+	return nil
+}
+
+// Secret reads a secret; a missing one is empty.
+func (s *Sidecar) Secret(ctx context.Context, name string) (string, error) {
+	body, err := s.call(ctx, "GET", "/secrets/secretstore/"+name, stateTimeout, nil, nil)
+	if err != nil {
+		if strings.Contains(err.Error(), "secret "+name+" not found") {
+			return "", nil
+		}
+		return "", err
+	}
+	values := map[string]string{}
+	if err := json.Unmarshal(body, &values); err != nil {
+		return "", outcomeUnknown("The secret store's answer is no JSON.")
+	}
+	return values[name], nil
+}
+
+// IsReady tells whether the sidecar runs and has loaded its components.
+func (s *Sidecar) IsReady(ctx context.Context) bool {
+	_, err := s.call(ctx, "GET", "/healthz/outbound", time.Second, nil, nil)
+	return err == nil
+}
+
+func (s *Sidecar) call(
+	ctx context.Context, method, path string, timeout time.Duration, body any, headers http.Header,
+) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var sent io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(raw)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, sent)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("content-type", "application/json")
+	for name, values := range headers {
+		request.Header[name] = values
+	}
+	request.Header.Set("dapr-api-token", s.token)
+	traceOf(ctx).forward(request.Header)
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return nil, connectionFailure(err, method+" "+path)
+	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, outcomeUnknown("The connection broke during " + method + " " + path + ".")
+	}
+	if answer.StatusCode >= 400 {
+		return nil, sidecarFailure(answer.StatusCode, raw, path)
+	}
+	return raw, nil
+}
+
+func connectionFailure(err error, call string) error {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return unavailable("The Dapr sidecar of this service is not reachable.")
+	}
+	return outcomeUnknown("No answer to " + call + ".")
+}
+
+var (
+	notSent = []string{"no host found", "couldn't find service", "connection refused",
+		"failed to resolve"}
+	brokenConnection = []string{"timeout", "eof", "connection", "broken pipe", "dial tcp",
+		"loading", "readonly"}
+)
+
+// sidecarFailure says what an error of the sidecar means, as docs/dapr-notes.md found it.
+func sidecarFailure(status int, body []byte, path string) error {
+	var answer struct {
+		ErrorCode string `json:"errorCode"`
+		Code      string `json:"code"`
+		Message   string `json:"message"`
+	}
+	_ = json.Unmarshal(body, &answer)
+	if answer.ErrorCode == "" { // from the service behind it
+		return &Failure{status, answer.Code, answer.Message}
+	}
+	if isConflict(answer.Message) {
+		return errConflict
+	}
+	lowered := strings.ToLower(answer.Message)
+	isMissing := strings.HasSuffix(answer.ErrorCode, "_NOT_FOUND") ||
+		strings.HasSuffix(answer.ErrorCode, "_NOT_CONFIGURED")
+	if isMissing || (strings.HasPrefix(path, "/invoke/") && containsAny(lowered, notSent)) {
+		return unavailable(answer.Message)
+	}
+	return outcomeUnknown(answer.Message)
+}
+
+func isConflict(message string) bool {
+	lowered := strings.ToLower(message)
+	if strings.Contains(lowered, "user_script") {
+		return true
+	}
+	_, reason, _ := strings.Cut(lowered, "error from state store")
+	return strings.Contains(lowered, "etag") && !containsAny(reason, brokenConnection)
+}
+
+func containsAny(text string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
