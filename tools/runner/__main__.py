@@ -39,6 +39,7 @@ def _up(options: Namespace, run: RunDir) -> int:
         only=options.only,
         excluded=options.without,
         replicas=options.replicas,
+        guests=options.guest,
         port=options.port,
         infra_only=options.infra_only,
         mtls=not options.no_mtls,
@@ -64,6 +65,8 @@ def _foreground_arguments(options: Namespace) -> list[str]:
         again += [flag, ",".join(names)] if names else []
     if options.replicas:
         again += ["--replicas", ",".join(f"{k}={v}" for k, v in options.replicas.items())]
+    if options.guest:
+        again += ["--guest", ",".join(f"{k}={'+'.join(v)}" for k, v in options.guest.items())]
     again += ["--watch"] if options.watch else []
     again += [] if options.trace is None else ["--trace", str(options.trace)]
     if options.dashboard_port is not None:

@@ -1,6 +1,7 @@
 """The command line."""
 
 import argparse
+import os
 from pathlib import Path
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -114,6 +115,13 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     )
     up.add_argument(
         "--replicas", type=_replicas, default={}, metavar="A=N,B=M", help="replicas of a service"
+    )
+    up.add_argument(
+        "--guest",
+        type=_guests,
+        default=os.environ.get("MICROGRAM_GUEST", ""),
+        metavar="A=LANG",
+        help="run guests/A-LANG in the place of the service A; A=python+LANG: replicas in turn",
     )
     up.add_argument(
         "--port", type=_port, help="the gateway's port (8080; 0: any); all others are free ones"
@@ -303,6 +311,16 @@ def _ratio(text: str) -> float:
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _guests(text: str) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for part in text.split(",") if text else ():
+        name, _, languages = part.partition("=")
+        found[name.strip()] = tuple(each.strip() for each in languages.split("+"))
+        if not all(each.isalnum() for each in found[name.strip()]):
+            raise argparse.ArgumentTypeError(f'"{part}" is not of the form comments=go')
+    return found
 
 
 def _replicas(text: str) -> dict[str, int]:

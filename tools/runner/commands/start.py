@@ -19,6 +19,7 @@ from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
 from tools.runner.infra import component_types, monitoring, toolchain
+from tools.runner.infra.guests import with_guests
 from tools.runner.infra.servers import needed_servers
 from tools.runner.output.logs import Echo
 from tools.runner.output.tables import print_report
@@ -68,6 +69,7 @@ def prepare(plan: StartPlan) -> None:
         tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)
+    with_guests(everything, plan.guests)  # built where the progress is seen
     if plan.observe:
         monitoring.require_programs()
     for line in toolchain.describe_installed(tools):

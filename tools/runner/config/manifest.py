@@ -45,7 +45,13 @@ class ManifestApp:
     """By the option of daprd, such as `app-port`; the others may be any."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options of daprd, such as `max-body-size`."""
+    commands: tuple[tuple[str, ...], ...] = ()
+    """The commands of the replicas in turn; without them all have `command`."""
     env: Mapping[str, str] = field(default_factory=dict)
+
+    def command_of(self, replica: int) -> tuple[str, ...]:
+        """Return the command of a replica, counted from 0."""
+        return self.commands[replica % len(self.commands)] if self.commands else self.command
 
 
 class _Entry(NamedTuple):

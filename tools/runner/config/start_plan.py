@@ -29,6 +29,8 @@ class StartPlan:
     only: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
     replicas: Mapping[str, int] = field(default_factory=dict)
+    guests: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The languages of the programs that take the place of a service (infra/guests.py)."""
     port: int | None = None
     infra_only: bool = False
     mtls: bool = True

@@ -134,7 +134,7 @@ def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
     }
     return ProcessSpec(
         name=replica.name,
-        argv=replica.app.command,
+        argv=replica.app.command_of(replica.replica),
         cwd=replica.app.directory,
         env=env | _tokens(replica) | _tracing(replica.name, settings) | dict(replica.app.env),
         probe=http_probe(replica.app_port, "/readyz"),

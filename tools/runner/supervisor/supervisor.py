@@ -19,6 +19,7 @@ from tools.runner.config.tracing import ENDPOINT, TRACING_MODULES, Tracing, trac
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
 from tools.runner.infra import ports, servers, toolchain
+from tools.runner.infra.guests import with_guests
 from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
 from tools.runner.infra.monitoring import NAMES, USER, Monitoring
@@ -85,7 +86,7 @@ class Supervisor:
 
         Raises StartFailedError when a process dies or is not ready in time.
         """
-        everything = read_manifest(self.plan.manifest)
+        everything = with_guests(read_manifest(self.plan.manifest), self.plan.guests)
         apps = self.plan.select_apps(everything)
         self._prepare_run_dir()
         self._launch_dashboard()
