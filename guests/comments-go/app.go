@@ -32,7 +32,7 @@ const (
 
 // subscribers says who may ask for the events of a topic: see services/access.yaml.
 var subscribers = map[string][]string{
-	"comments":       {"notifications", "posts"},
+	"comments":       {"posts"},
 	"comment-counts": {"feed", "posts"},
 }
 

@@ -118,7 +118,7 @@ func (c *commit) run(ctx context.Context, decide Decide) (json.RawMessage, error
 		if data == nil || bytes.Equal(data, before) {
 			return before, nil
 		}
-		c.begin(ctx)
+		c.begin(ctx, data)
 		next := Envelope{1, version, *c.change, data}
 		if failure := c.swap(ctx, next, entry); failure == nil {
 			c.finish(next)
@@ -164,17 +164,20 @@ func (c *commit) outcome(err error) error {
 	return err
 }
 
-func (c *commit) begin(ctx context.Context) {
-	if c.change != nil { // all attempts are one change
+// begin names the change. All attempts are one, unless a later one needs an event and none before.
+func (c *commit) begin(ctx context.Context, data json.RawMessage) {
+	outbox := c.collection.outbox
+	hasEvent := outbox != nil && outbox.hasEvent(data)
+	if c.change != nil && (c.note != nil || !hasEvent) {
 		return
 	}
-	if c.collection.outbox == nil {
+	if !hasEvent {
 		c.isRecorded = true
 		c.change = &Change{Sequence: rand.Intn(1 << 52)}
 		return
 	}
-	note, change := c.collection.outbox.journal.Begin(ctx, c.key)
-	c.note, c.change = note, &change
+	note, change := outbox.journal.Begin(ctx, c.key)
+	c.note, c.change, c.isRecorded = note, &change, false
 }
 
 // swap writes a document, if it still is as it was read. The note goes in the same call, or before
@@ -228,7 +231,7 @@ func (c *commit) didCommit(envelope *Envelope) (bool, error) {
 
 func (c *commit) finish(envelope Envelope) {
 	c.isDone = true
-	if outbox := c.collection.outbox; outbox != nil {
+	if outbox := c.collection.outbox; c.note != nil {
 		outbox.journal.Committed(c.note.Sequence)
 		outbox.enqueue(c.key, envelope)
 	}
@@ -270,6 +273,7 @@ const (
 type Outbox struct {
 	topic, kind, eventType string
 	toData                 func(id string, data json.RawMessage) (any, error)
+	hasEvent               func(data json.RawMessage) bool
 	sidecar                *Sidecar
 	journal                *Journal
 	queue                  chan map[string]any
@@ -279,9 +283,11 @@ type Outbox struct {
 func NewOutbox(
 	topic, kind, eventType string, sidecar *Sidecar,
 	toData func(id string, data json.RawMessage) (any, error),
+	hasEvent func(data json.RawMessage) bool,
 ) *Outbox {
 	outbox := &Outbox{
-		topic: topic, kind: kind, eventType: eventType, toData: toData, sidecar: sidecar,
+		topic: topic, kind: kind, eventType: eventType, sidecar: sidecar,
+		toData: toData, hasEvent: hasEvent,
 		journal: NewJournal(topic, sidecar), queue: make(chan map[string]any, maxBacklog),
 	}
 	outbox.journal.toEvent = outbox.event

@@ -34,14 +34,24 @@ type publicComment struct {
 
 func (c *Comment) isCounted() bool { return c.Visibility == "public" || c.Visibility == "unlisted" }
 
-// row is the row of the comment in the list of its thread: comment, answered post, author.
-func (c *Comment) row() Row {
-	answered := c.Parent
+func (c *Comment) answered() string {
 	if len(c.Path) > 0 {
-		answered = c.Path[len(c.Path)-1][0]
+		return c.Path[len(c.Path)-1][0]
 	}
-	return Row{c.ID, answered, c.Author}
+	return c.Parent
 }
+
+// hasChanged tells whether a comment is deleted or moved: posts knows all else.
+func hasChanged(data json.RawMessage) bool {
+	var comment Comment
+	err := json.Unmarshal(data, &comment)
+	return err != nil || comment.Deleted || comment.Parent != comment.answered()
+}
+
+func always(json.RawMessage) bool { return true }
+
+// row is the row of the comment in the list of its thread: comment, answered post, author.
+func (c *Comment) row() Row { return Row{c.ID, c.answered(), c.Author} }
 
 // Repository stores comments, and the lists that are derived from them.
 type Repository struct {
@@ -53,8 +63,8 @@ type Repository struct {
 }
 
 func NewRepository(sidecar *Sidecar) *Repository {
-	changes := NewOutbox("comments", "comment", "comment.changed", sidecar, commentEvent)
-	counts := NewOutbox("comment-counts", "replies", "replies.counted", sidecar, replyCountEvent)
+	changes := NewOutbox("comments", "comment", "comment.changed", sidecar, commentEvent, hasChanged)
+	counts := NewOutbox("comment-counts", "replies", "replies.counted", sidecar, replyCountEvent, always)
 	return &Repository{
 		sidecar:        sidecar,
 		comments:       &Collection{kind: "comment", sidecar: sidecar, outbox: changes},
