@@ -35,7 +35,7 @@ NOBODY = ""
 ARRIVES_WITHIN = 5.0
 """Seconds in which an event arrives that the broker lost, or a revocation takes effect."""
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds in which whatever happens at once on an idle machine happens on a busy one."""
 
 COMMAND = "MICROGRAM_CONFORM_COMMAND"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis.security.access_rules import CHANGES_ROUTES
 from tests.conformance.contracts import DocumentedRoute, routes
 from tests.conformance.kit import ARRIVES_WITHIN, NOBODY, PATIENCE, ServiceUnderTest
 from tests.system.waiting import wait_until
@@ -151,8 +150,8 @@ def test_a_path_that_is_no_route_is_refused(subject: ServiceUnderTest) -> None:
 
 
 def test_changes_are_for_subscribers(subject: ServiceUnderTest) -> None:
-    if not subject.access.publishes or not CHANGES_ROUTES & subject.access.calls.keys():
-        pytest.skip("The service publishes nothing.")
+    if not any(subject.access.subscribers.values()):
+        pytest.skip("No service asks for events of this one.")
     for topic, subscribers in subject.access.subscribers.items():
         for caller in sorted(subject.access.calls["GET /changes"]):
             answer = subject.ask(f"GET /changes?topics={topic}", caller=caller)
