@@ -14,18 +14,18 @@ from tests.conformance.kit import COMMAND, COMPONENTS, SUBJECTS, ServiceUnderTes
 _APPS = os.environ.get(SUBJECTS, "comments").split(",")
 """`test` runs the kit on one service; `conform` names others."""
 
+_COMPONENTS = os.environ.get(COMPONENTS, "embedded")
 
-@pytest.fixture(scope="package", params=_APPS)
+
+@pytest.fixture(scope="package", params=_APPS, ids=lambda app: f"{app}-{_COMPONENTS}")
 def subject(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServiceUnderTest]:
     app = request.param
     if app not in read_access():
         pytest.fail(f'There is no service "{app}" in services/access.yaml.')
-    components = os.environ.get(COMPONENTS, "embedded")
-    under_test = ServiceUnderTest(
-        app, os.environ.get(COMMAND, ""), tmp_path_factory.mktemp(app), components
-    )
+    folder = tmp_path_factory.mktemp(app)
+    under_test = ServiceUnderTest(app, os.environ.get(COMMAND, ""), folder, _COMPONENTS)
     with ExitStack() as stack:
         under_test.start(stack)
         yield under_test

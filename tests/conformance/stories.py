@@ -188,6 +188,7 @@ def _notifications_of(owner: str) -> Callable[[ServiceUnderTest], Any]:
 
 def _username_of(id: str) -> Callable[[ServiceUnderTest], Any]:
     def look(subject: ServiceUnderTest) -> Any:
-        return subject.ask(f"GET /accounts/{id}", caller="gateway").json().get("username")
+        answer = subject.ask(f"GET /accounts/{id}", caller="gateway").json()
+        return answer.get("profile", {}).get("username")
 
     return look

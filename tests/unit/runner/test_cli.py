@@ -38,6 +38,22 @@ def test_options_of_up_are_understood() -> None:
     assert options.port is None
 
 
+def test_guests_are_named_with_their_languages() -> None:
+    assert cli.parse([]).guest == {}
+    options = cli.parse(["--guest", "comments=go,posts=python+go"])
+    assert options.guest == {"comments": ("go",), "posts": ("python", "go")}
+    with pytest.raises(SystemExit):
+        cli.parse(["--guest", "comments"])
+
+
+def test_a_program_takes_the_place_of_one_service(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conform", "--command", "x"]) == 1
+    assert main(["conform", "no-such-service"]) == 1
+    said = capsys.readouterr().err
+    assert "name it, as `conform comments`" in said
+    assert 'there is no service "no-such-service"' in said
+
+
 def test_arguments_of_pytest_are_passed_on() -> None:
     options = cli.parse(["test", "--fast", "-k", "name", "tests/unit"])
     assert options.fast
