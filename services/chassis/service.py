@@ -45,6 +45,7 @@ from services.chassis.http.request_metrics import MeasuredApp
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
 from services.chassis.metrics import Metrics
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
+from services.chassis.publishing.head_watch import REFRESH_INTERVAL, HeadWatch
 from services.chassis.publishing.invalidations import InvalidationPublisher
 from services.chassis.publishing.journal import SETTLED_AFTER
 from services.chassis.publishing.outbox import EventMapper, Outbox
@@ -86,7 +87,8 @@ class Service:
         self.token_verifier = TokenVerifier(self.sidecar)
         self.dead_letters = DeadLetters(self.sidecar)
         self.outboxes: dict[str, Outbox] = {}
-        producers = Producers(self.sidecar, self.outboxes)
+        self.heads = HeadWatch(self.outboxes)
+        producers = Producers(self.sidecar, self.outboxes, self.heads)
         self.inbox = Inbox(self.sidecar, producers, self.dead_letters.add, self.metrics)
         self._work: list[BackgroundWork] = []
         self._at_start: set[BackgroundWork] = set()
@@ -100,7 +102,9 @@ class Service:
     def outbox(self, topic: str) -> Outbox:
         """The outbox of a topic that this service produces."""
         if topic not in self.outboxes:
-            self.outboxes[topic] = Outbox(topic, self.name, self.state, self.sidecar)
+            outbox = Outbox(topic, self.name, self.state, self.sidecar)
+            outbox.on_change = self.heads.wake
+            self.outboxes[topic] = outbox
         return self.outboxes[topic]
 
     def collection(
@@ -271,6 +275,8 @@ class Service:
             self.background(partial(self.inbox.watch, producer), name=f"inbox of {producer}")
         if self.outboxes:
             self.every(SETTLED_AFTER, self._recover_outboxes)
+            self.every(REFRESH_INTERVAL, self.heads.refresh, max_backoff=REFRESH_INTERVAL)
+            self.on_shutdown(self.heads.close)
         app.state.token_verifier = self.token_verifier
         app.state.service = self
         # Not `include_router`: that would build each route a second time.
@@ -330,7 +336,7 @@ class Service:
             consuming_routes.create_dead_letter_router(self.dead_letters, self.inbox),
         ]
         if access.publishes:
-            routers.append(create_changes_router(self.outboxes, access.subscribers))
+            routers.append(create_changes_router(self.outboxes, self.heads, access.subscribers))
         if not access.is_public:
             routers.append(batch.create_router())
         return routers

@@ -1,9 +1,9 @@
 """The inbox: every event is handled at least once, whatever the broker loses.
 
 The broker delivers the fast copy, or the outbox of this process if the service consumes its own
-events. The inbox also asks each producer for the last sequence number of its streams, and fetches
-what was announced at the poll before and has not arrived yet. So a broker may lose, delay, repeat
-or reorder events, stop, or start empty.
+events. The inbox also asks each producer for the last sequence numbers of its streams. The producer
+answers when there are new ones, and what has not arrived a moment later is fetched. So a broker may
+lose, delay, repeat or reorder events, stop, or start empty.
 
 Handlers are idempotent by the document's version. The stored positions are therefore only a hint:
 they are written late, and an event that was received twice is handled twice. Of several events of
@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,8 +35,7 @@ from services.chassis.consuming.events import (
     parse_cloud_event,
     parse_message,
 )
-from services.chassis.consuming.producers import Heads, Producers
-from services.chassis.consuming.sequence_set import SequenceSet
+from services.chassis.consuming.producers import Producers
 from services.chassis.consuming.subscription import StreamPositions, Subscription
 from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
@@ -46,12 +45,19 @@ from services.contracts.events import EventType
 
 M = TypeVar("M")
 
-POLL_INTERVAL = 1.5
-"""Seconds between two polls of a producer whose events have not all arrived yet."""
+HEADS_WAIT = 25.0
+"""Seconds for which a producer holds its answer back while it has nothing new."""
 
-IDLE_POLL_INTERVAL = 3.2
-"""Seconds between two polls of a producer that is at rest. What the broker lost arrives after one
-interval of each kind: in less than five seconds."""
+STORE_DELAY = 0.5
+"""Seconds between an answer and storing what has arrived, for the other replicas to know."""
+
+FETCH_DELAY = 0.7
+"""Seconds between that and fetching what neither this replica nor another one has received. What
+the broker lost arrives within five seconds: two for a producer to notice what another replica of it
+wrote, and twice the two delays, if some events still arrived."""
+
+PAUSE = 1.2
+"""Seconds between all of that and the next question."""
 
 BATCH_SIZE = 64
 CONCURRENCY = 64
@@ -186,21 +192,25 @@ class Inbox:
     # ── what is missing ─────────────────────────────────────────────────────────────────────
 
     async def watch(self, producer: str) -> None:
-        """Poll a producer for as long as the service runs."""
-        is_complete = True
+        """Follow a producer for as long as the service runs."""
+        await _pause(PAUSE)
+        known = ""
         while True:
-            pause = IDLE_POLL_INTERVAL if is_complete else POLL_INTERVAL
-            await asyncio.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311 (jitter)
-            is_complete = await self._poll(producer)
+            known = await self._poll(producer, known)
+            if known:
+                await _pause(PAUSE)
 
     async def catch_up(self) -> None:
-        """Poll every producer once, concurrently: a slow one delays no other."""
-        await asyncio.gather(*map(self._poll, self.producers))
+        """Ask every producer once, concurrently, and fetch at once what has not arrived."""
+        await asyncio.gather(*(self._poll(each, at_once=True) for each in self.producers))
 
-    async def _poll(self, producer: str) -> bool:
-        """Whether all events of a producer have arrived."""
+    async def _poll(self, producer: str, known: str = "", *, at_once: bool = False) -> str:
+        """Ask a producer, and return the tag of its heads if all up to them has arrived.
+
+        With the tag `known`, for which all has arrived, it waits for news.
+        """
         try:
-            return await self._reconcile(producer)
+            return await self._reconcile(producer, known, at_once=at_once)
         except ServiceError as failure:
             log.warning(
                 "could not fetch missing events",
@@ -208,39 +218,49 @@ class Inbox:
             )
         except Exception:
             log.exception("could not fetch missing events", extra={"producer": producer})
-        return False
+        if not at_once:
+            await _pause(PAUSE)
+        return ""
 
-    async def _reconcile(self, producer: str) -> bool:
+    async def _reconcile(self, producer: str, known: str, *, at_once: bool) -> str:
         subscriptions = [s for s in self.subscriptions.values() if s.producer == producer]
-        heads = await self._producers.heads(producer, [s.topic for s in subscriptions])
-        fills = [self._fill(s, heads[s.topic]) for s in subscriptions]
-        for outcome in await asyncio.gather(*fills, return_exceptions=True):
-            if isinstance(outcome, BaseException):  # a failing topic delays no other
-                raise outcome
-        return all(s.caught_up == heads[s.topic] for s in subscriptions)
+        topics = [s.topic for s in subscriptions]
+        wait = HEADS_WAIT if known else 0.0
+        heads = await self._producers.heads(producer, topics, known=known, wait=wait)
+        if heads.tag == known:
+            return known
+        for subscription in subscriptions:
+            subscription.announce(heads.by_topic[subscription.topic])
+        for step, delay in ((self._settle, STORE_DELAY), (self._fill, FETCH_DELAY)):
+            if not at_once:
+                await _pause(delay)
+            is_complete = await _run_all(step(s) for s in subscriptions)
+        return heads.tag if is_complete else ""
 
-    async def _fill(self, subscription: Subscription, heads: Heads) -> None:
-        """Fetch what was announced a poll ago and is still missing; store the positions."""
-        announced, subscription.announced = subscription.announced, heads
-        if heads == subscription.caught_up and not subscription.received.seen:
-            return
-        known = subscription.stored = await self._store_positions(subscription, heads)
-        seen = {stream: known.seen.get(stream, SequenceSet()) for stream in announced}
-        bounds = {
-            stream: subscription.gap_upper_bound(stream, last, seen[stream])
-            for stream, last in announced.items()
-        }
-        gaps = [
-            (stream, low - 1, high)
-            for stream, last in bounds.items()
-            for low, high in seen[stream].missing(last)
-        ]
-        for stream, after, upto in gaps:
-            await self._fetch(subscription, stream, after, upto)
-        if not gaps and bounds == announced:
-            subscription.caught_up = announced
+    async def _settle(self, subscription: Subscription) -> bool:
+        """Store what was received. Returns whether that is all that was announced."""
+        announced = subscription.announced
+        if announced != subscription.caught_up or subscription.received.seen:
+            stored = await self._store_positions(subscription, announced)
+            subscription.stored = stored
+            if stored.has_all(announced):
+                subscription.caught_up = announced
+        return subscription.caught_up == announced
 
-    async def _store_positions(self, subscription: Subscription, heads: Heads) -> StreamPositions:
+    async def _fill(self, subscription: Subscription) -> bool:
+        """Fetch what was announced and is still missing. Returns whether nothing is missing now."""
+        if await self._settle(subscription):
+            return True
+        seen = (subscription.stored or StreamPositions()).only(subscription.announced).seen
+        for stream, last in subscription.announced.items():
+            bound = subscription.gap_upper_bound(stream, last, seen[stream])
+            for low, high in seen[stream].missing(bound):
+                await self._fetch(subscription, stream, low - 1, high)
+        return await self._settle(subscription)
+
+    async def _store_positions(
+        self, subscription: Subscription, heads: Mapping[str, int]
+    ) -> StreamPositions:
         received = subscription.received
         stored = await self._positions.update(
             subscription.topic,
@@ -288,6 +308,19 @@ class Inbox:
         self._count_retries(subscription.topic, temporary)
         for failure in temporary:
             raise failure.error
+
+
+async def _run_all(steps: Iterable[Awaitable[bool]]) -> bool:
+    """Whether all steps return True. A failing one delays no other."""
+    outcomes = await asyncio.gather(*steps, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return all(outcomes)
+
+
+async def _pause(seconds: float) -> None:
+    await asyncio.sleep(seconds * random.uniform(0.8, 1.0))  # noqa: S311 (jitter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,26 +6,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.chassis.dapr.client import DaprClient
-from services.chassis.publishing.outbox import Outbox, read_heads
+from services.chassis.publishing.head_watch import Heads, HeadWatch
+from services.chassis.publishing.outbox import Outbox
 
-Heads = Mapping[str, int]
-"""The last sequence number of each stream of a topic."""
+ANSWER_TIMEOUT = 5.0
+"""Seconds for an answer, beyond those for which it may be held back."""
 
 
 class Producers:
     """The producers of all topics; `outboxes` are those of this process, by topic."""
 
-    def __init__(self, dapr: DaprClient, outboxes: Mapping[str, Outbox]) -> None:
+    def __init__(
+        self, dapr: DaprClient, outboxes: Mapping[str, Outbox], own_heads: HeadWatch
+    ) -> None:
         self._dapr = dapr
         self._outboxes = outboxes
+        self._own_heads = own_heads
 
-    async def heads(self, producer: str, topics: Sequence[str]) -> Mapping[str, Heads]:
-        """The last numbers of the streams of some topics of one producer."""
+    async def heads(
+        self, producer: str, topics: Sequence[str], *, known: str = "", wait: float = 0.0
+    ) -> Heads:
+        """The last numbers of the streams of some topics of one producer.
+
+        While they have the tag `known`, it waits up to some seconds for others.
+        """
         if all(topic in self._outboxes for topic in topics):
-            return await read_heads({topic: self._outboxes[topic] for topic in topics})
-        reply = await self._dapr.invoke(producer, "changes", params={"topics": ",".join(topics)})
-        heads: dict[str, Heads] = reply.json()
-        return heads
+            return await self._own_heads.read(topics, known=known, wait=wait)
+        waiting = {"known": known, "wait": str(wait)} if wait else {}
+        reply = await self._dapr.invoke(
+            producer,
+            "changes",
+            params={"topics": ",".join(topics)} | waiting,
+            deadline=wait + ANSWER_TIMEOUT,
+        )
+        return Heads.parse(reply.body)
 
     async def changes(
         self, producer: str, topic: str, stream: str, *, after: int, limit: int

@@ -16,6 +16,12 @@ class StreamPositions:
 
     seen: dict[str, SequenceSet] = field(default_factory=dict)
 
+    def has_all(self, heads: Mapping[str, int]) -> bool:
+        """Whether nothing is missing up to the last number of each stream."""
+        return not any(
+            self.seen.get(stream, SequenceSet()).missing(last) for stream, last in heads.items()
+        )
+
     def merge(self, other: StreamPositions) -> StreamPositions:
         """The union of both."""
         streams = {**self.seen}
@@ -36,8 +42,9 @@ class Subscription:
     """A subscription to a topic, which one service produces.
 
     `received` is what came since the positions were stored last, `stored` what came before, as far
-    as this process knows. `announced` are the last numbers of the producer's streams at the poll
-    before, `caught_up` those up to which nothing is missing.
+    as this process knows. `announced` are the last numbers of the producer's streams that it told
+    last, `caught_up` those up to which nothing is missing. `tops` are the highest received numbers
+    at that time.
     With `spread` the broker spreads also the service's own events over its replicas.
     """
 
@@ -51,6 +58,12 @@ class Subscription:
     caught_up: Mapping[str, int] | None = None
     tops: dict[str, int] = field(default_factory=dict)
     _in_progress: int = 0
+
+    def announce(self, heads: Mapping[str, int]) -> None:
+        """Note the last numbers of the streams that the producer has told."""
+        self.announced = heads
+        known = (self.stored or _NOTHING).merge(self.received).seen
+        self.tops |= {stream: known[stream].top for stream in heads if stream in known}
 
     def gap_upper_bound(self, stream: str, last: int, seen: SequenceSet) -> int:
         """The sequence number up to which a missing event counts as lost.

@@ -9,13 +9,20 @@ from fastapi.responses import Response
 
 from services.chassis.errors import Forbidden, NotFound
 from services.chassis.http.responses import OrjsonResponse
+from services.chassis.metrics import mark_as_stream
+from services.chassis.publishing.head_watch import HeadWatch
 from services.chassis.publishing.journal import SEGMENT_SIZE
-from services.chassis.publishing.outbox import Outbox, read_heads
+from services.chassis.publishing.outbox import Outbox
 from services.chassis.security.route_guards import CALLING_APP
+
+_JSON = "application/json"
+
+MAX_WAIT = 25.0
+"""Seconds for which a consumer may wait for news at most."""
 
 
 def create_changes_router(
-    outboxes: Mapping[str, Outbox], subscribers: Mapping[str, Set[str]]
+    outboxes: Mapping[str, Outbox], heads: HeadWatch, subscribers: Mapping[str, Set[str]]
 ) -> APIRouter:
     """`/changes`: the last numbers of streams, and the events after a number.
 
@@ -31,10 +38,19 @@ def create_changes_router(
         return outboxes[topic]
 
     @router.get("/changes", summary="The last sequence number of each stream of some topics.")
-    async def heads(
-        request: Request, topics: str = Query(max_length=500)
-    ) -> dict[str, dict[str, int]]:
-        return await read_heads({topic: outbox(request, topic) for topic in topics.split(",")})
+    async def read_heads(
+        request: Request,
+        topics: str = Query(max_length=500),
+        known: str = Query(default="", max_length=64),
+        wait: float = Query(default=0, ge=0, le=MAX_WAIT),
+    ) -> Response:
+        """Wait up to some seconds while the answer has the tag `known`; see `Heads.tag`."""
+        names = topics.split(",")
+        for topic in names:
+            outbox(request, topic)
+        if wait:
+            mark_as_stream(request.scope)
+        return Response((await heads.read(names, known=known, wait=wait)).raw, media_type=_JSON)
 
     @router.get("/changes/{topic}/{stream}", summary="The events of a stream after a number.")
     async def changes(

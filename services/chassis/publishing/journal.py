@@ -35,7 +35,7 @@ _REGISTRATION_INTERVAL = 24 * 3600
 """Seconds between two registrations of a stream that is still written."""
 
 HEADS_TTL = 1.5
-"""Seconds for which the last numbers of other processes' streams are remembered."""
+"""Seconds for which the heads of other processes' streams serve whoever does not wait for news."""
 
 MAX_DOCUMENTS_PER_WRITE = 32
 """Documents that are written together with their entries."""
@@ -60,10 +60,16 @@ class ChangeMetadata:
 
 @dataclass(frozen=True, slots=True)
 class StreamHead:
-    """The last sequence number of a stream."""
+    """The last sequence number of a stream.
+
+    Of another process's stream also the number up to which its events were published, and when it
+    was written last, in ms since the epoch.
+    """
 
     stream: str
     last: int
+    published: int = 0
+    at: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +121,7 @@ class Journal:
         self._pending: list[_Write] = []
         self._writer: asyncio.Task[None] | None = None
         self._other_heads: list[StreamHead] = []
-        self._heads_expire_at = 0.0
+        self._heads_read_at = float("-inf")
         self._heads_lock = asyncio.Lock()
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────
@@ -257,22 +263,23 @@ class Journal:
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────
 
-    async def other_streams(self) -> list[str]:
-        """All registered streams but this process's own. One state call."""
-        entry = await self._state.get(self._registry_key)
-        return [stream for stream in entry.value or {} if stream != self.stream]
+    async def heads(self, max_age: float | None = None) -> list[StreamHead]:
+        """The head of every stream; of other processes' streams as it was `max_age` s ago at most.
 
-    async def heads(self) -> list[StreamHead]:
-        """The last number of every stream; of other processes' as it was `HEADS_TTL` ago at most.
-
-        One state call in that time, two when a stream is new.
+        By default that is `HEADS_TTL`. One state call in that time, two when a stream is new.
         """
-        async with self._heads_lock:
-            if time.monotonic() >= self._heads_expire_at:
-                self._other_heads = await self._read_other_heads()
-                self._heads_expire_at = time.monotonic() + HEADS_TTL
         own = [StreamHead(self.stream, self.sequence)] if self.sequence else []
-        return [*self._other_heads, *own]
+        return [*await self.other_heads(max_age), *own]
+
+    async def other_heads(self, max_age: float | None = None) -> list[StreamHead]:
+        """As `heads`, without the stream of this process."""
+        oldest = HEADS_TTL if max_age is None else max_age
+        async with self._heads_lock:
+            if time.monotonic() - self._heads_read_at >= oldest:
+                asked_at = time.monotonic()
+                self._other_heads = await self._read_other_heads()
+                self._heads_read_at = asked_at
+        return self._other_heads
 
     async def _read_other_heads(self) -> list[StreamHead]:
         known = [head.stream for head in self._other_heads]
@@ -308,7 +315,8 @@ class Journal:
     def head_of(self, stream: str, tail: dict[str, Any]) -> StreamHead:
         """The head of a stream, by its stored tail."""
         notes = tail["notes"]
-        return StreamHead(stream, notes[-1][0] if notes else tail["segment"] * SEGMENT_SIZE)
+        last = notes[-1][0] if notes else tail["segment"] * SEGMENT_SIZE
+        return StreamHead(stream, last, tail["published"], tail["at"])
 
     def tail_key(self, stream: str) -> str:
         """The key of a stream's tail."""

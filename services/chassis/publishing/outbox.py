@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +87,9 @@ class Outbox:
         self.local: LocalDelivery | None = None
         self._flush: asyncio.TimerHandle | None = None
         self._recovered = 0
+        self._recovered_upto: dict[str, int] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when a change of a document begins: the stream of this process has a new head."""
         self._context = copy_context()
         """The context of a flush: it is no part of the request whose event was last."""
 
@@ -146,6 +149,7 @@ class Outbox:
         entry = self.journal.begin(key)
         self._uncommitted.add(entry.sequence)
         self._unpublished.add(entry.sequence)
+        self.on_change()
         trace = telemetry.current()
         change = ChangeMetadata(self.stream, entry.sequence, timestamp(), trace.traceparent)
         return Intent(entry, change)
@@ -182,9 +186,9 @@ class Outbox:
 
     # ── what consumers ask for ──────────────────────────────────────────────────────────────
 
-    async def heads(self) -> list[StreamHead]:
-        """The last number of every stream of this topic; see `Journal.heads`."""
-        return await self.journal.heads()
+    async def heads(self, max_age: float | None = None) -> list[StreamHead]:
+        """The head of every stream of this topic; see `Journal.heads`."""
+        return await self.journal.heads(max_age)
 
     async def changes_since(
         self, stream: str, after: int, limit: int
@@ -231,16 +235,16 @@ class Outbox:
         """
         if self.is_private:
             return 0
-        return sum([await self._recover(s) for s in await self.journal.other_streams()])
+        return sum([await self._recover(head) for head in await self.journal.other_heads()])
 
-    async def _recover(self, stream: str) -> int:
-        tail_key, done_key = self.journal.tail_key(stream), f"recovered:{self.topic}:{stream}"
-        rows = await self._state.get_many([tail_key, done_key])
-        tail = rows.get(tail_key)
-        if tail is None or now_ms() - tail.value["at"] < SETTLED_AFTER * 1000:
+    async def _recover(self, head: StreamHead) -> int:
+        if head.published >= head.last or now_ms() - head.at < SETTLED_AFTER * 1000:
             return 0
-        last = self.journal.head_of(stream, tail.value).last
-        done: int = max(tail.value["published"], rows[done_key].value if done_key in rows else 0)
+        stream, last, done_key = head.stream, head.last, f"recovered:{self.topic}:{head.stream}"
+        if self._recovered_upto.get(stream, 0) >= last:
+            return 0
+        kept = await self._state.get(done_key)
+        done: int = max(head.published, kept.value or 0)
         recovered = last - done
         while done < last:
             events, settled = await self.changes_since(stream, done, SEGMENT_SIZE)
@@ -251,6 +255,7 @@ class Outbox:
                 self._recovered += len(batch)
             done = max(settled, done + 1)
             await self._state.set(done_key, done, ttl=JOURNAL_TTL)
+        self._recovered_upto[stream] = done
         return recovered
 
     async def close(self) -> None:
@@ -304,12 +309,3 @@ class Outbox:
             "schemaversion": envelope["schema"],
             "data": data,
         }
-
-
-async def read_heads(outboxes: Mapping[str, Outbox]) -> dict[str, dict[str, int]]:
-    """The last number of each stream, by the topics of some outboxes."""
-    found = await asyncio.gather(*(outbox.heads() for outbox in outboxes.values()))
-    return {
-        topic: {head.stream: head.last for head in heads}
-        for topic, heads in zip(outboxes, found, strict=True)
-    }

@@ -124,6 +124,7 @@ async def test_a_lost_event_is_counted_as_lag_and_then_as_fetched(pair: Pair) ->
     await pair.publish("1", "2")
     await pair.cluster.settle(rounds=0)
     assert not (await pair.seen()).has(LAG, topic="things", producer="producer")
+    pair.sink.sidecar.faults.fail("invoke", about="producer/changes/things/", times=3)
     await pair.sink.service.inbox.catch_up()
     assert (await pair.seen()).value(LAG, topic="things", producer="producer") == 2
     await pair.cluster.settle()

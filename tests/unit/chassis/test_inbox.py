@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from services.chassis import telemetry
+from services.chassis import service, telemetry
 from services.chassis.consuming import inbox
 from services.chassis.consuming.events import Event, PoisonMessage, parse_cloud_event
 from services.chassis.consuming.sequence_set import SequenceSet
@@ -20,7 +20,7 @@ from services.chassis.publishing import relay
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EventType
-from tests.fakes import FakeCluster, RunningReplica, open_access
+from tests.fakes import FakeCluster, RunningReplica, open_access, until
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ class Pair:
 @pytest.fixture
 async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
     # Tests poll by themselves, however long they take.
-    monkeypatch.setattr(inbox, "POLL_INTERVAL", 3600.0)
-    monkeypatch.setattr(inbox, "IDLE_POLL_INTERVAL", 3600.0)
+    monkeypatch.setattr(inbox, "PAUSE", 3600.0)
     async with FakeCluster() as cluster:
         pair = Pair(cluster)
         await pair.start_producer()
@@ -170,10 +169,10 @@ async def test_events_may_be_lost_duplicated_delayed_and_reordered(pair: Pair, s
     assert pair.known() == pair.truth()
 
 
-async def test_lost_events_arrive_after_two_polls(pair: Pair) -> None:
+async def test_lost_events_arrive_after_a_poll(pair: Pair) -> None:
     pair.cluster.broker.loses = lambda _: True
     await pair.make(*ids(200))
-    await pair.cluster.settle(rounds=1)
+    await pair.cluster.settle(rounds=0)
     assert pair.known() == {}
     await pair.cluster.settle(rounds=1)
     assert pair.known() == pair.truth()
@@ -221,7 +220,6 @@ async def test_a_consumer_that_dies_between_effect_and_answer_gets_the_event_aga
         "compare_and_set", about="kept:", nth=5, after=True
     )
     await pair.make(*ids(30))
-    await pair.consumers[0].service.inbox.catch_up()
     dying = asyncio.ensure_future(pair.consumers[0].service.inbox.catch_up())
     await pair.consumers[0].sidecar.state.faults.dead.wait()
     await pair.consumers[0].kill()
@@ -426,3 +424,104 @@ async def test_messages_without_an_id_are_not_taken_for_each_other(pair: Pair) -
         await receive("a")
     await receive("b")
     assert [event.subject for event in pair.consumer.received] == ["b"]
+
+
+# ── as it runs: the inbox follows its producer ──────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def live(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
+    """A pair whose consumer follows the producer, with shorter delays and the same long wait."""
+    for name in ("STORE_DELAY", "FETCH_DELAY", "PAUSE"):
+        monkeypatch.setattr(inbox, name, 0.05)
+    monkeypatch.setattr(service, "REFRESH_INTERVAL", 0.05)
+    async with FakeCluster() as cluster:
+        pair = Pair(cluster)
+        await pair.start_producer()
+        await pair.start_consumer()
+        yield pair
+
+
+async def questions(pair: Pair) -> list[dict[str, str]]:
+    """From now on, the questions for heads that reach the producers."""
+    asked: list[dict[str, str]] = []
+    for producer in pair.producers:
+        read = producer.service.heads.read
+
+        async def note(topics: Any, read: Any = read, **how: Any) -> Any:
+            asked.append(how)
+            return await read(topics, **how)
+
+        producer.service.heads.read = note  # type: ignore[method-assign]
+    return asked
+
+
+async def waiting(pair: Pair) -> None:
+    """Wait until a producer holds back an answer."""
+    await until(lambda: any(each.service.heads.waiting for each in pair.producers))
+
+
+async def test_a_lost_event_arrives_as_soon_as_it_is_missed(live: Pair) -> None:
+    live.cluster.broker.loses = lambda _: True
+    await waiting(live)
+    await live.make("a", "b", "c")
+    await until(lambda: live.known() == live.truth())
+    await live.make("a", topic="others")
+    await until(lambda: live.cluster.state("consumer").peek("kept:other.changed/a"))
+
+
+async def test_at_rest_a_producer_is_asked_once_in_a_long_time(live: Pair) -> None:
+    await live.make("a")
+    await until(lambda: live.known() == live.truth())
+    await waiting(live)
+    asked = await questions(live)
+    await asyncio.sleep(0.5)  # ten times the delays
+    assert asked == []
+
+
+async def test_delivered_events_are_announced_once_and_not_fetched(live: Pair) -> None:
+    await waiting(live)
+    asked = await questions(live)
+    await live.make(*ids(20))
+    await until(lambda: len(asked) >= 1)
+    await waiting(live)
+    assert len(live.consumer.received) == 20
+
+
+async def test_what_another_replica_of_the_producer_wrote_is_missed_too(live: Pair) -> None:
+    live.cluster.broker.loses = lambda _: True
+    await waiting(live)
+    other = await live.start_producer()
+    live.cluster.network.remove("producer", other.app)  # every question reaches the first one
+    await live.make("a", "b")
+    await until(lambda: live.known() == live.truth() == {"a": 1, "b": 1})
+    live.cluster.network.add("producer", other.app)
+
+
+async def test_replicas_of_a_producer_know_each_others_tags(live: Pair) -> None:
+    await live.start_producer()
+    await live.make("a", "b")
+    await until(lambda: live.known() == live.truth())
+    await waiting(live)
+    first, second = (each.service.heads for each in live.producers)
+    topics = ["things", "others"]
+    assert (await first.read(topics)).tag == (await second.read(topics)).tag
+
+
+async def test_a_producer_that_stops_lets_nobody_wait(live: Pair) -> None:
+    await waiting(live)
+    live.producers[0].service.heads.close()
+    live.cluster.broker.loses = lambda _: True
+    await live.start_producer()
+    await live.producers[0].stop()
+    del live.producers[0]
+    await live.make("a")
+    await until(lambda: live.known() == live.truth() == {"a": 1})
+
+
+async def test_an_inbox_survives_a_producer_that_does_not_answer(live: Pair) -> None:
+    await waiting(live)
+    live.cluster.broker.loses = lambda _: True
+    live.consumers[0].sidecar.faults.fail("invoke", about="producer", times=6)
+    await live.make("a")
+    await until(lambda: live.known() == live.truth() == {"a": 1})
