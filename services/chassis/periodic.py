@@ -22,7 +22,8 @@ FAILING_AFTER = 3
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[bool | None]]
+"""It may return False if it found nothing to do."""
 
 
 class BackgroundWork:
@@ -30,7 +31,8 @@ class BackgroundWork:
 
     With an `interval` (seconds, with 20 % jitter) it is called again after each pause, else only
     after it has failed. After a failure the pause doubles, up to `max_backoff` seconds; nothing but
-    the end of the service ends the work.
+    the end of the service ends the work. While the work finds nothing to do, the pause is
+    `idle_interval`.
     """
 
     def __init__(
@@ -39,10 +41,13 @@ class BackgroundWork:
         work: Work,
         interval: float | None = None,
         max_backoff: float = MAX_BACKOFF,
+        idle_interval: float | None = None,
     ) -> None:
         self.name = name
         self._work = work
         self._interval = interval
+        self._idle_interval = interval if idle_interval is None else idle_interval
+        self._is_idle = False
         self._max_backoff = max_backoff
         self._failures = 0
         self.failures = 0
@@ -80,7 +85,7 @@ class BackgroundWork:
                 await self._work()
             else:
                 with tracing.work(self.name):
-                    await self._work()
+                    self._is_idle = await self._work() is False
         except ServiceError as failure:
             log.warning("background work failed", extra={"work": self.name, "why": failure.message})
         except Exception:
@@ -89,12 +94,14 @@ class BackgroundWork:
             self._failures = 0
             return True
         self.failures += 1
+        self._is_idle = False
         self._failures = 1 if self._has_lasted() else self._failures + 1
         self._started_at = None
         return False
 
     async def _pause(self) -> None:
-        pause = RESTART_DELAY if self._interval is None else self._interval
+        interval = self._idle_interval if self._is_idle else self._interval
+        pause = RESTART_DELAY if interval is None else interval
         longest = max(pause, self._max_backoff)
         pause = min(pause * 2 ** min(self._failures, 10), longest)
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)

@@ -224,13 +224,17 @@ class Service:
         name: str = "",
         at_start: bool = False,
         max_backoff: float = MAX_BACKOFF,
+        idle_interval: float | None = None,
     ) -> None:
         """Call something every `interval` seconds, for as long as the service runs.
 
         It survives failures, with a pause that grows up to `max_backoff` seconds. The first call
-        comes after one interval, or `at_start`.
+        comes after one interval, or `at_start`. After a call that returned False, because it found
+        nothing to do, the next one comes after `idle_interval`.
         """
-        periodic = BackgroundWork(name or _name_of(work), work, interval, max_backoff)
+        periodic = BackgroundWork(
+            name or _name_of(work), work, interval, max_backoff, idle_interval
+        )
         self._work.append(periodic)
         if at_start:
             self._at_start.add(periodic)

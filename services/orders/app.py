@@ -17,7 +17,11 @@ from services.orders.application.order_commands import OrderCommands
 from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
 from services.orders.application.refund_activities import RefundActivities
-from services.orders.application.saga_watchdog import CHECK_INTERVAL, SagaWatchdog
+from services.orders.application.saga_watchdog import (
+    CHECK_INTERVAL,
+    IDLE_INTERVAL,
+    SagaWatchdog,
+)
 from services.orders.consumers import subscribe
 from services.orders.domain import saga
 from services.orders.metrics import measure_sagas
@@ -34,7 +38,9 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     workflows.register_workflow("checkout", saga.checkout)
     workflows.register_workflow("refund", saga.refund)
     watchdog = SagaWatchdog(repository, workflows, now=utc_now)
-    service.every(CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL)
+    service.every(
+        CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL, idle_interval=IDLE_INTERVAL
+    )
     measure_sagas(service.metrics, watchdog)
     queries = OrderReader(repository, watchdog)
     commands = OrderCommands(repository, queries, watchdog, now=timestamp)

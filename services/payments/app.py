@@ -15,7 +15,11 @@ from services.payments.adapters.webhooks import (
 )
 from services.payments.api import accounts, data_export, payments
 from services.payments.application.ledger_audit import SWEEP_INTERVAL, LedgerAudit
-from services.payments.application.payment_reconciler import RECONCILE_INTERVAL, PaymentReconciler
+from services.payments.application.payment_reconciler import (
+    IDLE_INTERVAL,
+    RECONCILE_INTERVAL,
+    PaymentReconciler,
+)
 from services.payments.application.payment_service import PaymentService
 from services.payments.consumers import subscribe
 from services.payments.metrics import measure_ledger
@@ -35,7 +39,12 @@ def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
     payment_service = PaymentService(repository, provider, ids=SnowflakeGenerator().next)
     subscribe(service, repository, payment_service)
     reconciler = PaymentReconciler(repository, payment_service)
-    service.every(RECONCILE_INTERVAL, reconciler.reconcile_due, max_backoff=RECONCILE_INTERVAL)
+    service.every(
+        RECONCILE_INTERVAL,
+        reconciler.reconcile_due,
+        max_backoff=RECONCILE_INTERVAL,
+        idle_interval=IDLE_INTERVAL,
+    )
     audit = LedgerAudit(repository)
     service.every(SWEEP_INTERVAL, audit.sweep)
     measure_ledger(service.metrics, audit)

@@ -1,5 +1,7 @@
 """The HTTP server of a service: uvicorn, extended for long-lived streams and with limits.
 
+Nothing in it wakes a process that nobody calls.
+
 Streams need two things that ASGI does not have. They are told of a shutdown before uvicorn waits
 for them to end. And they can cut off a client that does not read: each scope's `state` has the
 connection's `transport`, whose `abort()` drops it without sending the rest first.
@@ -11,12 +13,16 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from services.chassis.http.http_protocol import BoundedHttpProtocol
 from services.chassis.http.websocket_protocol import (
@@ -48,8 +54,34 @@ class PublicListener:
     is_ready: Callable[[], Awaitable[bool]]
 
 
+class DatedState(ServerState):
+    """The state of a server whose responses have the current date, made when one needs it."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._dated: list[tuple[bytes, bytes]] = []
+        self._second = 0
+        super().__init__()
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of every response: the date, and those that were set."""
+        second = int(time.time())
+        if second != self._second:
+            date = formatdate(second, usegmt=True).encode()
+            self._dated, self._second = [(b"date", date), *self._headers], second
+        return self._dated
+
+    @default_headers.setter
+    def default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._headers, self._second = headers, 0
+
+
 class Server(uvicorn.Server):
-    """A server that calls back when it stops, before it waits for open requests."""
+    """A server that calls back when it stops, before it waits for open requests.
+
+    It waits for the signal to stop, while that of uvicorn looks for it ten times a second.
+    """
 
     def __init__(
         self,
@@ -58,14 +90,27 @@ class Server(uvicorn.Server):
         listener: PublicListener | None = None,
     ) -> None:
         super().__init__(config)
+        self.server_state = DatedState()
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._on_shutdown = on_shutdown
         self._listener = listener
         self._opening: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self._listener is not None:
             self._opening = asyncio.create_task(self._open(self._listener))
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:
+            await self._stopping.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:  # a handler of a signal must wake the loop
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for callback in self._on_shutdown:
@@ -98,7 +143,7 @@ class Server(uvicorn.Server):
         for server in self.servers[1:]:
             server.close()
         state = self.server_state
-        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        state.default_headers = [(b"connection", b"close")]
         give_up_at = asyncio.get_running_loop().time() + LAST_REQUEST_TIMEOUT
         while asyncio.get_running_loop().time() < give_up_at:
             open_here = [

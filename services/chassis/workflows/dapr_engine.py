@@ -36,7 +36,10 @@ WORKER_INTERVAL = 0.5
 """Seconds between two checks that the worker is alive."""
 
 ACTORS_INTERVAL = 2.0
-"""Seconds between two checks that the engine has actors."""
+"""Seconds between two checks that the engine has actors, while something is wrong."""
+
+HEALTHY_ACTORS_INTERVAL = 6.0
+"""Seconds until the next check after one that found nothing wrong."""
 
 _STOP_TIMEOUT = 1.5
 
@@ -132,8 +135,8 @@ class DaprEngine:
         if await self._sidecar.is_ready():
             await self._start_worker()
 
-    async def check_actors(self) -> None:
-        """Keep `problem` current, and restart a sidecar that is stuck.
+    async def check_actors(self) -> bool:
+        """Keep `problem` current, and restart a sidecar that is stuck. False if nothing is wrong.
 
         When the last worker goes, Dapr 1.18 removes its actors and waits for their work. An actor
         that waits for a worker waits for ever, and the worker that comes back gets no work
@@ -149,6 +152,7 @@ class DaprEngine:
             log.warning("the workflow engine is stuck: the sidecar is restarted")
             with suppress(ServiceError):
                 await self._sidecar.shut_down()
+        return actors is None or is_stuck or bool(self._problem)
 
     async def _actors(self) -> ActorStatus | None:
         try:
@@ -222,7 +226,12 @@ def make_engine(
     token = settings.dapr_api_token.get_secret_value()
     engine = DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
     service.every(WORKER_INTERVAL, engine.ensure_worker, at_start=True, max_backoff=WORKER_INTERVAL)
-    service.every(ACTORS_INTERVAL, engine.check_actors, max_backoff=ACTORS_INTERVAL)
+    service.every(
+        ACTORS_INTERVAL,
+        engine.check_actors,
+        max_backoff=ACTORS_INTERVAL,
+        idle_interval=HEALTHY_ACTORS_INTERVAL,
+    )
     return engine
 
 

@@ -27,6 +27,9 @@ from services.orders.repository import OPEN_LIST, Repository
 CHECK_INTERVAL = 2.0
 """Seconds between two checks of the open orders."""
 
+IDLE_INTERVAL = 5.0
+"""Seconds until the next check after one that found none: no longer than `IDLE_TIMEOUT`."""
+
 IDLE_TIMEOUT = 5.0
 """Seconds without a change after which an open order is checked."""
 
@@ -92,12 +95,12 @@ class SagaWatchdog:
         except ServiceError as error:
             log.warning("a workflow is started later", extra={"why": error.message})
 
-    async def check(self) -> None:
+    async def check(self) -> bool:
         """Ensure the workflows of open orders to which nothing happens.
 
         Final orders are removed from the list. Two state calls, three more if there are any, and
         one of the engine for each idle order. An order that cannot be read or started does not
-        stop the others: it stays in the list.
+        stop the others: it stays in the list. Returns whether there are open orders.
         """
         rows = await self._repository.open_orders.all(OPEN_LIST)
         ids = [row[0] for row in rows[-BATCH_SIZE:]]
@@ -120,6 +123,7 @@ class SagaWatchdog:
                 await self._ensure_or_log(doc.value, is_stalled=is_stalled)
 
         await asyncio.gather(*map(ensure, idle))
+        return bool(rows)
 
     def _count(self, unfinished: Sequence[OrderRecord], *, unread: int) -> None:
         self.open_by_state = Counter(order.state for order in unfinished)

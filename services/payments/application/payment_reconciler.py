@@ -20,6 +20,9 @@ from services.payments.repository import Repository
 RECONCILE_INTERVAL = 1.0
 """Seconds between two rounds, in each replica."""
 
+IDLE_INTERVAL = 5.0
+"""Seconds until the next round after one that found no open step."""
+
 MAX_RETRY_DELAY = 60.0
 """Seconds between two questions about the same payment at most. The first delay is
 RECONCILE_INTERVAL."""
@@ -47,10 +50,10 @@ class PaymentReconciler:
         self._schedule: dict[str, tuple[float, float]] = {}
         """For each order when to ask next, and the delay after that."""
 
-    async def reconcile_due(self) -> None:
+    async def reconcile_due(self) -> bool:
         """Ask about all orders that are due. One state call if none has an open step.
 
-        An order that cannot be settled does not stop the others.
+        An order that cannot be settled does not stop the others. Returns whether there are any.
         """
         heads = await self._repository.unsettled_heads()
         orders = [row[0] for head in heads for row in await self._oldest(head)]
@@ -64,6 +67,7 @@ class PaymentReconciler:
                 await self._reconcile(order)
 
         await asyncio.gather(*(reconcile(order) for order in orders if self._is_due(order)))
+        return bool(orders)
 
     async def _oldest(self, head: ListHead) -> list[list[str]]:
         return await self._repository.unsettled.read(head, Window(BATCH_SIZE, min_id="0"))

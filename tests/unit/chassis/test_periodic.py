@@ -87,3 +87,19 @@ async def test_work_that_runs_on_after_failures_is_not_shown_for_ever(
     await until(lambda: background.is_failing)
     await until(lambda: calls > FAILING_AFTER and not background.is_failing)
     running.cancel()
+
+
+async def test_work_that_finds_nothing_to_do_is_called_less_often() -> None:
+    found: list[bool | None] = [None, True, False]
+    calls = 0
+
+    async def look() -> bool | None:
+        nonlocal calls
+        calls += 1
+        return found[min(calls, len(found)) - 1]
+
+    running = asyncio.create_task(BackgroundWork("look", look, 0.001, idle_interval=3600).run())
+    await until(lambda: calls == len(found))
+    await asyncio.sleep(0.05)  # fifty times the interval of work that finds something
+    assert calls == len(found)
+    running.cancel()

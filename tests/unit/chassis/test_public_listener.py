@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,7 +15,7 @@ import uvicorn
 
 from services.chassis.http import server as servers
 from services.chassis.http.http_protocol import BoundedHttpProtocol
-from services.chassis.http.server import PublicListener, Server
+from services.chassis.http.server import DatedState, PublicListener, Server
 from tests.fakes import until
 
 
@@ -50,7 +51,7 @@ class Replica:
         await self.server.shutdown()
 
     async def stop(self) -> None:
-        self.server.should_exit = True
+        self.server.handle_exit(signal.SIGTERM, None)
         await asyncio.wait_for(self._task, 30)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -149,3 +150,16 @@ async def test_an_idle_client_delays_a_stop_only_briefly(
         with contextlib.suppress(aiohttp.ClientError):
             await replica.stop()
     assert not replica.server.server_state.connections
+
+
+async def test_responses_have_the_current_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [784_111_777.4]
+    monkeypatch.setattr("services.chassis.http.server.time.time", lambda: now[0])
+    state = DatedState()
+    assert state.default_headers == [(b"date", b"Sun, 06 Nov 1994 08:49:37 GMT")]
+    now[0] += 0.5
+    assert state.default_headers == [(b"date", b"Sun, 06 Nov 1994 08:49:37 GMT")]
+    now[0] += 0.5
+    state.default_headers = [(b"connection", b"close")]
+    date = (b"date", b"Sun, 06 Nov 1994 08:49:38 GMT")
+    assert state.default_headers == [date, (b"connection", b"close")]

@@ -92,7 +92,9 @@ class ControlPlane:
         """Return how to run the database of the scheduler.
 
         The scheduler's embedded one answers everybody on a port, also with mTLS. This one listens
-        on sockets in the run directory, which is its owner's. Limits are those of the embedded one.
+        on sockets in the run directory, which is its owner's. Limits are those of the embedded one;
+        intervals are longer, because it has no other members, and what it does at each of them
+        costs most of its processor time at rest. What is committed is in its log at once.
         """
         socket = self._run.path / _ETCD_CLIENT.removeprefix("unix://")
         socket.unlink(missing_ok=True)
@@ -112,7 +114,9 @@ class ControlPlane:
             "--auto-compaction-mode=revision",
             "--auto-compaction-retention=1000000",
             "--backend-batch-limit=10000",
-            "--backend-batch-interval=100ms",
+            "--backend-batch-interval=1s",
+            "--heartbeat-interval=300",  # milliseconds
+            "--election-timeout=1500",
             "--log-level=warn",
         )
 
