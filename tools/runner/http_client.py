@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tools.runner.errors import RunnerError
 from tools.runner.supervisor.process import Probe
@@ -118,6 +118,15 @@ def sidecar_probe(port: int) -> Probe:
             missing = _NOT_READY.search(body)
             return 200 <= status < 300 or bool(missing and {*missing[1].split()} <= _OTHER_SERVERS)
         return False
+
+    return probe
+
+
+def thread_probe(is_ready: Callable[[], bool]) -> Probe:
+    """Return a probe that asks in a thread, for a client that blocks."""
+
+    async def probe() -> bool:
+        return await asyncio.to_thread(is_ready)
 
     return probe
 

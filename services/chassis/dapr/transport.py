@@ -46,6 +46,9 @@ _CONNECTION_ERRORS = (
     *("timeout", "eof", "connection", "broken pipe", "dial tcp"),
     *("loading", "readonly"),
 )
+_CONFLICTS = ("user_script", "no item was updated", "duplicate entry")
+"""What stores say of a conflict that do not name an ETag: Redis, PostgreSQL, MySQL."""
+
 _NO_COMPONENT = ("_NOT_FOUND", "_NOT_CONFIGURED")
 
 
@@ -164,10 +167,10 @@ def is_version_conflict(failure: ServiceError) -> bool:
 
     SQLite answers 409, or 500 in a transaction, both with "etag mismatch". Redis answers 409 for a
     stale ETag, and 500 for an existing key or in a transaction, always with the name of its script.
-    For a broken connection it also says "etag mismatch", with another reason.
+    PostgreSQL and MySQL answer 500 for an existing key, with a text of their own. For a broken connection it also says "etag mismatch", with another reason.
     """
     lowered = failure.message.lower()
-    if "user_script" in lowered:
+    if any(text in lowered for text in _CONFLICTS):
         return True
     reason = lowered.partition("error from state store")[2]
     return "etag" in lowered and not any(text in reason for text in _CONNECTION_ERRORS)

@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def _forget() -> None:
     toolchain._installed.cache_clear()
-    toolchain._lean_key.cache_clear()
+    toolchain._own_key.cache_clear()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_its_key_changes_with_its_sources(
     (module / "go.mod").write_text((REPO / "tools" / "dapr" / "go.mod").read_text())
     (module / "daprd" / "main.go").write_text("package main // another one")
     monkeypatch.setattr(toolchain, "MODULE", module)
-    toolchain._lean_key.cache_clear()
+    toolchain._own_key.cache_clear()
     assert toolchain.require_tool("daprd") != first
     assert built == ["./daprd", "./daprd"]
 

@@ -10,7 +10,6 @@ import (
 	"github.com/dapr/components-contrib/pubsub"
 	memorypubsub "github.com/dapr/components-contrib/pubsub/in-memory"
 	"github.com/dapr/components-contrib/pubsub/jetstream"
-	mqtt "github.com/dapr/components-contrib/pubsub/mqtt3"
 	"github.com/dapr/components-contrib/pubsub/rabbitmq"
 	redisstreams "github.com/dapr/components-contrib/pubsub/redis"
 	"github.com/dapr/components-contrib/secretstores"
@@ -19,26 +18,24 @@ import (
 	"github.com/dapr/components-contrib/secretstores/local/file"
 	"github.com/dapr/components-contrib/state"
 	memorystate "github.com/dapr/components-contrib/state/in-memory"
-	"github.com/dapr/components-contrib/state/mysql"
 	"github.com/dapr/components-contrib/state/redis"
 	"github.com/dapr/components-contrib/state/sqlite"
 	"github.com/dapr/kit/logger"
 )
 
-// The component types of this daprd, all of version 1, with their constructors. The runner reads the
-// types from this file and refuses a component set that needs others
-// (tools/runner/infra/component_types.py). docs/decisions/0026 says which belong here.
+// The component types of the lean daprd, all of version 1, with their constructors. The runner reads
+// the types from this file and from wide.go: it builds the wide daprd for a component set that needs
+// it, and refuses one that needs others (tools/runner/infra/component_types.py).
+// docs/decisions/0026 says which belong here.
 var (
 	stateStores = map[string]func(logger.Logger) state.Store{
 		"state.in-memory": memorystate.NewInMemoryStateStore,
-		"state.mysql":     mysql.NewMySQLStateStore,
 		"state.redis":     redis.NewRedisStateStore,
 		"state.sqlite":    sqlite.NewSQLiteStateStore,
 	}
 	brokers = map[string]func(logger.Logger) pubsub.PubSub{
 		"pubsub.in-memory": memorypubsub.New,
 		"pubsub.jetstream": jetstream.NewJetStream,
-		"pubsub.mqtt3":     mqtt.NewMQTTPubSub,
 		"pubsub.rabbitmq":  rabbitmq.NewRabbitMQ,
 		"pubsub.redis":     redisstreams.NewRedisStreams,
 	}

@@ -64,9 +64,8 @@ def prepare(plan: StartPlan) -> None:
     tools = ["nats-server"] if "nats" in needed_servers(documents) else []
     if apps:
         plan.require_rules(apps)
-        if toolchain.uses_lean_daprd():
-            component_types.require_known(chosen_set, documents)
-        tools += ["daprd", "sentry"] if plan.mtls else ["daprd"]
+        tools.append(component_types.choose_daprd(chosen_set, documents))
+        tools += ["sentry"] if plan.mtls else []
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)
     with_guests(everything, plan.guests)  # built where the progress is seen

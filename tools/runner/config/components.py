@@ -47,7 +47,10 @@ def load_set(name: str, folder: Path | None = None) -> list[Document]:
     if name not in set_names(folder):
         raise RunnerError(
             f'there is no component set "{name}" (known: {", ".join(set_names(folder))}). To make '
-            f"one, create {folder / name}/ with the components that differ from those in {folder}/"
+            f"one, create the folder {folder / name}/, and in it a file for each component that "
+            f"differs from those in {folder}/: pubsub.yaml and broadcast.yaml for another broker, "
+            "statestore.yaml and workflowstore.yaml for another database. docs/operating.md shows "
+            "one whole (A component set of your own)"
         )
     documents = {_identity(each): each for each in _documents(folder)}
     if name != PRODUCTION:
@@ -81,6 +84,16 @@ def _check(document: Any, path: Path) -> None:
             raise RunnerError(
                 f'{path}: in {metadata["name"]}, "spec: metadata" has no "name": {item}'
             )
+
+
+_FIRST_VERSIONS = ("", "v0", "v1")
+
+
+def component_type(component: Document) -> str:
+    """Return the type of a component in lower case, with its version if that is not the first."""
+    spec = component["spec"]
+    kind, version = str(spec["type"]).lower(), str(spec.get("version") or "").lower()
+    return kind if version in _FIRST_VERSIONS else f"{kind}/{version}"
 
 
 def _identity(document: Document) -> tuple[str, str]:

@@ -15,6 +15,9 @@ from tools.runner.errors import RunnerError
 RABBITMQ = "rabbitmq-connection"
 REDIS = "redis-password"
 NATS = "nats-url"
+MQTT = "mqtt-url"
+POSTGRESQL = "postgresql-connection"
+MARIADB = "mariadb-connection"
 JWT = "jwt-signing-keys"
 WEBHOOKS = "payments-webhook-secret"
 IDENTIFIERS = "identifier-hash-key"
@@ -112,8 +115,8 @@ def is_generated(secret: str) -> bool:
 
 
 def credentials(url: str) -> tuple[str, str]:
-    """Return user and password of a connection URL."""
-    parts = urlsplit(url)
+    """Return user and password of a connection URL, which may lack its scheme."""
+    parts = urlsplit(url if "://" in url else f"//{url}")
     return parts.username or "", parts.password or ""
 
 

@@ -1,7 +1,7 @@
-"""Gives each service a login of its own at a broker that the runner starts.
+"""Gives each service a login of its own at a broker or database that the runner starts.
 
 A sidecar's component connects with it. The broker refuses topics that services/access.yaml does not
-name, also to somebody who has the login and no sidecar.
+name, also to somebody who has the login and no sidecar; a database, what belongs to other services.
 """
 
 from __future__ import annotations

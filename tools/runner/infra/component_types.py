@@ -1,47 +1,71 @@
-"""Says which component types the lean daprd has, and refuses a component set that needs others."""
+"""Chooses the daprd for a component set, and refuses a set that cannot keep what services rely on."""
 
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools.runner.config.components import Document
+from tools.runner.config.component_traps import refuse_traps
+from tools.runner.config.components import Document, component_type
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
+from tools.runner.infra import toolchain
 
-_SOURCE = REPO / "tools" / "dapr" / "daprd" / "components.go"
+_SOURCES = REPO / "tools" / "dapr" / "daprd"
 _ENTRY = re.compile(r'^\t\t"([^"]+)":', re.MULTILINE)
-_FIRST_VERSIONS = ("", "v0", "v1")
 _SOCKETS = "/tmp/dapr-components-sockets"  # noqa: S108 (Dapr's default)
 
 
-def lean_types() -> tuple[str, ...]:
-    """Return the types in the tables of components.go, such as "state.redis"; all are version 1."""
-    return tuple(sorted(_ENTRY.findall(_SOURCE.read_text())))
+def lean_types() -> frozenset[str]:
+    """Return the types of the lean daprd, such as "state.redis"; those without version are 1."""
+    return _types_in("components.go")
 
 
-def require_known(name: str, documents: Iterable[Document]) -> None:
-    """Check that the lean daprd can run a component set.
+def wide_types() -> frozenset[str]:
+    """Return the types that only the wide daprd has."""
+    return _types_in("wide.go")
 
-    Raises RunnerError that names what it lacks, and says what to do.
+
+def _types_in(source: str) -> frozenset[str]:
+    return frozenset(_ENTRY.findall((_SOURCES / source).read_text()))
+
+
+def choose_daprd(name: str, documents: Iterable[Document]) -> str:
+    """Return which daprd runs a component set, by its name in `toolchain`.
+
+    Raises RunnerError that names what is lacking or unsafe, and says what to do.
     """
-    known = set(lean_types())
-    needed = {_type(each) for each in documents if each["kind"] == "Component"}
-    lacking = sorted(each for each in needed - known if not _is_pluggable(each))
+    components = [each for each in documents if each["kind"] == "Component"]
+    refuse_traps(name, components)
+    needed = {component_type(each) for each in components}
+    only_wide = sorted(needed & wide_types())
+    if toolchain.wants_official():
+        _refuse_official(name, only_wide)
+        return "daprd"
+    if toolchain.uses_lean_daprd() or only_wide:
+        _refuse_unknown(name, needed)
+    return toolchain.WIDE if only_wide else "daprd"
+
+
+def _refuse_official(name: str, only_wide: list[str]) -> None:
+    if only_wide:
+        raise RunnerError(
+            f'the component set "{name}" needs {", ".join(only_wide)}. The official daprd has '
+            "faults there that ours corrects (docs/dapr-notes.md): start it without MICROGRAM_DAPRD"
+        )
+
+
+def _refuse_unknown(name: str, needed: Iterable[str]) -> None:
+    known = lean_types() | wide_types()
+    lacking = sorted(each for each in set(needed) - known if not _is_pluggable(each))
     if lacking:
         raise RunnerError(
             f'the component set "{name}" needs {", ".join(lacking)}, which the daprd of '
             f"tools/dapr/daprd does not have.\nIt has {', '.join(sorted(known))}.\n"
             "Set MICROGRAM_DAPRD=all for the official daprd, which has every component: an "
             "installed one is used, or it is built (about 13 minutes, once). Or add the component "
-            f"to {_SOURCE.relative_to(REPO)}."
+            f"to {(_SOURCES / 'wide.go').relative_to(REPO)}."
         )
-
-
-def _type(component: Document) -> str:
-    spec = component["spec"]
-    kind, version = str(spec["type"]).lower(), str(spec.get("version") or "").lower()
-    return kind if version in _FIRST_VERSIONS else f"{kind}/{version}"
 
 
 def _is_pluggable(kind: str) -> bool:

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import RABBITMQ, credentials, is_generated, password
+from tools.runner.http_client import thread_probe
 from tools.runner.infra.amqp_client import accepts, queue_lengths
 from tools.runner.infra.broker_logins import BrokerLogin, create_logins, topics
 from tools.runner.infra.servers import (
@@ -20,7 +22,7 @@ from tools.runner.infra.servers import (
     choose_port,
     require_program,
 )
-from tools.runner.supervisor.process import Probe, ProcessSpec
+from tools.runner.supervisor.process import ProcessSpec
 from tools.runner.supervisor.replicas import base_env
 
 PORT = 5672
@@ -59,7 +61,7 @@ def set_up(context: ServerContext) -> ManagedServer:
         argv=(require_program("rabbitmq-server"),),
         cwd=context.run.path,
         env=base_env(context.run) | _environment(context, data, conf),
-        probe=_probe(url),
+        probe=thread_probe(partial(accepts, url)),
         stop_timeout=2.5,
     )
     return ManagedServer(
@@ -184,10 +186,3 @@ def is_shared(url: str) -> bool:
     """Return whether a RabbitMQ on the standard port accepts a login that was not generated."""
     is_own = is_generated(credentials(url)[1])
     return urlsplit(url).port == PORT and not is_own and accepts(url)
-
-
-def _probe(url: str) -> Probe:
-    async def probe() -> bool:
-        return await asyncio.to_thread(accepts, url)
-
-    return probe

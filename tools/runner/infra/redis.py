@@ -1,12 +1,13 @@
 """Redis behind the state store of the production set."""
 
-import asyncio
 import socket
+from functools import partial
 
 from tools.runner.config.paths import write_private
 from tools.runner.config.secrets import REDIS, is_generated, password
+from tools.runner.http_client import thread_probe
 from tools.runner.infra.servers import ManagedServer, ServerContext, choose_port, require_program
-from tools.runner.supervisor.process import Probe, ProcessSpec
+from tools.runner.supervisor.process import ProcessSpec
 from tools.runner.supervisor.replicas import base_env
 
 PORT = 6379
@@ -49,7 +50,7 @@ def set_up(context: ServerContext) -> ManagedServer:
         argv=(require_program("redis-server"), str(conf)),
         cwd=data,
         env=base_env(context.run),
-        probe=_probe(port, context.secrets[REDIS]),
+        probe=thread_probe(partial(accepts, port, context.secrets[REDIS])),
     )
     address = f"127.0.0.1:{port}"
     overrides = {
@@ -76,10 +77,3 @@ def accepts(port: int, secret: str) -> bool:
     except OSError:
         return False
     return answers[-1] == b"+PONG\r\n" and answers[0].startswith(b"+")
-
-
-def _probe(port: int, secret: str) -> Probe:
-    async def probe() -> bool:
-        return await asyncio.to_thread(accepts, port, secret)
-
-    return probe

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from services.chassis.security.access_rules import Access
 from tools.runner.config.components import Document
 from tools.runner.config.paths import RunDir
-from tools.runner.config.secrets import SecretsFile
+from tools.runner.config.secrets import SecretsFile, credentials, is_generated
 from tools.runner.config.topology import ETCD
 from tools.runner.errors import RunnerError
 from tools.runner.infra import control_plane, debian
@@ -20,11 +21,21 @@ from tools.runner.infra.ports import is_free, is_listening, port_owner
 from tools.runner.supervisor.process import ProcessSpec
 
 SENTRY = "sentry"
-_MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
+_MODULES = {
+    "mariadb": "mariadb",
+    "mosquitto": "mosquitto",
+    "nats": "nats_server",
+    "postgresql": "postgresql",
+    "rabbitmq": "rabbitmq",
+    "redis": "redis",
+}
 _SERVER_OF_TYPE = {
     "pubsub.jetstream": "nats",
+    "pubsub.mqtt3": "mosquitto",
     "pubsub.rabbitmq": "rabbitmq",
     "pubsub.redis": "redis",
+    "state.mysql": "mariadb",
+    "state.postgresql": "postgresql",
     "state.redis": "redis",
 }
 
@@ -144,29 +155,64 @@ def choose_port(context: ServerContext, standard: int, what: str) -> int:
     return next(context.ports)
 
 
-def require_program(name: str) -> str:
+def external(context: ServerContext, name: str, secret: str) -> ManagedServer | None:
+    """Return the server of somebody else that a secret names, or None.
+
+    A password that was generated is one for a private server.
+    """
+    url = context.secrets.get(secret)
+    if not url or is_generated(credentials(url)[1]):
+        return None
+    return ManagedServer(name, _address(url), spec=None)
+
+
+def _address(url: str) -> str:
+    """Return host and port in a connection URL, or in `user:password@tcp(host:port)/`."""
+    found = re.search(r"@(?:tcp\()?([^/?)]+:\d+)", url)
+    if not found:
+        raise RunnerError(f"the secret with {url.partition(':')[0]}:… names no host and port")
+    return found[1]
+
+
+def require_program(name: str, package: str = "") -> str:
     """Return the path of a server's program; install Debian's package if possible.
 
     Raises RunnerError that says what to install.
     """
-    return find_program(name) or _installed(name)
+    return find_program(name) or _installed(name, package or name)
 
 
 def find_program(name: str) -> str | None:
     """Return the path of a server's program, or None where it is not installed."""
-    debian_path = f"/usr/lib/{name.removesuffix('-server')}/bin/{name}"
-    # Debian's wrapper of RabbitMQ on PATH switches to another user.
-    return debian_path if os.access(debian_path, os.X_OK) else shutil.which(name)
+    # Debian's wrapper of RabbitMQ on PATH switches to another user. Its PostgreSQL is not on PATH.
+    places = [f"/usr/lib/{name.removesuffix('-server')}/bin", *_postgresql_folders(), *_SBIN]
+    found = (f"{place}/{name}" for place in places)
+    return next((path for path in found if os.access(path, os.X_OK)), shutil.which(name))
 
 
-def _installed(name: str) -> str:
+_SBIN = ("/usr/sbin", "/usr/local/sbin")
+"""Not on everybody's PATH."""
+
+
+def _postgresql_folders() -> list[str]:
+    """Return the folders of Debian's versions of PostgreSQL, the newest first."""
+    found = Path("/usr/lib/postgresql").glob("*/bin")
+    return [str(each) for each in sorted(found, key=_version, reverse=True)]
+
+
+def _version(folder: Path) -> int:
+    return int(folder.parent.name) if folder.parent.name.isdigit() else 0
+
+
+def _installed(name: str, package: str) -> str:
     if debian.can_install():
-        debian.install(name)
+        debian.install(package)
         path = find_program(name)
         if path:
             return path
     raise RunnerError(
-        f"{name} is required and not on PATH. Install it: `sudo apt install {name}` on Debian and "
-        f"Ubuntu, `brew install {name.removesuffix('-server')}` on macOS; or start one at the "
-        "address that components/ names; or use `--components embedded`, which needs neither."
+        f"{name} is required and not on PATH. Install it: `sudo apt install {package}` on Debian "
+        f"and Ubuntu, `brew install {package.removesuffix('-server')}` on macOS; or start one at "
+        "the address that components/ names; or use `--components embedded`, which needs no server "
+        "of others."
     )

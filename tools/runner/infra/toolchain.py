@@ -24,6 +24,9 @@ PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "nats-server": "github.com/nats-io/nats-server/v2",
 }
+WIDE = "daprd-wide"
+"""The name of our daprd with more components, where a component set needs it."""
+
 _OFFICIAL_TAGS = "allcomponents"
 _SETTING = "MICROGRAM_DAPRD"
 
@@ -82,7 +85,7 @@ def _installed(name: str) -> _InstalledProgram | None:
 
     Raises RunnerError for one that others can write to: it is not even asked for its version.
     """
-    if name in ("nats-server", "etcd"):
+    if name in ("nats-server", "etcd", WIDE):
         return None
     candidates = [str(Path.home() / ".dapr" / "bin" / name), shutil.which(name) or ""]
     minor = version().rpartition(".")[0]
@@ -114,17 +117,23 @@ def uses_lean_daprd() -> bool:
     It has the components of the component sets only. The official one is used where
     MICROGRAM_DAPRD=all asks for it, and where it is installed and the lean one not built.
     """
-    return not _wants_official() and find_tool("daprd") in (None, _program("daprd").target)
+    return not wants_official() and find_tool("daprd") in (None, _program("daprd").target)
 
 
 def _program(name: str) -> GoProgram:
     folder = cache_dir() / "bin"
-    if name == "daprd" and not _wants_official():
-        return GoProgram(name, "./daprd", folder / f"lean-{_lean_key()}" / name)
+    if name == WIDE:
+        return GoProgram(name, "./daprd", folder / f"wide-{_own_key('*.go')}" / "daprd", "wide")
+    if name == "daprd" and not wants_official():
+        return GoProgram(name, "./daprd", folder / f"lean-{_own_key(*_LEAN)}" / name)
     return GoProgram(name, PACKAGES[name], folder / name, tags=_OFFICIAL_TAGS)
 
 
-def _wants_official() -> bool:
+def wants_official() -> bool:
+    """Return whether MICROGRAM_DAPRD asks for the official daprd.
+
+    Raises RunnerError for another value.
+    """
     wanted = os.environ.get(_SETTING, "")
     if wanted not in ("", "all"):
         raise RunnerError(
@@ -133,9 +142,14 @@ def _wants_official() -> bool:
     return wanted == "all"
 
 
+_LEAN = ("main.go", "components.go")
+"""The sources of the lean daprd. The wide one has more."""
+
+
 @cache
-def _lean_key() -> str:
-    """Return a key of the sources, the pinned modules and the flags of the lean daprd."""
-    sources = [MODULE / "go.mod", *sorted((MODULE / "daprd").glob("*.go"))]
+def _own_key(*names: str) -> str:
+    """Return a key of some sources, the pinned modules and the flags of a daprd of ours."""
+    found = sorted(path for name in names for path in (MODULE / "daprd").glob(name))
+    sources = [MODULE / "go.mod", *found]
     content = b"".join(path.read_bytes() for path in sources) + repr(go_build.FLAGS).encode()
     return hashlib.sha256(content).hexdigest()[:12]

@@ -33,7 +33,8 @@ class ProcessSpec:
     env: Mapping[str, str] = field(repr=False)
     probe: Probe
     stop_timeout: float = 1.5
-    """Seconds between SIGTERM and SIGKILL."""
+    """Seconds between the signal to stop and SIGKILL."""
+    stop_signal: signal.Signals = signal.SIGTERM
     listener: socket.socket | None = None
     """A listening socket that the process shares; its number is in the environment."""
     fatal_outputs: tuple[str, ...] = ()
@@ -117,7 +118,7 @@ class ManagedProcess:
         self._signal(signal.SIGTERM)
 
     async def stop(self, patience: float | None = None) -> None:
-        """Stop the process: SIGTERM, then SIGKILL after some seconds, by default its own."""
+        """Stop the process by its signal, then SIGKILL after some seconds, by default its own."""
         self._stopping = True
         task = self._task
         if task is None or task.done():
@@ -126,7 +127,7 @@ class ManagedProcess:
             task.cancel()
         else:
             self.state = "draining"
-            self._signal(signal.SIGTERM)
+            self._signal(self.spec.stop_signal)
             seconds = self.spec.stop_timeout if patience is None else patience
             done, _ = await asyncio.wait([task], timeout=seconds)
             if not done:

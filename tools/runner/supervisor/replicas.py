@@ -152,7 +152,11 @@ def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         name=replica.sidecar_name,
         argv=_daprd(replica, settings),
         cwd=REPO,
-        env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else sidecars would publish a network address
+        env=env
+        | {
+            "DAPR_HOST_IP": "127.0.0.1",  # else sidecars would publish a network address
+            "POD_NAME": replica.name,  # for components of which each replica needs a name of its own
+        },
         probe=sidecar_probe(replica.http_port),
         stop_timeout=0.3,  # by then its subscriptions have ended, and the service is gone
         fatal_outputs=(REGISTRATION_FAILURE, LOST_CONSUMERS),

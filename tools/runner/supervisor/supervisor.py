@@ -18,7 +18,7 @@ from tools.runner.config.topology import CONTROL_PLANE, ETCD, read_topology
 from tools.runner.config.tracing import ENDPOINT, TRACING_MODULES, Tracing, tracing_of
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
-from tools.runner.infra import ports, servers, toolchain
+from tools.runner.infra import component_types, ports, servers, toolchain
 from tools.runner.infra.guests import with_guests
 from tools.runner.infra.identities import Identities
 from tools.runner.infra.jetstream import JetStreamManager
@@ -182,6 +182,11 @@ class Supervisor:
             access=self.access,
         )
 
+    def _daprd(self, apps: Sequence[ManifestApp]) -> str:
+        return component_types.choose_daprd(
+            self.set_name, load_set(self.set_name, apps[0].resources)
+        )
+
     def _run_settings(self, apps: Sequence[ManifestApp]) -> RunSettings:
         overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
         logins = {secret for server in self.servers for secret in server.logins}
@@ -191,7 +196,7 @@ class Supervisor:
             self._listener = ports.listen(port)
         return RunSettings(
             run=self.plan.run,
-            daprd=toolchain.require_tool("daprd"),
+            daprd=toolchain.require_tool(self._daprd(apps)),
             resources=render_set(
                 self.set_name, self.plan.run, overrides, self.access, apps[0].resources, logins
             ),

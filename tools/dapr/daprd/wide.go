@@ -1,0 +1,27 @@
+//go:build wide
+
+package main
+
+import (
+	"maps"
+
+	"github.com/dapr/components-contrib/bindings"
+	"github.com/dapr/components-contrib/bindings/aws/s3"
+	"github.com/dapr/components-contrib/pubsub"
+	"github.com/dapr/components-contrib/state"
+	"github.com/dapr/kit/logger"
+)
+
+// What the wide daprd has in addition. Its sidecars need 30 MB more, for the SDKs of clouds.
+func init() {
+	maps.Copy(stateStores, map[string]func(logger.Logger) state.Store{
+		"state.mysql":         newMySQL,
+		"state.postgresql/v2": newPostgreSQL,
+	})
+	maps.Copy(brokers, map[string]func(logger.Logger) pubsub.PubSub{
+		"pubsub.mqtt3": newMQTT,
+	})
+	maps.Copy(outputBindings, map[string]func(logger.Logger) bindings.OutputBinding{
+		"bindings.aws.s3": s3.NewAWSS3,
+	})
+}

@@ -1,0 +1,85 @@
+"""Refuses components whose type or settings would lose or double what was acknowledged.
+
+docs/dapr-notes.md says how each was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tools.runner.config.components import Document, component_type
+from tools.runner.errors import RunnerError
+
+_UNSAFE_TYPES = {
+    "state.etcd": "of two writers at once both are told that they have written, and one has not",
+    "state.etcd/v2": "of two writers at once both are told that they have written, and one has not",
+}
+
+_REQUIRED: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "pubsub.jetstream": {
+        "concurrency": (
+            "single",
+            "with `parallel`, messages are acknowledged before they are handled",
+        ),
+        "durableName": (
+            "{appID}",
+            "each service needs a copy of every message, and keeps its place",
+        ),
+        "queueGroupName": ("{appID}", "without it each replica handles every message"),
+    },
+    "pubsub.mqtt3": {
+        "consumerGroup": ("{appID}", "without it each replica handles every message"),
+        "consumerID": ("{podName}", "two replicas with one name end each other's connection"),
+        "cleanSession": ("false", "messages for a service that is away would be dropped"),
+    },
+    "pubsub.rabbitmq": {
+        "durable": ("true", "queues would end with the broker"),
+        "deletedWhenUnused": ("false", "the queue of a service that is away would be deleted"),
+        "deliveryMode": ("2", "messages would end with the broker"),
+        "publisherConfirm": ("true", "a publish would be acknowledged before the broker has it"),
+        "autoAck": ("false", "messages would be acknowledged before they are handled"),
+        "requeueInFailure": ("true", "a message whose handler fails would be dropped"),
+    },
+    "pubsub.redis": {
+        "processingTimeout": (
+            "60s",
+            "messages of a replica that died would come again while they are handled, or never",
+        ),
+    },
+    "state.mysql": {
+        "schemaName": ("{appID}", "each service has a database of its own"),
+        "cleanupInterval": ("1s", "an expired key cannot be created again for up to an hour"),
+    },
+}
+"""By type of `pubsub` and `statestore`: settings, the value that they must have, and why."""
+
+_CHECKED = ("pubsub", "statestore")
+
+
+def refuse_traps(name: str, components: Iterable[Document]) -> None:
+    """Check the components of a set. Raises RunnerError that says what is wrong, and why."""
+    for component in components:
+        kind = component_type(component)
+        if kind in _UNSAFE_TYPES:
+            raise RunnerError(
+                f'the component set "{name}" is refused: {kind}: {_UNSAFE_TYPES[kind]}'
+            )
+        if _name(component) in _CHECKED:
+            _refuse_settings(name, component, _REQUIRED.get(kind, {}))
+
+
+def _refuse_settings(
+    name: str, component: Document, required: Mapping[str, tuple[str, str]]
+) -> None:
+    metadata = component["spec"].get("metadata") or []
+    given = {str(item["name"]): str(item.get("value", "")) for item in metadata}
+    for setting, (value, why) in required.items():
+        if given.get(setting) != value:
+            raise RunnerError(
+                f'the component set "{name}" is refused: {setting} of {_name(component)} must be '
+                f'"{value}": {why}'
+            )
+
+
+def _name(component: Document) -> str:
+    return str(component["metadata"]["name"])
