@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ import pytest
 from services.chassis.dapr.client import DaprClient
 from services.chassis.dapr.state import ABSENT, StateUpsert, VersionConflict
 from services.chassis.errors import TooLarge
+from services.chassis.publishing.journal import COMMIT_TIMEOUT
 from services.chassis.storage.collection import Collection
 from tests.contract.systems import SystemUnderTest, await_value
 
@@ -234,7 +235,18 @@ async def test_what_has_a_time_to_live_is_gone_after_it(
     assert len(await sidecar.get_many(keys)) == 4
     await await_value(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[3:])
     assert await sidecar.get(keys[0]) == ABSENT
-    await sidecar.compare_and_set(keys[1], 2, etag="")
+    await _create_again(sidecar, keys[1])
+
+
+async def _create_again(sidecar: DaprClient, key: str) -> None:
+    """Create an expired key. Some stores refuse that for a moment; a commit repeats it."""
+
+    async def create() -> bool:
+        with suppress(VersionConflict):
+            await sidecar.compare_and_set(key, 2, etag="")
+        return (await sidecar.get(key)) != ABSENT
+
+    await await_value(create, bool, within=COMMIT_TIMEOUT)
 
 
 async def test_a_large_value_is_kept_whole(sidecar: DaprClient, key: str) -> None:

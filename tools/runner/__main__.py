@@ -258,6 +258,8 @@ def _test(options: Namespace, _: RunDir) -> int:
 
     if options.official_daprd:
         return checks.test_official_daprd(options.rest)
+    if options.matrix:
+        return checks.test_matrix(options.rest)
     if options.observe:
         return checks.test_observe(options.rest)
     if options.browser:

@@ -230,6 +230,12 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         help="contract tests only, on the official daprd with all components",
     )
     made["test"].add_argument(
+        "--matrix",
+        action="store_true",
+        help="contract and end-to-end tests and a short benchmark on every component set, or on "
+        "those that are named; hours (docs/components.md)",
+    )
+    made["test"].add_argument(
         "--observe", action="store_true", help="tests that let alerts fire in a real system only"
     )
     made["test"].add_argument(

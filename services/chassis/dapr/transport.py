@@ -167,7 +167,8 @@ def is_version_conflict(failure: ServiceError) -> bool:
 
     SQLite answers 409, or 500 in a transaction, both with "etag mismatch". Redis answers 409 for a
     stale ETag, and 500 for an existing key or in a transaction, always with the name of its script.
-    PostgreSQL and MySQL answer 500 for an existing key, with a text of their own. For a broken connection it also says "etag mismatch", with another reason.
+    For a broken connection it also says "etag mismatch", with another reason. PostgreSQL and MySQL
+    answer 500 for an existing key, each with a text of its own.
     """
     lowered = failure.message.lower()
     if any(text in lowered for text in _CONFLICTS):

@@ -125,12 +125,35 @@ def test_microgram_daprd_asks_for_the_official_one(
 
 
 @pytest.mark.parametrize("name", set_names())
-def test_the_lean_daprd_has_what_the_component_sets_need(name: str) -> None:
-    component_types.require_known(name, load_set(name))
+def test_each_set_has_a_daprd_of_ours_and_default_sets_the_lean_one(name: str) -> None:
+    chosen = component_types.choose_daprd(name, load_set(name))
+    is_lean = name in ("embedded", "rabbitmq-redis", "redis-streams")
+    assert chosen == ("daprd" if is_lean else toolchain.WIDE)
+
+
+def test_the_wide_daprd_is_built_for_a_set_that_needs_it_also_beside_an_official_one(
+    home: Path, built: list[str], run: RunDir
+) -> None:
+    _installed(home, toolchain.version())
+    start.prepare(StartPlan(run, components="mqtt-sqlite"))
+    assert "./daprd" in built
+    wide = toolchain.require_tool(toolchain.WIDE)
+    assert wide.parent.name.startswith("wide-")
+    assert toolchain.require_tool("daprd") != wide
+
+
+def test_the_official_daprd_is_refused_where_ours_corrects_its_components(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MICROGRAM_DAPRD", "all")
+    with pytest.raises(RunnerError, match=r"needs state\.mysql.*without MICROGRAM_DAPRD"):
+        component_types.choose_daprd("rabbitmq-mariadb", load_set("rabbitmq-mariadb"))
+    assert component_types.choose_daprd("embedded", load_set("embedded")) == "daprd"
 
 
 def component(kind: str, version: str = "v1") -> dict[str, Any]:
-    return {"kind": "Component", "spec": {"type": kind, "version": version}}
+    spec = {"type": kind, "version": version}
+    return {"kind": "Component", "metadata": {"name": "some"}, "spec": spec}
 
 
 def test_a_set_with_another_component_is_refused_before_anything_is_built(
@@ -147,9 +170,9 @@ def test_a_set_with_another_component_is_refused_before_anything_is_built(
 
 def test_a_type_is_known_in_its_version_and_in_any_case() -> None:
     known = [component("state.Redis"), component("state.redis", ""), component("state.redis", "v0")]
-    component_types.require_known("set", [*known, {"kind": "Resiliency", "spec": {}}])
+    component_types.choose_daprd("set", [*known, {"kind": "Resiliency", "spec": {}}])
     with pytest.raises(RunnerError, match=r"needs state\.redis/v2, which"):
-        component_types.require_known("set", [component("state.redis", "v2")])
+        component_types.choose_daprd("set", [component("state.redis", "v2")])
 
 
 def test_a_pluggable_component_is_not_refused(
@@ -157,7 +180,7 @@ def test_a_pluggable_component_is_not_refused(
 ) -> None:
     monkeypatch.setenv("DAPR_COMPONENTS_SOCKETS_FOLDER", str(tmp_path))
     (tmp_path / "own.sock").touch()
-    component_types.require_known("set", [component("state.own")])
+    component_types.choose_daprd("set", [component("state.own")])
 
 
 def test_the_contract_tests_run_on_the_official_daprd_by_a_verb(

@@ -88,6 +88,11 @@ def test_official_daprd(arguments: list[str]) -> int:
     return _summarize(*_run_parts([part], arguments))
 
 
+def test_matrix(arguments: list[str]) -> int:
+    """Run suites and a benchmark on component sets; return non-zero if a test failed."""
+    return _call([str(_BIN / "python"), "-m", "tools.matrix", *arguments])
+
+
 def test_browser(arguments: list[str]) -> int:
     """Run the tests of the web app in a real browser; return non-zero if they failed.
 

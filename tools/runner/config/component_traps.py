@@ -56,6 +56,16 @@ _REQUIRED: Mapping[str, Mapping[str, tuple[str, str]]] = {
 _CHECKED = ("pubsub", "statestore")
 
 
+def unsafe_types() -> Mapping[str, str]:
+    """Return the types that are refused whatever their settings, and why."""
+    return _UNSAFE_TYPES
+
+
+def required_settings(kind: str) -> Mapping[str, tuple[str, str]]:
+    """Return the settings that a type must have, with their values and why."""
+    return _REQUIRED.get(kind, {})
+
+
 def refuse_traps(name: str, components: Iterable[Document]) -> None:
     """Check the components of a set. Raises RunnerError that says what is wrong, and why."""
     for component in components:
@@ -65,7 +75,7 @@ def refuse_traps(name: str, components: Iterable[Document]) -> None:
                 f'the component set "{name}" is refused: {kind}: {_UNSAFE_TYPES[kind]}'
             )
         if _name(component) in _CHECKED:
-            _refuse_settings(name, component, _REQUIRED.get(kind, {}))
+            _refuse_settings(name, component, required_settings(kind))
 
 
 def _refuse_settings(

@@ -1,4 +1,4 @@
-"""Chooses the daprd for a component set, and refuses a set that cannot keep what services rely on."""
+"""Chooses the daprd for a component set, and refuses a set that services cannot rely on."""
 
 import os
 import re

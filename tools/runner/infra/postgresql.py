@@ -1,6 +1,7 @@
-"""PostgreSQL behind a state store. Each service has a login, and a schema that no other can read."""
+"""PostgreSQL behind a state store. Each service has a login, and a schema of its own."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -105,12 +106,13 @@ def _run(command: list[str], given: str) -> str:
 def _not_root() -> tuple[str, ...]:
     """Return what a command begins with that must not run as root, if this is root.
 
-    The server refuses root. In a user namespace of its own it is nobody special, and its files still
-    belong to root.
+    The server refuses root. In a user namespace of its own it is another user by name, and its
+    files still belong to root.
     """
     if os.geteuid() != 0:
         return ()
-    command = ("unshare", "--user", "--map-user=65533", "--map-group=65533", "--")
+    user = pwd.getpwnam("daemon")
+    command = ("unshare", "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}", "--")
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
         return command
     raise RunnerError(

@@ -155,7 +155,7 @@ def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
         env=env
         | {
             "DAPR_HOST_IP": "127.0.0.1",  # else sidecars would publish a network address
-            "POD_NAME": replica.name,  # for components of which each replica needs a name of its own
+            "POD_NAME": replica.name,  # for components with a name for each replica
         },
         probe=sidecar_probe(replica.http_port),
         stop_timeout=0.3,  # by then its subscriptions have ended, and the service is gone

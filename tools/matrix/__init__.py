@@ -1,0 +1,1 @@
+"""The matrix: test suites and a short benchmark on every component set, and their page."""

@@ -1,0 +1,122 @@
+"""What ran on which component set: read, written, and kept in the repository."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tools.runner.config.paths import REPO
+
+RESULTS = REPO / "docs" / "components.json"
+"""The committed results, of which docs/components.md is made."""
+
+SUITES = ("contract", "e2e")
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """The counts of one run of a suite."""
+
+    sources: str
+    """A key of what was tested."""
+    at: str
+    """The day, in ISO format."""
+    passed: int
+    failed: int
+    skipped: int
+    seconds: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether tests ran and none failed."""
+        return self.passed > 0 and self.failed == 0
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """Figures of a short benchmark, with 16 requests in flight.
+
+    By kind of request: a second, and processor time. The unit of both is the floor of the same run,
+    which is a request that touches neither store nor broker.
+    """
+
+    at: str
+    elsewhere: float
+    """The share of the machine that other processes took."""
+    rate: Mapping[str, float] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    memory: float | None = None
+    """MB of all processes at the end."""
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """All that ran on one component set."""
+
+    suites: Mapping[str, SuiteResult] = field(default_factory=dict)
+    bench: BenchResult | None = None
+
+    def with_suite(self, name: str, result: SuiteResult) -> SetResult:
+        return replace(self, suites={**self.suites, name: result})
+
+
+Results = dict[str, SetResult]
+
+
+def read_results(path: Path = RESULTS) -> Results:
+    """Return the results by set; none if nothing ran."""
+    if not path.exists():
+        return {}
+    return {name: _set_result(raw) for name, raw in json.loads(path.read_text()).items()}
+
+
+def _set_result(raw: Mapping[str, object]) -> SetResult:
+    suites, bench = raw["suites"], raw["bench"]
+    assert isinstance(suites, dict)  # noqa: S101 (as `write_results` writes it)
+    return SetResult(
+        {name: SuiteResult(**each) for name, each in suites.items()},
+        BenchResult(**bench) if isinstance(bench, dict) else None,
+    )
+
+
+def write_results(results: Results, path: Path = RESULTS) -> None:
+    """Write all results, sorted by set."""
+    everything = {name: asdict(results[name]) for name in sorted(results)}
+    path.write_text(json.dumps(everything, indent=2) + "\n")
+
+
+def read_junit(path: Path, sources: str, at: str) -> SuiteResult:
+    """Return the counts in a file that `pytest --junitxml` wrote; none if it wrote none."""
+    if not path.exists():
+        return SuiteResult(sources, at, passed=0, failed=0, skipped=0, seconds=0)
+    suites = list(ElementTree.parse(path).getroot().iter("testsuite"))  # noqa: S314 (our own file)
+    failed, skipped = _sum(suites, "failures", "errors"), _sum(suites, "skipped")
+    return SuiteResult(
+        sources=sources,
+        at=at,
+        passed=_sum(suites, "tests") - failed - skipped,
+        failed=failed,
+        skipped=skipped,
+        seconds=round(sum(float(each.get("time", 0)) for each in suites)),
+    )
+
+
+def _sum(suites: Iterable[ElementTree.Element], *names: str) -> int:
+    return sum(int(each.get(name, 0)) for each in suites for name in names)
+
+
+def read_bench(path: Path) -> BenchResult:
+    """Return the figures in a file that `bench --json` wrote."""
+    raw = json.loads(path.read_text())
+    rows = raw["own"]["rows"]
+    stages = list(raw["own"]["memory"].values())
+    return BenchResult(
+        at=raw["at"][:10],
+        elsewhere=round(raw["elsewhere"], 2),
+        rate={row["kind"]: round(row["of_floor"], 3) for row in rows},
+        cost={row["kind"]: round(row["cost_in_floors"], 2) for row in rows},
+        memory=round(sum(stages[-1].values())) if stages else None,
+    )

@@ -1,0 +1,127 @@
+"""Runs the matrix: `./tye-like-run.sh test --matrix [SET…]`.
+
+It takes many minutes for each set. What has passed with the same sources is not run again, unless
+its set is named; so an interrupted run continues where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tools.matrix.page import PAGE, page
+from tools.matrix.results import (
+    SUITES,
+    Results,
+    SetResult,
+    read_bench,
+    read_junit,
+    read_results,
+    write_results,
+)
+from tools.runner.config.components import set_names
+from tools.runner.config.paths import REPO
+from tools.runner.errors import RunnerError
+
+OUTPUT = REPO / ".run" / "matrix"
+"""Output and JUnit files of each suite."""
+
+KINDS = ("floor", "home-miss", "compose")
+_BENCH = (
+    "--people",
+    "50",
+    "--in-flight",
+    "16",
+    "--seconds",
+    "4",
+    "--rounds",
+    "2",
+    "--fan-outs",
+    "1",
+)
+
+
+def run_matrix(arguments: Sequence[str]) -> int:
+    """Run suites and benchmark on sets, and write results and page after each of them.
+
+    Arguments are sets, and suites (`contract`, `e2e`, `bench`) if not all of them are wanted.
+    Returns 1 if a test failed. Raises RunnerError for an unknown name.
+    """
+    steps = (*SUITES, "bench")
+    known = set_names()
+    for name in arguments:
+        if name not in (*known, *steps):
+            raise RunnerError(f'"{name}" is neither a set ({", ".join(known)}) nor a suite')
+    sets = [name for name in arguments if name in known]
+    chosen = [step for step in steps if step in arguments] or steps
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    failed = [
+        f"{step} on {name}"
+        for name in sets or known
+        for step in chosen
+        if (sets or not _has_passed(name, step)) and not _run_step(name, step)
+    ]
+    for each in failed:
+        print(f"FAILED: {each} (see {OUTPUT})")
+    return 1 if failed else 0
+
+
+def _has_passed(name: str, step: str) -> bool:
+    found = read_results().get(name, SetResult())
+    if step == "bench":
+        return found.bench is not None
+    suite = found.suites.get(step)
+    return suite is not None and suite.is_whole and suite.sources == _sources()
+
+
+def _run_step(name: str, step: str) -> bool:
+    """Run one suite or the benchmark on a set, and keep the result; return whether it is good."""
+    print(f"{step} on {name} …", flush=True)
+    results: Results = read_results()
+    before = results.get(name, SetResult())
+    if step == "bench":
+        figures = OUTPUT / f"{name}-bench.json"
+        figures.unlink(missing_ok=True)
+        asked = ["--components", name, "--kinds", ",".join(KINDS), *_BENCH]
+        code = _call(name, step, ["bench", *asked, "--json", str(figures)])
+        is_good = code == 0 and figures.exists()
+        results[name] = replace(before, bench=read_bench(figures)) if is_good else before
+    else:
+        junit = OUTPUT / f"{name}-{step}.xml"
+        junit.unlink(missing_ok=True)
+        _call(name, step, ["pytest", f"tests/{step}", "-k", name, "-q", f"--junitxml={junit}"])
+        found = read_junit(junit, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
+        is_good, results[name] = found.is_whole, before.with_suite(step, found)
+        print(f"  {found.passed} passed, {found.failed} failed, {found.seconds} s")
+    write_results(results)
+    PAGE.write_text(page(results))
+    return is_good
+
+
+def _call(name: str, step: str, module: list[str]) -> int:
+    """Run a module of Python on one set, with its output in a file."""
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    env = os.environ | {"MICROGRAM_SETS": name, "PATH": programs}
+    with (OUTPUT / f"{name}-{step}.log").open("w") as output:
+        return subprocess.run(
+            [sys.executable, "-m", *module],
+            cwd=REPO,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+
+
+def _sources() -> str:
+    """Return a key of what is tested, as it was committed; the same for the same sources."""
+    parts = [f"HEAD:{part}" for part in ("services", "components", "tests", "tools/dapr")]
+    command = ["git", "rev-parse", *parts]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, check=False)
+    return hashlib.sha256(done.stdout).hexdigest()[:10]
