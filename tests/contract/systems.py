@@ -146,20 +146,23 @@ class RealSystem:
 
     is_real = True
 
-    def __init__(self, components: str, folder: Path) -> None:
-        self._components = components
-        self._folder = folder
-        self._run_dir = folder / "run"
+    def __init__(
+        self, components: str, folder: Path, resources: Path = REPO / "components"
+    ) -> None:
+        self.components = components
+        self.run_dir = folder / "run"
         self.processes: list[RealReplica] = []
+        self._folder = folder
+        self._resources = resources
 
     def start(self) -> None:
         manifest = self._folder / "dapr.yaml"
-        manifest.write_text(yaml.safe_dump(_manifest()))
+        manifest.write_text(yaml.safe_dump(_manifest(self._resources)))
         self._runner(
-            *("up", "--detach", "--no-dashboard", "--port", "0", "--components", self._components),
+            *("up", "--detach", "--no-dashboard", "--port", "0", "--components", self.components),
             *("--manifest", str(manifest), "--access", str(ACCESS), "--replicas", "beta=2"),
         )
-        state = json.loads((self._run_dir / "state.json").read_text())
+        state = json.loads((self.run_dir / "state.json").read_text())
         self.processes = [_process(row, state["tokens"]) for row in state["services"]]
 
     def stop(self) -> None:
@@ -173,7 +176,7 @@ class RealSystem:
         return [process for process in self.processes if process.app == app]
 
     def operator_headers(self) -> dict[str, str]:
-        return operator_headers(self._run_dir / "operator-token", "")
+        return operator_headers(self.run_dir / "operator-token", "")
 
     async def entry(self, app: str) -> str:
         """Return the registration id of an app; it changes with each start of its sidecar."""
@@ -190,11 +193,11 @@ class RealSystem:
             names.execute("ROLLBACK")
 
     def _names(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._run_dir / "names.db", isolation_level=None)
+        return sqlite3.connect(self.run_dir / "names.db", isolation_level=None)
 
     async def log(self, process: str) -> str:
         """Return the log of a process."""
-        return (self._run_dir / "logs" / f"{process}.log").read_text()
+        return (self.run_dir / "logs" / f"{process}.log").read_text()
 
     async def kill(self, process: str) -> None:
         report = json.loads(await asyncio.to_thread(self._runner, "ps", "--json"))
@@ -203,7 +206,7 @@ class RealSystem:
         os.kill(row["sidecar_pid" if process.endswith(".daprd") else "pid"], signal.SIGKILL)
 
     def _runner(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self._run_dir)]
+        command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self.run_dir)]
         done = subprocess.run(
             [*command, *arguments], cwd=REPO, capture_output=True, text=True, check=False
         )
@@ -211,12 +214,12 @@ class RealSystem:
         return done.stdout
 
 
-def _manifest() -> dict[str, Any]:
+def _manifest(resources: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.contract.echo_app"]
     return {
         "version": 1,
         "common": {
-            "resourcesPaths": [str(REPO / "components")],
+            "resourcesPaths": [str(resources)],
             "configFilePath": str(REPO / "deploy/local/config.yaml"),
             "maxBodySize": "24Mi",
             "readBufferSize": "64Ki",

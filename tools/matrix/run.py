@@ -11,14 +11,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tools.matrix.page import PAGE, page
 from tools.matrix.results import (
     SUITES,
-    Results,
     SetResult,
     read_bench,
     read_junit,
@@ -83,25 +82,33 @@ def _has_passed(name: str, step: str) -> bool:
 def _run_step(name: str, step: str) -> bool:
     """Run one suite or the benchmark on a set, and keep the result; return whether it is good."""
     print(f"{step} on {name} …", flush=True)
-    results: Results = read_results()
-    before = results.get(name, SetResult())
     if step == "bench":
-        figures = OUTPUT / f"{name}-bench.json"
-        figures.unlink(missing_ok=True)
-        asked = ["--components", name, "--kinds", ",".join(KINDS), *_BENCH]
-        code = _call(name, step, ["bench", *asked, "--json", str(figures)])
-        is_good = code == 0 and figures.exists()
-        results[name] = replace(before, bench=read_bench(figures)) if is_good else before
-    else:
-        junit = OUTPUT / f"{name}-{step}.xml"
-        junit.unlink(missing_ok=True)
-        _call(name, step, ["pytest", f"tests/{step}", "-k", name, "-q", f"--junitxml={junit}"])
-        found = read_junit(junit, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
-        is_good, results[name] = found.is_whole, before.with_suite(step, found)
-        print(f"  {found.passed} passed, {found.failed} failed, {found.seconds} s")
+        return _run_bench(name)
+    junit = OUTPUT / f"{name}-{step}.xml"
+    junit.unlink(missing_ok=True)
+    _call(name, step, ["pytest", f"tests/{step}", "-k", name, "-q", f"--junitxml={junit}"])
+    found = read_junit(junit, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
+    print(f"  {found.passed} passed, {found.failed} failed, {found.seconds} s", flush=True)
+    _keep(name, lambda before: before.with_suite(step, found))
+    return found.is_whole
+
+
+def _run_bench(name: str) -> bool:
+    figures = OUTPUT / f"{name}-bench.json"
+    figures.unlink(missing_ok=True)
+    asked = ["--components", name, "--kinds", ",".join(KINDS), *_BENCH, "--json", str(figures)]
+    if _call(name, "bench", ["bench", *asked]) != 0 or not figures.exists():
+        return False
+    _keep(name, lambda before: replace(before, bench=read_bench(figures)))
+    return True
+
+
+def _keep(name: str, changed: Callable[[SetResult], SetResult]) -> None:
+    """Change the result of a set, and write the page. Others may have written meanwhile."""
+    results = read_results()
+    results[name] = changed(results.get(name, SetResult()))
     write_results(results)
     PAGE.write_text(page(results))
-    return is_good
 
 
 def _call(name: str, step: str, module: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
@@ -13,11 +14,26 @@ import pytest
 from services.chassis.security.access_rules import read_access
 from tools.runner.config.components import load_set
 from tools.runner.config.paths import RunDir
-from tools.runner.config.secrets import NATS, RABBITMQ, SecretsFile, credentials
-from tools.runner.infra import nats_server, rabbitmq
+from tools.runner.config.secrets import (
+    MARIADB,
+    MQTT,
+    NATS,
+    POSTGRESQL,
+    RABBITMQ,
+    SecretsFile,
+    credentials,
+)
+from tools.runner.errors import RunnerError
+from tools.runner.infra import mariadb, mosquitto, nats_server, postgresql, rabbitmq
 from tools.runner.infra.servers import ManagedServer, ServerContext
 
 ACCESS = read_access()
+MOSQUITTO = (
+    base64.b64decode("Mv4llBxhFT2n6Mzi"),
+    "$7$101$Mv4llBxhFT2n6Mzi$Dz3rXowIJ3Ca99x5GFWVycQuf0hnWnQJgFi9WiuNJNTfxWSpCIhJTk1GmCFrof+6V53cXYGI"
+    "GxvzPyMJ4qxGxw==",
+)
+"""A salt, and what mosquitto_passwd 2.0.11 made of it and of the password "secret"."""
 
 
 def context_of(run: RunDir) -> ServerContext:
@@ -36,7 +52,12 @@ def context_of(run: RunDir) -> ServerContext:
 
 @pytest.fixture
 def context(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> ServerContext:
-    monkeypatch.setattr(rabbitmq, "require_program", lambda name: name)
+    for module in (mariadb, mosquitto, postgresql, rabbitmq):
+        monkeypatch.setattr(module, "require_program", lambda name, package="": name)
+    monkeypatch.setattr(mariadb, "_create", lambda data: data.mkdir())
+    monkeypatch.setattr(postgresql, "_create", lambda _, data: data.mkdir(exist_ok=True))
+    monkeypatch.setattr(postgresql, "_not_root", lambda: ())
+    monkeypatch.setattr(postgresql, "_run", lambda *_: "")
     return context_of(run)
 
 
@@ -53,7 +74,14 @@ def rabbitmq_permissions(context: ServerContext) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("set_up", "secret"), [(nats_server.set_up, NATS), (rabbitmq.set_up, RABBITMQ)]
+    ("set_up", "secret"),
+    [
+        (nats_server.set_up, NATS),
+        (rabbitmq.set_up, RABBITMQ),
+        (mosquitto.set_up, MQTT),
+        (postgresql.set_up, POSTGRESQL),
+        (mariadb.set_up, MARIADB),
+    ],
 )
 def test_each_service_has_a_login_that_it_keeps(
     set_up: Any, secret: str, context: ServerContext
@@ -96,3 +124,40 @@ def test_rabbitmq_lets_a_service_use_its_topics_and_queues_only(context: ServerC
             usable = {queue for queue in queues if re.fullmatch(granted[what], queue)}
             assert usable == {f"{app}-{topic}" for topic in own.subscribes if app != "gateway"}
         assert bool(re.fullmatch(granted["read"], "broadcast-1-posts")) == (app == "gateway")
+
+
+def test_mosquitto_lets_a_service_use_its_topics_only(context: ServerContext) -> None:
+    mosquitto.set_up(context)
+    blocks = (context.run.path / "mosquitto.rules").read_text().strip().split("\n\n")
+    rules = {lines[0].removeprefix("user "): lines[1:] for lines in map(str.splitlines, blocks)}
+    assert rules.keys() == ACCESS.keys()
+    for app, own in ACCESS.items():
+        granted = {line.removeprefix("topic ") for line in rules[app]}
+        published = {f"write {topic}" for topic in own.publishes}
+        delivered = {f"read {topic}" for topic in own.subscribes}
+        dead_letters = {f"write {app}-dead", f"read {app}-dead"}
+        assert granted - dead_letters == published | delivered
+
+
+def test_a_password_of_mosquitto_is_hashed_as_it_checks_it() -> None:
+    salt, expected = MOSQUITTO
+    assert mosquitto.password_hash("secret", salt) == expected
+
+
+@pytest.mark.parametrize(
+    ("set_up", "secret", "url", "address"),
+    [
+        (mosquitto.set_up, MQTT, "mqtt://me:mine@mqtt.example:1883", "mqtt.example:1883"),
+        (postgresql.set_up, POSTGRESQL, "postgres://me:mine@db:5432/own", "db:5432"),
+        (mariadb.set_up, MARIADB, "me:mine@tcp(10.0.0.7:3306)/", "10.0.0.7:3306"),
+    ],
+)
+def test_a_server_of_somebody_else_is_used_where_the_secret_names_it(
+    set_up: Any, secret: str, url: str, address: str, context: ServerContext
+) -> None:
+    context.secrets.set(secret, url)
+    server: ManagedServer = set_up(context)
+    assert (server.spec, server.address, server.logins) == (None, address, frozenset())
+    context.secrets.set(secret, "no address")
+    with pytest.raises(RunnerError, match="names no host and port"):
+        set_up(context)

@@ -14,6 +14,10 @@ from tools.runner.infra.servers import needed_servers
         ("redis-streams", ("redis",)),
         ("rabbitmq-redis", ("rabbitmq", "redis")),
         ("embedded", ("nats",)),
+        ("jetstream-postgresql", ("nats", "postgresql")),
+        ("rabbitmq-postgresql", ("postgresql", "rabbitmq")),
+        ("rabbitmq-mariadb", ("mariadb", "rabbitmq")),
+        ("mqtt-sqlite", ("mosquitto",)),
     ],
 )
 def test_the_servers_of_a_set_follow_from_its_components(

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/dapr/components-contrib/pubsub"
 	mqtt "github.com/dapr/components-contrib/pubsub/mqtt3"
@@ -22,6 +23,20 @@ type mySQL struct{ *mysql.MySQL }
 
 func newMySQL(log logger.Logger) state.Store {
 	return mySQL{mysql.NewMySQLStateStore(log).(*mysql.MySQL)}
+}
+
+// Init is repeated where another replica has created the same tables meanwhile, of which it says no
+// "if not exists".
+func (s mySQL) Init(ctx context.Context, metadata state.Metadata) error {
+	err := s.MySQL.Init(ctx, metadata)
+	for range 3 {
+		if err == nil || !strings.Contains(err.Error(), "Duplicate column name") {
+			break
+		}
+		_ = s.Close()
+		err = s.MySQL.Init(ctx, metadata)
+	}
+	return err
 }
 
 func (s mySQL) BulkGet(

@@ -108,7 +108,7 @@ def set_up_server(name: str, context: ServerContext) -> ManagedServer:
         if name in control_plane.STANDARD_PORTS
         else _of_set(name, context)
     )
-    if server.spec is None:
+    if server.spec is None and not server.owner:
         server.owner = port_owner(int(server.address.rpartition(":")[2]))
     return server
 
@@ -163,7 +163,8 @@ def external(context: ServerContext, name: str, secret: str) -> ManagedServer | 
     url = context.secrets.get(secret)
     if not url or is_generated(credentials(url)[1]):
         return None
-    return ManagedServer(name, _address(url), spec=None)
+    address = _address(url)
+    return ManagedServer(name, address, spec=None, owner=f"the one at {address}")
 
 
 def _address(url: str) -> str:
