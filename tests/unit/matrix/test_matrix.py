@@ -1,0 +1,139 @@
+"""What the matrix keeps of a run, and the page that is made of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.matrix import run
+from tools.matrix.page import PAGE, page
+from tools.matrix.results import (
+    BenchResult,
+    SetResult,
+    SuiteResult,
+    read_bench,
+    read_junit,
+    read_results,
+    write_results,
+)
+from tools.runner.config.components import set_names
+from tools.runner.errors import RunnerError
+
+PASSED = SuiteResult("abc", "2026-11-30", passed=9, failed=0, skipped=1, seconds=60)
+FAILED = SuiteResult("abc", "2026-11-30", passed=8, failed=2, skipped=0, seconds=61)
+BENCH = BenchResult(
+    "2026-11-30", 0.25, {"compose": 0.2, "home-miss": 0.8}, {"compose": 40.0, "home-miss": 1.5}, 900
+)
+
+
+def test_the_committed_page_is_that_of_the_committed_results() -> None:
+    assert PAGE.read_text() == page(read_results())
+
+
+def test_only_sets_that_exist_have_results() -> None:
+    assert read_results().keys() <= set(set_names())
+
+
+def test_a_set_that_did_not_run_is_named_as_such() -> None:
+    lines = page({}).splitlines()
+    for name in set_names():
+        (row,) = (line for line in lines if line.startswith(f"| `{name}` |"))
+        assert row.endswith("| not run | not run |")
+
+
+def test_the_page_says_what_passed_and_how_fast_a_set_is_beside_embedded() -> None:
+    slow = BenchResult(
+        "2026-11-30", 0.5, {"compose": 0.1, "home-miss": 0.2}, {"compose": 80.0, "home-miss": 3.0}
+    )
+    results = {
+        "embedded": SetResult({"contract": PASSED, "e2e": FAILED}, BENCH),
+        "redis-streams": SetResult({}, slow),
+    }
+    text = page(results)
+    assert "| 9 of 9, 1 skipped (2026-11-30) | 8 of 10 (2026-11-30) |" in text
+    assert "| `embedded` | 1.00 | 40.0 f | 1.00 | 1.5 f | 900 MB | 25% |" in text
+    assert "| `redis-streams` | 0.50 | 80.0 f | 0.25 | 3.0 f | - | 50% |" in text
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    assert read_results(path) == {}
+    results = {"embedded": SetResult({"e2e": PASSED}, BENCH), "redis-streams": SetResult()}
+    write_results(results, path)
+    assert read_results(path) == results
+
+
+def test_the_counts_are_those_of_pytest(tmp_path: Path) -> None:
+    junit = tmp_path / "junit.xml"
+    assert not read_junit(junit, "abc", "2026-11-30").is_whole  # it died before it wrote any
+    junit.write_text(
+        '<testsuites><testsuite tests="13" failures="1" errors="2" skipped="3" time="59.6"/>'
+        "</testsuites>"
+    )
+    found = read_junit(junit, "abc", "2026-11-30")
+    assert found == SuiteResult("abc", "2026-11-30", passed=7, failed=3, skipped=3, seconds=60)
+    assert not found.is_whole
+    assert PASSED.is_whole
+
+
+def test_the_figures_are_those_of_the_benchmark(tmp_path: Path) -> None:
+    rows = [{"kind": "compose", "of_floor": 0.2, "cost_in_floors": 40.0}]
+    own = {"rows": rows, "memory": {"start": {"a": 1.0}, "end": {"a": 2.0, "b": 3.0}}}
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"at": "2026-11-30T02:00:00Z", "elsewhere": 0.251, "own": own}))
+    assert read_bench(path) == BenchResult(
+        "2026-11-30", 0.25, {"compose": 0.2}, {"compose": 40.0}, 5
+    )
+
+
+@pytest.fixture
+def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The steps that run, of which all pass; `e2e on redis-streams` has failed before."""
+    ran: list[tuple[str, str]] = []
+
+    def run_step(name: str, step: str) -> bool:
+        ran.append((name, step))
+        return True
+
+    before = {
+        "embedded": SetResult({"contract": PASSED, "e2e": PASSED}, BENCH),
+        "redis-streams": SetResult({"contract": PASSED, "e2e": FAILED}, BENCH),
+    }
+    monkeypatch.setattr(run, "OUTPUT", tmp_path)
+    monkeypatch.setattr(run, "set_names", lambda: list(before))
+    monkeypatch.setattr(run, "read_results", lambda: before)
+    monkeypatch.setattr(run, "_sources", lambda: PASSED.sources)
+    monkeypatch.setattr(run, "_run_step", run_step)
+    return ran
+
+
+def test_what_has_passed_is_not_run_again(steps: list[tuple[str, str]]) -> None:
+    assert run.run_matrix([]) == 0
+    assert steps == [("redis-streams", "e2e")]
+
+
+def test_other_sources_are_tested_again(
+    steps: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_sources", lambda: "other")
+    run.run_matrix(["contract"])
+    assert steps == [("embedded", "contract"), ("redis-streams", "contract")]
+
+
+def test_a_set_that_is_named_is_run_in_any_case(steps: list[tuple[str, str]]) -> None:
+    run.run_matrix(["embedded", "e2e", "bench"])
+    assert steps == [("embedded", "e2e"), ("embedded", "bench")]
+    with pytest.raises(RunnerError, match="is neither a set"):
+        run.run_matrix(["kafka"])
+
+
+def test_a_failure_is_told(
+    steps: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(run, "_run_step", lambda *_: False)
+    assert run.run_matrix(["embedded", "e2e"]) == 1
+    assert "FAILED: e2e on embedded" in capsys.readouterr().out
