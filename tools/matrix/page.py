@@ -28,11 +28,11 @@ their clients. A number is of tests that passed, of all that ran. Not run means 
 
 """
 _SPEED = """## Speed
-A short benchmark of each set: 50 people, 16 requests in flight. `compose` writes a post,
-`home-miss` reads a home page from its service. Requests a second are relative to `embedded`, both as a
-share of the floor of the same run: a request that touches neither store nor broker. **f** is the
-processor time of that request. Small differences mean nothing: other programs ran meanwhile, in
-the share of the machine that is named.
+A short benchmark of each set: 50 people, 16 requests in flight. `compose` writes a post, and
+`home-miss` reads a home page from its service. Requests a second are relative to `embedded`, both
+as a share of the floor of the same run: a request that touches neither store nor broker. **f** is
+the processor time of that request. Small differences mean nothing: other programs ran meanwhile,
+in the share of the machine that is named.
 
 """
 _TRAPS = """
