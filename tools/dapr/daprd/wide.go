@@ -12,7 +12,7 @@ import (
 	"github.com/dapr/kit/logger"
 )
 
-// What the wide daprd has in addition. Its sidecars need 30 MB more, for the SDKs of clouds.
+// What the wide daprd has in addition to the lean one.
 func init() {
 	maps.Copy(stateStores, map[string]func(logger.Logger) state.Store{
 		"state.mysql":         newMySQL,
