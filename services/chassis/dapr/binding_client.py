@@ -48,7 +48,8 @@ class BindingClient(Transport):
     async def _binding(
         self, operation: str, name: str, data: str | None = None
     ) -> InvocationResponse:
-        body: dict[str, Any] = {"operation": operation, "metadata": {"fileName": name}}
+        named = {"fileName": name, "key": name}  # the words of the local binding, and of S3's
+        body: dict[str, Any] = {"operation": operation, "metadata": named}
         if data is not None:
             body["data"] = data
             body["metadata"]["decodeBase64"] = "true"
