@@ -118,7 +118,7 @@ def test_dapr_apis_by_grpc(attacker: Attacker, method: str) -> None:
 def test_the_login_at_the_broker(system: System, attacker: Attacker) -> None:
     """Somebody who stole the login of a sidecar still publishes no topic of others."""
     if system.components != "embedded":
-        pytest.skip("tests/unit/runner/test_broker_logins.py holds the permissions of RabbitMQ")
+        pytest.skip("tests/unit/runner/test_broker_logins.py holds those of other brokers")
     secrets = json.loads((system.run_dir / "secrets.json").read_text())
     url = urlsplit(secrets[f"nats-url-{attacker.app}"])
     own = ACCESS[attacker.app]

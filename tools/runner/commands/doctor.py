@@ -141,6 +141,17 @@ def _server(what: str, port: int, program: str, accepts: Callable[[], bool]) -> 
     return Finding(what, "note", "not installed", advice)
 
 
+def _other_sets(_: RunDir) -> Iterator[Finding]:
+    for what, program, package in (
+        ("PostgreSQL", "postgres", "postgresql"),
+        ("MariaDB", "mariadbd", "mariadb-server"),
+        ("Mosquitto", "mosquitto", "mosquitto"),
+    ):
+        path = find_program(program)
+        advice = "" if path else f"needed for component sets on it only: install {package}"
+        yield Finding(what, "ok" if path else "note", path or "not installed", advice)
+
+
 def _monitoring(_: RunDir) -> Iterator[Finding]:
     for name in monitoring.NAMES:
         try:
@@ -161,4 +172,15 @@ def _limits(_: RunDir) -> Iterator[Finding]:
     yield Finding("CPUs", "ok", str(os.cpu_count()))
 
 
-_CHECKS = (_python, _manifest, _tools, _disk, _limits, _running, _ports, _servers, _monitoring)
+_CHECKS = (
+    _python,
+    _manifest,
+    _tools,
+    _disk,
+    _limits,
+    _running,
+    _ports,
+    _servers,
+    _other_sets,
+    _monitoring,
+)
