@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -109,14 +110,28 @@ def test_grpc(ports: list[Port], method: str) -> None:
         assert isinstance(answer, grpc.RpcError), f"{method} at {port} answers {answer!r}"
 
 
+_POSTGRESQL_USER = struct.pack("!i", 196_608) + b"user\0microgram\0database\0postgres\0\0"
+GREETINGS = {
+    "NATS": (b'CONNECT {"verbose":true}\r\nSUB > 1\r\nPING\r\n', b"PONG"),
+    "MQTT": (b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x", b"\x20\x02\x00\x00"),
+    "PostgreSQL": (
+        struct.pack("!i", 4 + len(_POSTGRESQL_USER)) + _POSTGRESQL_USER,
+        b"R\0\0\0\x08\0\0\0\0",
+    ),
+}
+"""What somebody without a password says, and what a server answers that lets them in."""
+
+
 def test_brokers_and_stores(ports: list[Port]) -> None:
     def try_logins(port: Port) -> str:
         if redis.accepts(port.number, ""):
             return f"Redis at {port}"
         if amqp_client.accepts(f"amqp://guest:guest@127.0.0.1:{port.number}/"):
             return f"RabbitMQ at {port}"
-        said = told(port.number, b'CONNECT {"verbose":true}\r\nSUB > 1\r\nPING\r\n')
-        return f"NATS at {port}: {said!r}" if b"PONG" in said else ""
+        for name, (sent, welcome) in GREETINGS.items():
+            if welcome in (said := told(port.number, sent)):
+                return f"{name} at {port}: {said!r}"
+        return ""
 
     with ThreadPoolExecutor(24) as pool:  # most ports are silent until a timeout
         assert not list(filter(None, pool.map(try_logins, ports)))
