@@ -148,7 +148,8 @@ def test_the_official_daprd_is_refused_where_ours_corrects_its_components(
     monkeypatch.setenv("MICROGRAM_DAPRD", "all")
     with pytest.raises(RunnerError, match=r"needs state\.mysql.*without MICROGRAM_DAPRD"):
         component_types.choose_daprd("rabbitmq-mariadb", load_set("rabbitmq-mariadb"))
-    assert component_types.choose_daprd("embedded", load_set("embedded")) == "daprd"
+    pictures = component("bindings.aws.s3")
+    assert component_types.choose_daprd("own", [*load_set("embedded"), pictures]) == "daprd"
 
 
 def component(kind: str, version: str = "v1") -> dict[str, Any]:

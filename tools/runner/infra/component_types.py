@@ -13,6 +13,8 @@ from tools.runner.infra import toolchain
 
 _SOURCES = REPO / "tools" / "dapr" / "daprd"
 _ENTRY = re.compile(r'^\t\t"([^"]+)":', re.MULTILINE)
+_CORRECTED = re.compile(r'^\t\t"([^"]+)":\s+new[A-Z]', re.MULTILINE)
+"""An entry with a constructor of ours, in wide_fixes.go."""
 _SOCKETS = "/tmp/dapr-components-sockets"  # noqa: S108 (Dapr's default)
 
 
@@ -26,8 +28,8 @@ def wide_types() -> frozenset[str]:
     return _types_in("wide.go")
 
 
-def _types_in(source: str) -> frozenset[str]:
-    return frozenset(_ENTRY.findall((_SOURCES / source).read_text()))
+def _types_in(source: str, entry: re.Pattern[str] = _ENTRY) -> frozenset[str]:
+    return frozenset(entry.findall((_SOURCES / source).read_text()))
 
 
 def choose_daprd(name: str, documents: Iterable[Document]) -> str:
@@ -38,20 +40,21 @@ def choose_daprd(name: str, documents: Iterable[Document]) -> str:
     components = [each for each in documents if each["kind"] == "Component"]
     refuse_traps(name, components)
     needed = {component_type(each) for each in components}
-    only_wide = sorted(needed & wide_types())
+    needs_wide = bool(needed & wide_types())
     if toolchain.wants_official():
-        _refuse_official(name, only_wide)
+        _refuse_official(name, needed)
         return "daprd"
-    if toolchain.uses_lean_daprd() or only_wide:
+    if toolchain.uses_lean_daprd() or needs_wide:
         _refuse_unknown(name, needed)
-    return toolchain.WIDE if only_wide else "daprd"
+    return toolchain.WIDE if needs_wide else "daprd"
 
 
-def _refuse_official(name: str, only_wide: list[str]) -> None:
-    if only_wide:
+def _refuse_official(name: str, needed: set[str]) -> None:
+    faulty = sorted(needed & _types_in("wide.go", _CORRECTED))
+    if faulty:
         raise RunnerError(
-            f'the component set "{name}" needs {", ".join(only_wide)}. The official daprd has '
-            "faults there that ours corrects (docs/dapr-notes.md): start it without MICROGRAM_DAPRD"
+            f'the component set "{name}" needs {", ".join(faulty)}. The official daprd has faults '
+            "there that ours corrects (docs/dapr-notes.md): start it without MICROGRAM_DAPRD"
         )
 
 
