@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from services.chassis.security.access_rules import OPERATOR_SECRET
+from tools.runner.backup.secrets import secrets_of
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import (
     IDENTIFIERS,
@@ -17,6 +18,7 @@ from tools.runner.config.secrets import (
     NATS,
     RABBITMQ,
     REDIS,
+    SERVER_LOGINS,
     WEBHOOKS,
     SecretsFile,
     create_token,
@@ -167,3 +169,10 @@ def test_a_run_directory_of_another_user_is_refused(
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)
     with pytest.raises(RunnerError, match="belongs to another user"):
         RunDir(tmp_path).create()
+
+
+@pytest.mark.parametrize("login", SERVER_LOGINS)
+def test_a_backup_has_no_passwords_of_servers(login: str, tmp_path: Path) -> None:
+    file = SecretsFile(tmp_path / "secrets.json")
+    file.update({login: "one", f"{login}-posts": "two", JWT: "three"})
+    assert secrets_of(file) == {JWT: "three"}

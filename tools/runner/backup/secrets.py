@@ -13,10 +13,10 @@ from pathlib import Path
 
 from services.chassis.security.access_rules import METRICS_SECRET, OPERATOR_SECRET
 from tools.runner.config.paths import write_private
-from tools.runner.config.secrets import IDENTIFIERS, JWT, NATS, RABBITMQ, REDIS, SecretsFile
+from tools.runner.config.secrets import IDENTIFIERS, JWT, SERVER_LOGINS, SecretsFile
 from tools.runner.errors import RunnerError
 
-_OF_THIS_SYSTEM = (RABBITMQ, REDIS, NATS, OPERATOR_SECRET, METRICS_SECRET)
+_OF_THIS_SYSTEM = (*SERVER_LOGINS, OPERATOR_SECRET, METRICS_SECRET)
 _FINGERPRINTED = (JWT, IDENTIFIERS)
 """Long random secrets, without which data is of less use. A hash of them reveals nothing."""
 

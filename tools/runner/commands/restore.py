@@ -24,7 +24,9 @@ from tools.runner.errors import RunnerError
 from tools.runner.supervisor.lock import RunLock, runner_pid
 from tools.runner.supervisor.orphans import find_orphans
 
-_DATA = ("state", "blobs", "redis", "nats", "rabbitmq", "scheduler")
+_DATABASES = ("redis", "postgresql", "mariadb")
+_BROKERS = ("nats", "rabbitmq", "mosquitto")
+_DATA = ("state", "blobs", *_DATABASES, *_BROKERS, "scheduler")
 """Folders that must be empty. What a broker or a scheduler holds is of another system, too."""
 
 _ROOM = 3

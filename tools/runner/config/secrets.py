@@ -18,6 +18,9 @@ NATS = "nats-url"
 MQTT = "mqtt-url"
 POSTGRESQL = "postgresql-connection"
 MARIADB = "mariadb-connection"
+SERVER_LOGINS = (RABBITMQ, REDIS, NATS, MQTT, POSTGRESQL, MARIADB)
+"""Passwords of servers; those of single services have its name at the end."""
+
 JWT = "jwt-signing-keys"
 WEBHOOKS = "payments-webhook-secret"
 IDENTIFIERS = "identifier-hash-key"
