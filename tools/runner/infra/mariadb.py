@@ -56,9 +56,7 @@ def set_up(context: ServerContext) -> ManagedServer:
         probe=tcp_probe(port),  # it listens when its statements are done
         stop_timeout=10.0,
     )
-    return ManagedServer(
-        "mariadb", f"127.0.0.1:{port}", spec, data=data, logins=frozenset({MARIADB})
-    )
+    return ManagedServer("mariadb", f"127.0.0.1:{port}", spec, logins=frozenset({MARIADB}))
 
 
 def _create(data: Path) -> None:

@@ -58,9 +58,7 @@ def set_up(context: ServerContext) -> ManagedServer:
         stop_timeout=10.0,
         stop_signal=signal.SIGINT,  # at SIGTERM it would wait until every client has gone
     )
-    return ManagedServer(
-        "postgresql", f"127.0.0.1:{port}", spec, data=data, logins=frozenset({POSTGRESQL})
-    )
+    return ManagedServer("postgresql", f"127.0.0.1:{port}", spec, logins=frozenset({POSTGRESQL}))
 
 
 def _create(initdb: Path, data: Path) -> None:

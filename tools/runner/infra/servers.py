@@ -53,6 +53,7 @@ class ManagedServer:
     spec: ProcessSpec | None
     owner: str = ""
     data: Path | None = None
+    """What may be deleted: it starts again without."""
     overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
     jetstream: JetStreamManager | None = None
     restart_sidecars_after: float | None = None

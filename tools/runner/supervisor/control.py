@@ -67,10 +67,12 @@ async def _execute(
     verb, name = order["verb"], order.get("name", "")
     if verb not in ("ps", "report") and not system.is_started:
         raise RunnerError("the system is still starting: `ps` shows what it waits for")
+    emptied = system.server_data(name) if order.get("empty") else None
     if verb in ("stop", "restart"):
         await system.stop_named(name)
-    if order.get("empty"):
-        shutil.rmtree(system.server_data(name), ignore_errors=True)
+    if emptied:
+        shutil.rmtree(emptied, ignore_errors=True)
+        emptied.mkdir(mode=0o700, exist_ok=True)
     if verb in ("start", "restart"):
         await system.start_named(name)
     if verb == "scale":

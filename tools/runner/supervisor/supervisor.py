@@ -489,11 +489,14 @@ class Supervisor:
         return [each for each in found if each[0] in running]
 
     def server_data(self, name: str) -> Path:
-        """Return the data folder of a server that this runner started."""
+        """Return the data folder of a server that starts again without it.
+
+        Raises RunnerError for others.
+        """
         for server in self.servers:
             if server.name == name and server.data:
                 return server.data
-        raise RunnerError(f'"{name}" is not a server that this runner started')
+        raise RunnerError(f'"{name}" is not a server whose data can be deleted')
 
     def report(self) -> dict[str, Any]:
         """Return what `ps --json` prints. Takes some milliseconds."""
