@@ -121,7 +121,9 @@ def test_a_system_with_data_is_left_alone(file: Path, source: RunDir) -> None:
     assert_restored(source)
 
 
-@pytest.mark.parametrize("folder", ["nats", "rabbitmq", "scheduler", "blobs"])
+@pytest.mark.parametrize(
+    "folder", ["nats", "rabbitmq", "mosquitto", "postgresql", "mariadb", "scheduler", "blobs"]
+)
 def test_what_a_broker_or_scheduler_holds_is_data_too(
     folder: str, file: Path, empty: RunDir
 ) -> None:
