@@ -9,6 +9,7 @@ repeated. Where a transaction does not check that a new key is absent, creations
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +30,8 @@ _PARALLELISM = 20
 _MAX_NAMED_KINDS = 4
 """Kinds of keys that the span of a call names."""
 
-_CREATING_STORES = frozenset({"state.sqlite"})
-"""Stores whose transactions check that a new key is absent. On these a bulk save of many keys is
-many transactions, which wait for each other."""
+_TRIAL_TTL = 60
+"""Seconds after which the key is gone by which a store was tried, if it could not be deleted."""
 
 MAX_WRITING_CALLS = 1
 """Calls in flight of creations, and of other writes. Stores write one after another anyway, so what
@@ -122,7 +122,8 @@ class StateClient(Transport):
 
     def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
         super().__init__(port, token, metrics)
-        self._store_type = ""
+        self._creates_in_transactions: bool | None = None
+        self._trial = asyncio.Lock()
         self._reads: CallGroups[tuple[str, ...]] = CallGroups(
             self._read_group, lambda span, keys: _describe(span, "get", keys)
         )
@@ -223,19 +224,30 @@ class StateClient(Transport):
         await _submit(self._deletions, [_Write(key, None)])
 
     async def can_create_in_transactions(self) -> bool:
-        """Whether a transaction checks that a new key is absent. The sidecar is asked once."""
-        if not self._store_type:
-            self._store_type = await self._read_store_type()
-        return self._store_type in _CREATING_STORES
+        """Whether a transaction checks that a new key is absent. The store is tried once.
 
-    async def _read_store_type(self) -> str:
-        """The type of the component; empty if the sidecar does not say."""
+        Where it does, a bulk save of many keys is many transactions, which wait for each other.
+        """
+        if self._creates_in_transactions is None:
+            async with self._trial:
+                if self._creates_in_transactions is None:
+                    self._creates_in_transactions = await self._try_creation()
+        return bool(self._creates_in_transactions)
+
+    async def _try_creation(self) -> bool | None:
+        """Create a key that exists, in a transaction; None if the store does not answer."""
+        key = f"trial:{secrets.token_hex(8)}"
         try:
-            metadata = (await self._call("GET", "/metadata", deadline=STATE_TIMEOUT)).json()
+            await self._save([_Write(key, b"1", ttl=_TRIAL_TTL)])
+            try:
+                await self._transact([_Write(key, b"2", ttl=_TRIAL_TTL, is_creation=True)])
+            except VersionConflict:
+                return True
+            finally:
+                await self._call("DELETE", _state_path(key), deadline=STATE_TIMEOUT)
         except ServiceError:
-            return ""
-        components = metadata.get("components") or []
-        return next((one["type"] for one in components if one["name"] == "statestore"), "")
+            return None
+        return False
 
     async def _write_group(
         self, run: Callable[[_Writes], Awaitable[None]], group: list[Request[_Writes]]

@@ -23,16 +23,12 @@ class SidecarWithState(StateClient):
     def __init__(self, state: FakeState) -> None:
         super().__init__(0)
         self.state = state
-        self.store_type = ""
-        self.metadata_reads = 0
         self.calls: list[tuple[str, int]] = []
         self.fails = 0
 
     async def _call(
         self, method: str, path: str, *, data: bytes | None = None, **_: Any
     ) -> InvocationResponse:
-        if path == "/metadata":
-            return await self._metadata()
         body = orjson.loads(data) if data else None
         what = path.removeprefix("/state/statestore").lstrip("/")
         self.calls.append((_name(method, what), _count(body)))
@@ -45,13 +41,6 @@ class SidecarWithState(StateClient):
         except VersionConflict as conflict:
             raise _as_told(conflict) from conflict
         return InvocationResponse(200, answer, {"Etag": etag})
-
-    async def _metadata(self) -> InvocationResponse:
-        self.metadata_reads += 1
-        checks = await self.state.can_create_in_transactions()
-        kind = self.store_type or ("state.sqlite" if checks else "state.redis")
-        metadata = {"components": [{"name": "statestore", "type": kind}]}
-        return InvocationResponse(200, orjson.dumps(metadata), {})
 
     async def _answer(self, method: str, what: str, body: Any) -> tuple[bytes, str]:
         state = self.state
@@ -114,8 +103,28 @@ def _count(body: Any) -> int:
 
 
 @pytest.fixture(params=["sqlite", "redis"])
-def sidecar(request: pytest.FixtureRequest) -> SidecarWithState:
-    return SidecarWithState(FakeState(request.param))
+async def sidecar(request: pytest.FixtureRequest) -> SidecarWithState:
+    """A client that has tried already whether its store creates in transactions."""
+    made = SidecarWithState(FakeState(request.param))
+    await made.can_create_in_transactions()
+    made.calls.clear()
+    return made
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+async def test_a_store_is_tried_once_and_nothing_is_left(kind: str) -> None:
+    sidecar = SidecarWithState(FakeState(kind))
+    answers = await asyncio.gather(*(sidecar.can_create_in_transactions() for _ in range(5)))
+    assert set(answers) == {await sidecar.state.can_create_in_transactions()}
+    assert sidecar.calls == [("save", 1), ("transaction", 1), ("DELETE", 1)]
+    assert not sidecar.state.keys()
+
+
+async def test_a_store_without_an_answer_is_tried_again() -> None:
+    sidecar = SidecarWithState(FakeState("sqlite"))
+    sidecar.fails = 1
+    assert not await sidecar.can_create_in_transactions()
+    assert await sidecar.can_create_in_transactions()
 
 
 async def test_creations_at_the_same_time_are_one_call(sidecar: SidecarWithState) -> None:
@@ -123,15 +132,6 @@ async def test_creations_at_the_same_time_are_one_call(sidecar: SidecarWithState
     checks = await sidecar.can_create_in_transactions()
     assert sidecar.calls == [("transaction" if checks else "save", 9)]
     assert [sidecar.state.peek(f"k:{n}") for n in range(9)] == list(range(9))
-    assert sidecar.metadata_reads == 1
-
-
-async def test_a_store_that_is_not_known_to_check_them_gets_no_creations_in_transactions(
-    sidecar: SidecarWithState,
-) -> None:
-    sidecar.store_type = "state.other"
-    await asyncio.gather(*(sidecar.compare_and_set(f"k:{n}", n, etag="") for n in range(9)))
-    assert sidecar.calls == [("save", 9)]
 
 
 async def test_a_creation_of_what_exists_is_a_conflict_and_stops_no_other(
