@@ -64,7 +64,16 @@ def mastodon_listener(
         assert ear.connected.wait(20), "the stream has not begun"
         yield ear
     finally:
-        handle.close()
+        _close(handle)
+
+
+def _close(handle: Any) -> None:
+    """Close a stream whose thread is reading: `close` alone would wait for the next heartbeat."""
+    handle.closed = True
+    if handle.connection is not None:
+        with suppress(RuntimeError, ValueError):  # the server has ended it
+            handle.connection.raw.shutdown()
+    handle.close()
 
 
 class WebSocketClient:

@@ -13,7 +13,7 @@ TEXTS = {".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".html", ".css", ".js", 
 
 QUOTES = re.compile("[\u00ab\u00bb]")
 WITH_QUOTES = {
-    "tests/e2e/test_digests.py",  # a display name that mail must carry unchanged
+    "tests/e2e/mail/test_digests.py",  # a display name that mail must carry unchanged
 }
 NAMESAKES = {"Repository", "Settings"}
 """Names of which every service may have one class."""

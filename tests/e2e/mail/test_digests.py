@@ -4,82 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-import yaml
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.system import SETS, LoggedInUser, System, start_system, wait_until
+from tests.e2e.mail.mail_server import MailSystem, mail_server, start_mailing
+from tests.system import SETS, LoggedInUser, System, wait_until
 from tests.system.browser import WebBrowser
-from tools.runner.infra.ports import free_ports
 
-HOURS = 0.002
-"""Seven seconds from one digest to the next."""
-
-
-@dataclass
-class FakeMailServer:
-    """A mail server that records mails and can refuse recipients."""
-
-    got: list[EmailMessage] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    refusals: int = 0
-
-    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
-        self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]
-    ) -> str:
-        if address in self.refused:
-            self.refusals += 1
-            return "550 5.1.1 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
-        assert isinstance(envelope.content, bytes)
-        message = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(message, EmailMessage)
-        self.got.append(message)
-        return "250 OK"
-
-    def to(self, person: LoggedInUser) -> list[EmailMessage]:
-        return [mail for mail in self.got if mail["to"] == person.email]
-
-
-@dataclass
-class DigestSystem:
-    """A system with digests switched on, and its mail server, which is not running yet."""
-
-    system: System
-    mailbox: FakeMailServer
-    server: Controller
+HOURS = 0.001
+"""Four seconds from one digest to the next."""
 
 
 @pytest.fixture(params=SETS)
-def digest_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DigestSystem]:
-    mailbox, port = FakeMailServer(), next(free_ports())
-    server = Controller(mailbox, hostname="127.0.0.1", port=port)
+def digest_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MailSystem]:
+    """A system with digests switched on, and its mail server, which is not running yet."""
     env = {"MICROGRAM_DIGEST_HOURS": str(HOURS)}
-    with start_system(
-        request.param, tmp_path / "system", env=env, replicas="notifications=2"
-    ) as system:
-        component = next((system.run_dir / "components").rglob("*mail.yaml"))
-        document = yaml.safe_load(component.read_text())
-        for item in document["spec"]["metadata"]:
-            if item["name"] == "port":
-                item["value"] = str(port)
-        component.write_text(yaml.safe_dump(document))
-        for name in [name for name in system.ps() if name.startswith("notifications")]:
-            system.restart(name)
-        system.await_ready()
-        try:
-            yield DigestSystem(system, mailbox, server)
-        finally:
-            server.stop(no_assert=True)
+    folder = tmp_path / "system"
+    with (
+        start_mailing(request.param, folder, env, "notifications=2") as (system, port),
+        mail_server(system, port) as mailing,
+    ):
+        yield mailing
 
 
 def _notification_count(person: LoggedInUser) -> int:
@@ -96,7 +43,7 @@ def _wants(person: LoggedInUser) -> None:
     assert answer.json() == {"enabled": True, "available": True, "interval_hours": HOURS}
 
 
-def test_people_who_want_it_get_what_is_new_by_mail(digest_system: DigestSystem) -> None:
+def test_people_who_want_it_get_what_is_new_by_mail(digest_system: MailSystem) -> None:
     anna, ben, cleo = [digest_system.system.register(name) for name in ("anna", "ben", "cleo")]
     ben.client.account_update_credentials(display_name="Ben «B» Ö <b>")
     for person in (anna, cleo):
@@ -124,6 +71,7 @@ def test_people_who_want_it_get_what_is_new_by_mail(digest_system: DigestSystem)
     theirs = cleo.client.status_post("cleo's")
     ben.client.status_favourite(theirs)
     anna.client.status_favourite(theirs)
+    wait_until(lambda: _notification_count(cleo) == 2)
     wait_until(lambda: digest_system.mailbox.refusals)
     digest_system.mailbox.refused.clear()
     wait_until(lambda: digest_system.mailbox.to(cleo))

@@ -5,42 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
 import requests
-import yaml
-from aiosmtpd.controller import Controller
 
-from tests.e2e.test_digests import DigestSystem, FakeMailServer
-from tests.system import SETS, LoggedInUser, start_system, wait_until
+from tests.e2e.mail.mail_server import MailSystem, mail_server, start_mailing
+from tests.system import SETS, LoggedInUser, System, wait_until
 from tests.system.users import PASSWORD
-from tools.runner.infra.ports import free_ports
 
 NEW = "difference engine"
 
 
-@pytest.fixture(params=SETS)
-def mailing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DigestSystem]:
-    """A system that sends mails about accounts. Its mail server does not run yet."""
-    mailbox, port = FakeMailServer(), next(free_ports())
-    server = Controller(mailbox, hostname="127.0.0.1", port=port)
-    with start_system(request.param, tmp_path / "system", env={"MICROGRAM_MAIL": "true"}) as system:
-        component = next((system.run_dir / "components").rglob("*mail.yaml"))
-        document = yaml.safe_load(component.read_text())
-        for item in document["spec"]["metadata"]:
-            if item["name"] == "port":
-                item["value"] = str(port)
-        component.write_text(yaml.safe_dump(document))
-        system.restart("notifications")
-        system.await_ready()
-        try:
-            yield DigestSystem(system, mailbox, server)
-        finally:
-            server.stop(no_assert=True)
+@pytest.fixture(scope="module", params=SETS)
+def sender(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[System, int]]:
+    """A system that sends mails about accounts, and the port of its mail server."""
+    folder = tmp_path_factory.mktemp(f"mails-{request.param}")
+    with start_mailing(request.param, folder, {"MICROGRAM_MAIL": "true"}) as sender:
+        yield sender
 
 
-def _mail(mailing: DigestSystem, person: LoggedInUser, subject: str) -> str:
+@pytest.fixture
+def mailing(sender: tuple[System, int]) -> Iterator[MailSystem]:
+    """The system with a mail server that does not run yet."""
+    with mail_server(*sender) as mailing:
+        yield mailing
+
+
+def _mail(mailing: MailSystem, person: LoggedInUser, subject: str) -> str:
     """The link of a mail, once it has come."""
 
     def found() -> list[str]:
@@ -51,7 +44,7 @@ def _mail(mailing: DigestSystem, person: LoggedInUser, subject: str) -> str:
     return found()[-1]
 
 
-def _send_form(mailing: DigestSystem, link: str, **typed: str) -> requests.Response:
+def _send_form(mailing: MailSystem, link: str, **typed: str) -> requests.Response:
     page = requests.get(link, timeout=10)
     assert page.status_code == 200
     fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)
@@ -61,7 +54,7 @@ def _send_form(mailing: DigestSystem, link: str, **typed: str) -> requests.Respo
     return requests.post(path, form, headers=headers, timeout=10, allow_redirects=False)
 
 
-def _can_log_in(mailing: DigestSystem, person: LoggedInUser, password: str) -> bool:
+def _can_log_in(mailing: MailSystem, person: LoggedInUser, password: str) -> bool:
     answer = requests.post(
         f"{mailing.system.base}/login",
         {"login": person.name, "password": password},
@@ -72,7 +65,7 @@ def _can_log_in(mailing: DigestSystem, person: LoggedInUser, password: str) -> b
     return answer.status_code == 303
 
 
-def test_a_forgotten_password_comes_back_by_mail(mailing: DigestSystem) -> None:
+def test_a_forgotten_password_comes_back_by_mail(mailing: MailSystem) -> None:
     anna = mailing.system.register("anna")
     mailing.server.start()  # the confirmation has waited for it
     assert _send_form(mailing, _mail(mailing, anna, "Confirm")).status_code == 200
@@ -91,7 +84,7 @@ def test_a_forgotten_password_comes_back_by_mail(mailing: DigestSystem) -> None:
     _mail(mailing, anna, "A new login")
 
 
-def test_the_operator_prints_a_link(mailing: DigestSystem) -> None:
+def test_the_operator_prints_a_link(mailing: MailSystem) -> None:
     mailing.server.start()
     ben = mailing.system.register("ben")
     printed = mailing.system.command("password", ben.name).strip().splitlines()[-1]
