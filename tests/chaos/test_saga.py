@@ -80,6 +80,8 @@ class SagaWorkload:
     orders: dict[str, list[tuple[LoggedInUser, str, str]]] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+    """The state in which each order was last read."""
 
     @classmethod
     def of(cls, system: System) -> SagaWorkload:
@@ -116,16 +118,21 @@ class SagaWorkload:
         return buyer, card, made.json()["id"]
 
     def states(self) -> dict[str, str]:
-        """Return the state of every order that can be read."""
-        found = {}
-        for orders in self.orders.values():
-            for buyer, _, id in orders:
-                answer = request_once(buyer, "GET", f"{SHOP}/orders/{id}")
-                order = answer.json() if answer is not None and answer.ok else {"state": "?"}
-                found[id] = order["state"]
-                if order["state"] == "failed":
-                    self.reasons[id] = f"failed ({order['reason']})"
-        return found
+        """Return the state of every order, read anew."""
+        self.seen.clear()
+        return self.read_open()
+
+    def read_open(self) -> dict[str, str]:
+        """Return the state of every order, and read those anew that had none or were not final."""
+        for buyer, _, id in [placed for orders in self.orders.values() for placed in orders]:
+            if self.seen.get(id) in FINAL_STATES:
+                continue
+            answer = request_once(buyer, "GET", f"{SHOP}/orders/{id}")
+            order = answer.json() if answer is not None and answer.ok else {"state": "?"}
+            self.seen[id] = order["state"]
+            if order["state"] == "failed":
+                self.reasons[id] = f"failed ({order['reason']})"
+        return dict(self.seen)
 
     def table(self, states: dict[str, str]) -> str:
         """Return a table of all cases with the final states of their orders."""
@@ -148,13 +155,14 @@ def test_every_order_comes_to_its_end_and_money_and_stock_agree_with_it(
         market.case(name, lambda processes=processes: _kill(system, processes))  # type: ignore[misc]
     last = time.monotonic()
 
-    def at_rest() -> dict[str, str] | None:
-        states = market.states()
-        stuck = {id: state for id, state in states.items() if state not in FINAL_STATES}
-        assert not stuck, f"not at rest: {stuck}\n{market.table(states)}"
+    def at_rest() -> dict[str, str]:
+        for read in (market.read_open, market.states):
+            states = read()
+            stuck = {id: state for id, state in states.items() if state not in FINAL_STATES}
+            assert not stuck, f"not at rest: {stuck}\n{market.table(states)}"
         return states
 
-    states = wait_until(at_rest, HEALED_AFTER) or {}
+    states = wait_until(at_rest, HEALED_AFTER)
     after = f"at rest {time.monotonic() - last:.0f} s later: {Counter(states.values())}"
     record_property(REPORTS, f"{market.table(states)}\n{after}")
     system.await_ready()

@@ -14,7 +14,8 @@ DEADLINE = 120.0
 """The deadline in seconds, enough for a machine that is three times slower than usual.
 A condition that holds ends its wait at once, so a long deadline costs nothing."""
 
-_POLL_INTERVAL = 0.1
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.2
+"""Seconds between two looks: most things happen within 0.1 s, and a look is work for the system."""
 
 
 def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
@@ -22,7 +23,7 @@ def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str
 
     Fails after `deadline` seconds with the condition's last assertion, or its last value.
     """
-    give_up_at = time.monotonic() + deadline
+    give_up_at, pause = time.monotonic() + deadline, _FIRST_PAUSE
     while True:
         try:
             value = condition()
@@ -35,4 +36,5 @@ def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str
             if time.monotonic() > give_up_at:
                 name = what or getattr(condition, "__name__", "the condition")
                 pytest.fail(f"After {deadline:.0f} s, {name} is still {value!r}.")
-        time.sleep(_POLL_INTERVAL)
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
