@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import mimetypes
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from mastodon import Mastodon
+from mastodon import Mastodon, types_base
 
 from tests.system.browser import WebBrowser
 from tests.system.checked_session import CheckedSession
@@ -20,6 +20,11 @@ from tests.system.waiting import wait_until
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 SCOPES = ["read", "write", "follow", "push"]
 PASSWORD = "correct horse battery staple"
+
+# Mastodon.py asks what type each field of each answer has, with two exceptions in most cases. With
+# the answers remembered, a page of 20 posts takes 24 ms of processor time instead of 52.
+for _name in ("get_type_class", "real_issubclass"):
+    setattr(types_base, _name, cache(getattr(types_base, _name)))
 
 
 @dataclass(frozen=True)
