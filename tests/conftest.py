@@ -50,7 +50,13 @@ SETS = tuple(os.environ.get("MICROGRAM_SETS", "embedded,rabbitmq-redis").split("
 """The component sets on which one suite runs unchanged; `test --matrix` names others."""
 
 
-_MINUTES = {"tests/e2e": 9, "tests/chaos": 7, "tests/e2e/mail": 2, "tests/contract": 2}
+_MINUTES = {
+    "tests/e2e": 9,
+    "tests/chaos": 7,
+    "tests/conformance": 3,
+    "tests/e2e/mail": 2,
+    "tests/contract": 2,
+}
 """How long the tests of a package take on one component set; others are single tests."""
 
 
