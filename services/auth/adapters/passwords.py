@@ -7,6 +7,8 @@ is rejected before it can starve other work.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from services.auth.adapters.heap import release_heap
 from services.auth.adapters.password_strength import weakness
 from services.auth.domain.errors import InvalidFields
 from services.auth.domain.users import normalize_password, password_errors
@@ -25,6 +28,10 @@ T = TypeVar("T")
 CONCURRENCY = 2
 MAX_QUEUED = 64
 """The last in the queue waits for a second: 30 ms each, two at a time."""
+
+IDLE_TIME = 2.0
+"""Seconds without a hash after which the memory of the last ones is returned: 19 MiB a thread. To
+return it after each would make every hash a third dearer, by its page faults."""
 
 
 def argon2id() -> PasswordHasher:
@@ -59,6 +66,7 @@ class PasswordHasherPool:
         self._pending = 0
         self._dummy_hash = ""
         self._threads: ThreadPoolExecutor | None = None
+        self._release: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> PasswordHasherPool:
         self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="argon2")
@@ -66,6 +74,8 @@ class PasswordHasherPool:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._release is not None:
+            self._release.cancel()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -106,8 +116,27 @@ class PasswordHasherPool:
 
     async def _run(self, work: Callable[[], T]) -> T:
         self.ensure_capacity()
+        loop = asyncio.get_running_loop()
+        if self._release is not None:
+            self._release.cancel()
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await loop.run_in_executor(self._threads, work)
         finally:
             self._pending -= 1
+            if not self._pending:
+                self._release = loop.call_later(IDLE_TIME, self.release_memory)
+
+    def release_memory(self) -> None:
+        """Have each thread return the memory of its last hash, in the background."""
+        all_here = threading.Barrier(self._concurrency)  # else one thread would do the work of all
+
+        def release() -> None:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                all_here.wait(1.0)
+            release_heap()
+
+        if self._threads is not None:
+            with contextlib.suppress(RuntimeError):  # the service stops
+                for _ in range(self._concurrency):
+                    self._threads.submit(release)

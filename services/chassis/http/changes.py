@@ -37,7 +37,11 @@ def create_changes_router(
             raise Forbidden(f'The caller does not subscribe to the topic "{topic}".')
         return outboxes[topic]
 
-    @router.get("/changes", summary="The last sequence number of each stream of some topics.")
+    @router.get(
+        "/changes",
+        summary="The last sequence number of each stream of some topics.",
+        response_model=dict[str, dict[str, int]],
+    )
     async def read_heads(
         request: Request,
         topics: str = Query(max_length=500),

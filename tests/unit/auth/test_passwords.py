@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 
+import psutil
 import pytest
 
+from services.auth.adapters import passwords as passwords_module
 from services.auth.adapters.passwords import PasswordHasherPool, argon2id
 from services.chassis.errors import RateLimited
+from tests.fakes import until
 from tests.services.auth.harness import cheap
 
 
@@ -44,3 +48,17 @@ async def test_a_hash_needs_a_rehash_when_the_parameters_changed(cost: int) -> N
         check = await new.verify("x", await old.hash("x"))
         assert check.matches
         assert check.needs_rehash == (cost != 1)
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="other libraries keep nothing"
+)
+async def test_the_memory_of_the_last_hashes_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords_module, "IDLE_TIME", 0.01)
+    process = psutil.Process()
+    async with PasswordHasherPool(argon2id()) as passwords:
+        before = process.memory_info().rss
+        for _ in range(2):
+            await asyncio.gather(*(passwords.hash("x") for _ in range(4)))
+        await until(lambda: process.memory_info().rss - before < 2**23, within=20)  # one has 19 MiB
+        assert (await passwords.verify("x", await passwords.hash("x"))).matches
