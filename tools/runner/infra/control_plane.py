@@ -8,6 +8,7 @@ address, whatever the options say. They reveal only that the process is healthy.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tools.runner.config.paths import RunDir
@@ -63,7 +64,11 @@ class ControlPlane:
         return self._spec("sentry", own, health)
 
     def placement(self, port: int) -> ProcessSpec:
-        """Return how to run the placement service."""
+        """Return how to run the placement service.
+
+        As the only member it keeps timers of 5 ms (pkg/placement/internal/leadership). On one core
+        they cost a quarter less, because no second thread looks for work at each of them.
+        """
         health, raft = next(self._ports), next(self._ports)
         own = (
             f"--port={port}",
@@ -71,7 +76,8 @@ class ControlPlane:
             "--id=dapr-placement-0",
             f"--initial-cluster=dapr-placement-0={_LOCAL}:{raft}",
         )
-        return self._spec("placement", own, health, "dapr-placement")
+        spec = self._spec("placement", own, health, "dapr-placement")
+        return replace(spec, env={**spec.env, "GOMAXPROCS": "1"})
 
     def scheduler(self, port: int) -> ProcessSpec:
         """Return how to run the scheduler."""
