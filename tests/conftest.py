@@ -6,17 +6,16 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fastapi._compat import v2
 from hypothesis import HealthCheck, settings
-from pydantic import ConfigDict, TypeAdapter
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests import route_cache
 
 # A fake cluster is a hundred thousand objects that live until it ends: to look through them again
 # and again takes a quarter of a test's time.
@@ -26,29 +25,13 @@ gc.set_threshold(20_000, 10, 10)
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-_adapters: dict[tuple[Any, str, str], TypeAdapter[Any]] = {}
-
-
-def _adapter(kind: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]:
-    """Return the type adapter of a route's parameter, built once per process.
-
-    FastAPI builds one for each parameter of each route of each app. A test of the gateway has nine
-    apps, and building their adapters again took half of its processor time.
-    """
-    key = (kind.__origin__, repr(kind.__metadata__), repr(config))
-    if key not in _adapters:
-        _adapters[key] = TypeAdapter(kind, config=config)
-    return _adapters[key]
-
-
-setattr(v2, "TypeAdapter", _adapter)  # noqa: B010 (mypy knows of no such name in there)
+route_cache.install()
 
 REPORTS = "reports"
 """A property of a test whose text appears in the summary."""
 
 SETS = tuple(os.environ.get("MICROGRAM_SETS", "embedded,rabbitmq-redis").split(","))
 """The component sets on which one suite runs unchanged; `test --matrix` names others."""
-
 
 _MINUTES = {
     "tests/e2e": 9,
@@ -58,6 +41,12 @@ _MINUTES = {
     "tests/contract": 2,
 }
 """How long the tests of a package take on one component set; others are single tests."""
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what is imported by now, which is there to stay."""
+    gc.collect()
+    gc.freeze()
 
 
 class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

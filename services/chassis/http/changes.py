@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -44,9 +45,9 @@ def create_changes_router(
     )
     async def read_heads(
         request: Request,
-        topics: str = Query(max_length=500),
-        known: str = Query(default="", max_length=64),
-        wait: float = Query(default=0, ge=0, le=MAX_WAIT),
+        topics: Annotated[str, Query(max_length=500)],
+        known: Annotated[str, Query(max_length=64)] = "",
+        wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0,
     ) -> Response:
         """Wait up to some seconds while the answer has the tag `known`; see `Heads.tag`."""
         names = topics.split(",")
@@ -61,8 +62,8 @@ def create_changes_router(
         request: Request,
         topic: str,
         stream: str,
-        after: int = Query(ge=0),
-        limit: int = Query(default=SEGMENT_SIZE, ge=1, le=SEGMENT_SIZE),
+        after: Annotated[int, Query(ge=0)],
+        limit: Annotated[int, Query(ge=1, le=SEGMENT_SIZE)] = SEGMENT_SIZE,
     ) -> Response:
         events, settled = await outbox(request, topic).changes_since(stream, after, limit)
         return OrjsonResponse({"events": events, "settled": settled})

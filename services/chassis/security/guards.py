@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -60,6 +61,7 @@ async def _identify(request: HTTPConnection) -> Caller | None:
     return caller
 
 
+@cache
 def require_token(*scopes: str) -> UserGuard:
     """Require a token with one of the scopes; it may belong to an app without a user."""
 
@@ -69,6 +71,7 @@ def require_token(*scopes: str) -> UserGuard:
     return with_token_need(guard, *scopes)
 
 
+@cache
 def require_user(*scopes: str) -> UserGuard:
     """Require a user whose token covers one of the scopes."""
     check = require_token(*scopes)
@@ -110,6 +113,7 @@ def check_user(caller: Caller | None) -> Caller:
     return caller
 
 
+@cache
 def optional_user(scope: str) -> OptionalUserGuard:
     """Admit everybody; a token, if there is one, must be valid and cover the scope."""
     check = require_token(scope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
@@ -38,10 +39,16 @@ class _PydanticCodec(Generic[T]):
     """Validates with pydantic on reading; leaves writing to orjson."""
 
     def __init__(self, model: type[T]) -> None:
-        self.load: Callable[[Any], T] = TypeAdapter(model).validate_python
+        self.load: Callable[[Any], T] = _validator(model)
 
     def dump(self, value: T) -> Any:
         return value
+
+
+@cache
+def _validator(model: type[T]) -> Callable[[Any], T]:
+    """The check of a model's data: it takes milliseconds to build."""
+    return TypeAdapter(model).validate_python
 
 
 class DocumentStore(Generic[T]):

@@ -6,10 +6,13 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from html import unescape
 from typing import Any
 
 from fastapi import FastAPI
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 
 from services.auth.adapters.identifier_hash import IDENTIFIER_KEY_SECRET
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET
@@ -22,6 +25,7 @@ from services.feed.app import create_app as create_feed
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
 from services.gateway.streaming.hub import StreamHub
+from services.gateway.web import renderer
 from services.media.app import create_app as create_media
 from services.media.pictures import Kind, PictureError, Processed, Rendition
 from services.notifications.app import create_app as create_notifications
@@ -39,6 +43,24 @@ GENEROUS = [
 ]
 PICTURE_BYTES = b"\xff\xd8\xff a picture"
 WIDE_PICTURE_BYTES = PICTURE_BYTES + b", wide"
+
+
+class CompiledTemplates(BytecodeCache):
+    """Keeps compiled templates for all gateways of this process: a page takes 30 ms to compile."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+renderer.Environment = partial(  # type: ignore[misc, assignment]
+    Environment, bytecode_cache=CompiledTemplates()
+)
 
 
 class FakeImageWorkers:
