@@ -6,14 +6,17 @@ build the validators of their parameters, is three quarters of the time that the
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from types import FunctionType
+from dataclasses import fields
+from functools import cache
+from types import CodeType, FunctionType
 from typing import Any
 
 from fastapi import routing
+from fastapi.dependencies.models import Dependant
 
 _read = routing._populate_api_route_state
+_read_place = routing._extract_endpoint_context
 _known: dict[Any, tuple[Any, dict[str, Any]]] = {}
 
 _APP = "dependency_overrides_provider"
@@ -22,18 +25,21 @@ _APP = "dependency_overrides_provider"
 _SOURCE = ("__name__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")
 """What FastAPI reads of a function. What the function is closed over only matters to calls."""
 
+_DEPENDANT = tuple(field.name for field in fields(Dependant))
 _CONTAINERS = (dict, list, set)
 
 
 def install() -> None:
     """Share between the routes of this process what was read of the same functions."""
     routing._populate_api_route_state = _populate
+    routing._extract_endpoint_context = _context
 
 
 def _populate(route: Any, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
     """Give a route what FastAPI makes of its function and options."""
     function = getattr(endpoint, "__func__", endpoint)
-    if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
+    is_plain = isinstance(function, FunctionType) and not hasattr(function, "__wrapped__")
+    if not is_plain or not isinstance(route, routing.APIRoute):
         _read(route, path, endpoint, **options)
         return
     own = {"endpoint": endpoint, _APP: options.pop(_APP, None)}
@@ -46,6 +52,17 @@ def _populate(route: Any, path: str, endpoint: Callable[..., Any], **options: An
     vars(route).update(state | own | _calling(endpoint, state))
 
 
+def _context(func: Any) -> Any:
+    """Where a route's function is."""
+    return _place(func.__code__)
+
+
+@cache
+def _place(code: CodeType) -> Any:
+    """Where some code is: to find its line, FastAPI reads the whole module."""
+    return _read_place(code)
+
+
 def _read_state(route: Any, path: str, endpoint: Any, options: dict[str, Any]) -> dict[str, Any]:
     """What FastAPI reads, without the function itself, which would keep its app alive."""
     before = set(vars(route))
@@ -55,7 +72,8 @@ def _read_state(route: Any, path: str, endpoint: Any, options: dict[str, Any]) -
 
 
 def _calling(endpoint: Any, state: dict[str, Any]) -> dict[str, Any]:
-    dependant = copy.copy(state["dependant"])
+    read = state["dependant"]
+    dependant = Dependant(**{name: getattr(read, name) for name in _DEPENDANT})
     dependant.call = endpoint
     return {"dependant": dependant}
 

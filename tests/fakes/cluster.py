@@ -13,6 +13,7 @@ from unittest import mock
 
 from fastapi import FastAPI
 
+from services.chassis import service as chassis_service
 from services.chassis.publishing.local_delivery import LocalDelivery, LocalHandler
 from services.chassis.security.access_rules import (
     METRICS_SECRET,
@@ -22,6 +23,7 @@ from services.chassis.security.access_rules import (
 )
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.workflows import workflows
 from tests.fakes import asgi
 from tests.fakes.access import open_access
 from tests.fakes.asgi import Response
@@ -277,8 +279,8 @@ class FakeCluster:
         before = IN_BACKGROUND.set(True)  # what timers and tasks that begin here inherit
         # Services make their sidecar where they make their `Service`: this is the only door to it.
         with (
-            mock.patch("services.chassis.service.DaprClient", return_value=sidecar),
-            mock.patch("services.chassis.workflows.workflows.make_engine", self._engines(sidecar)),
+            mock.patch.object(chassis_service, "DaprClient", _giving(sidecar)),
+            mock.patch.object(workflows, "make_engine", self._engines(sidecar)),
         ):
             made = create(_settings(create, app_id, settings))
         app: FastAPI = (
@@ -327,6 +329,10 @@ class FakeCluster:
                 if self.broker.is_idle:
                     return
             await asyncio.sleep(0.002)
+
+
+def _giving(sidecar: FakeSidecar) -> Callable[..., FakeSidecar]:
+    return lambda *_: sidecar  # a mock takes as long to make as a hundred routes
 
 
 def _settings(create: Create, app_id: str, values: dict[str, Any]) -> Settings:

@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import get_typed_return_annotation
+from fastapi.dependencies.utils import get_typed_annotation
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
 from starlette.requests import Request
@@ -47,12 +47,17 @@ def accelerate(route: BaseRoute) -> None:
         return
     if type(route).get_route_handler is not APIRoute.get_route_handler:
         return  # a route class of our own does more around the call
-    returned = get_typed_return_annotation(route.endpoint)
-    if not (isinstance(returned, type) and issubclass(returned, Response)):
+    if not _returns_response(route.endpoint):
         return
     call = _Call.of(route.dependant)
     if call is not None:
         route.app = request_response(_responder(call, route.app))
+
+
+def _returns_response(endpoint: Any) -> bool:
+    """Whether a function says so. Its other annotations are not evaluated: a start has hundreds."""
+    returned = get_typed_annotation(endpoint.__annotations__.get("return"), endpoint.__globals__)
+    return isinstance(returned, type) and issubclass(returned, Response)
 
 
 def _responder(call: _Call, general: Any) -> Callable[[Request], Any]:

@@ -38,7 +38,7 @@ class Codec(Protocol[T]):
 class _PydanticCodec(Generic[T]):
     """Validates with pydantic on reading; leaves writing to orjson."""
 
-    def __init__(self, model: type[T]) -> None:
+    def __init__(self, model: Any) -> None:
         self.load: Callable[[Any], T] = _validator(model)
 
     def dump(self, value: T) -> Any:
@@ -46,7 +46,7 @@ class _PydanticCodec(Generic[T]):
 
 
 @cache
-def _validator(model: type[T]) -> Callable[[Any], T]:
+def _validator(model: Any) -> Callable[[Any], Any]:
     """The check of a model's data: it takes milliseconds to build."""
     return TypeAdapter(model).validate_python
 

@@ -58,8 +58,8 @@ class CompiledTemplates(BytecodeCache):
         self._code[bucket.key, bucket.checksum] = bucket.code
 
 
-renderer.Environment = partial(  # type: ignore[misc, assignment]
-    Environment, bytecode_cache=CompiledTemplates()
+setattr(  # noqa: B010 (it is no name of the renderer's own)
+    renderer, "Environment", partial(Environment, bytecode_cache=CompiledTemplates())
 )
 
 
