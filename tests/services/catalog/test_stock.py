@@ -221,15 +221,16 @@ async def test_a_step_that_exceeds_its_deadline_changes_nothing(harness: Catalog
     """A stock that forgot the allocation would treat the order as a new one."""
     anna, order = harness.person(), _ids.next()
     _, variant = await anna.create_product()
-    slow = asyncio.Event()
+    reached, slow = asyncio.Event(), asyncio.Event()
 
     async def wait(call: Any) -> None:
         if call.name == "get" and f"stock:{variant}" in call.about:
+            reached.set()
             await slow.wait()
 
     harness.catalog.sidecar.state.faults.before.append(wait)
     answer = asyncio.create_task(harness.reserve(order, (variant, 3)))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(reached.wait(), 60)
     harness.clock.ahead = STEP_TIMEOUT + 1
     slow.set()
     assert (await answer).status == 503

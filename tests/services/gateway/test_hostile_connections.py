@@ -10,6 +10,7 @@ import pytest
 
 from services.chassis.http import http_protocol, websocket_protocol
 from services.gateway.http.body import MAX_BODY_BYTES, MAX_CREDENTIAL_BYTES
+from tests.fakes import until
 from tests.services.gateway.deployment import GatewayDeployment
 from tests.services.gateway.graphql_client import a_gateway
 from tests.services.gateway.wire import Wire, faults, on_the_wire, rest_of, status_of
@@ -68,13 +69,24 @@ async def test_a_slow_head_or_body_is_cut_off_though_it_goes_on(wire: Wire, begi
 
 
 @pytest.mark.usefixtures("short_intervals")
-async def test_a_body_at_the_least_pace_arrives(wire: Wire) -> None:
+async def test_a_body_at_the_least_pace_arrives(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = 0
+    check = http_protocol.BoundedHttpProtocol._check_pace
+
+    def checked(protocol: http_protocol.BoundedHttpProtocol) -> None:
+        nonlocal checks
+        check(protocol)
+        checks += 1
+
+    monkeypatch.setattr(http_protocol.BoundedHttpProtocol, "_check_pace", checked)
     head = form("/oauth/token", 8_000).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     async with wire.connection() as (reader, writer):
         writer.write(head)
-        for _ in range(8):  # each is what an interval needs
-            writer.write(b"a" * 1_000)
-            await asyncio.sleep(0.15)
+        for done in range(8):
+            await until(lambda: checks == done)  # noqa: B023 (it is called at once)
+            writer.write(b"a" * 1_000)  # what an interval needs
         assert status_of(await rest_of(reader)) >= 400
 
 

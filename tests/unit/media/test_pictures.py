@@ -406,11 +406,12 @@ def png_claiming(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("side", [60_000, 12_000, 7_500])
 def test_a_decompression_bomb_is_refused_by_its_header(side: int) -> None:
-    start = time.perf_counter()
-    error = refusal(png_claiming(side, side))
+    data = png_claiming(side, side)
+    start = time.thread_time()
+    error = refusal(data)
     assert error.code == "too_many_pixels"
     assert "50 megapixels" in error.message
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2
 
 
 def test_the_refusal_names_the_size() -> None:
