@@ -13,6 +13,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from fastapi import routing
+from fastapi.dependencies import models
 from fastapi.dependencies.models import Dependant
 
 _read = routing._populate_api_route_state
@@ -33,6 +34,7 @@ def install() -> None:
     """Share between the routes of this process what was read of the same functions."""
     routing._populate_api_route_state = _populate
     routing._extract_endpoint_context = _context
+    setattr(models, "_CallIdentity", _CallIdentity)  # noqa: B010 (mypy knows it as a class)
 
 
 def _populate(route: Any, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -50,6 +52,25 @@ def _populate(route: Any, path: str, endpoint: Callable[..., Any], **options: An
         known = _known[key] = source, _read_state(route, path, endpoint, options)
     state = {name: _copied(value) for name, value in known[1].items()}
     vars(route).update(state | own | _calling(endpoint, state))
+
+
+class _CallIdentity:
+    """What FastAPI knows a function by, to remember whether it is a coroutine function.
+
+    FastAPI takes the function itself, and so keeps the apps of the last 4,096 functions alive.
+    """
+
+    __slots__ = ("_key", "call")
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self._key = call if hasattr(call, "__wrapped__") else getattr(call, "__code__", call)
+
+    def __hash__(self) -> int:
+        return id(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _CallIdentity) and self._key is other._key
 
 
 def _context(func: Any) -> Any:
