@@ -152,7 +152,7 @@ async def longest_turn(work: asyncio.Task[object]) -> float:
 
 
 async def test_the_event_loop_is_not_blocked_by_a_picture() -> None:
-    took = []
+    took: list[float] = []
     async with ImageWorkerPool(workers=1) as pool:
         while len(took) < 3 and min(took, default=1.0) >= 0.05:  # the machine may be busy
             work = asyncio.create_task(pool.process(jpeg(4000, 3000)))
