@@ -19,6 +19,7 @@ from services.chassis.errors import (
 from services.chassis.security.caller import Caller
 from services.clients.orders import OrdersClient
 from services.contracts.orders import NewCheckout, Order
+from services.gateway.application import checkouts
 from tests.services.gateway.browser import FormBrowser
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, hidden
 from tests.services.gateway.test_shop import SHOP, ask, sold
@@ -29,6 +30,12 @@ from tests.services.orders.harness import eventually
 async def ada(complete: GatewayDeployment) -> SignedInUser:
     """The seller."""
     return await complete.register("ada")
+
+
+@pytest.fixture(autouse=True)
+def patient_checkouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a minute for an order's outcome: a busy machine needs longer than people wait."""
+    monkeypatch.setattr(checkouts, "_POLL_INTERVALS", (0.02,) * 3_000)
 
 
 @pytest.fixture
@@ -322,8 +329,12 @@ async def test_an_order_whose_outcome_cannot_be_asked_for_is_shown(
 
 
 async def test_an_order_that_is_not_final_is_shown_as_such_and_can_be_cancelled(
-    complete: GatewayDeployment, mug: dict[str, Any], bob: FormBrowser
+    complete: GatewayDeployment,
+    mug: dict[str, Any],
+    bob: FormBrowser,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(checkouts, "_POLL_INTERVALS", (0.02,) * 5)
     (orders,) = [running for running in complete.cluster.running if running.name == "orders"]
     orders.sidecar.faults.fail("start")
     await add(bob, mug)
