@@ -19,7 +19,7 @@ OWNER = {"authorization": f"Bearer {TOKEN}"}
 
 
 @dataclass
-class Answer:
+class DashboardAnswer:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -41,7 +41,7 @@ async def send(
     headers: Mapping[str, str] = OWNER,
     body: bytes = b"",
     max_chunks: int | None = None,
-) -> Answer:
+) -> DashboardAnswer:
     """One request; an endless answer is left after some chunks."""
     path, _, query = target.partition("?")
     given = {"host": HOST, **headers}
@@ -60,7 +60,7 @@ async def send(
         "server": ("127.0.0.1", PORT),
         "state": {},
     }
-    answer, chunks, sent = Answer(), 0, False
+    answer, chunks, sent = DashboardAnswer(), 0, False
     ended = asyncio.Event()
 
     async def receive() -> dict[str, Any]:

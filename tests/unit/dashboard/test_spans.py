@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
-from tests.unit.dashboard.asgi import OWNER, Answer, running, send
+from tests.unit.dashboard.asgi import OWNER, DashboardAnswer, running, send
 from tests.unit.dashboard.spans import message, simple_traces, span, trace_id
 from tools.dashboard.app import create_app
 from tools.dashboard.collect import otlp
@@ -84,7 +84,7 @@ async def test_a_burst_is_refused_beyond_a_bound_and_nothing_acknowledged_is_los
     ]
     monkeypatch.setattr(otlp, "MAX_WAITING_BYTES", 5 * len(bodies[0]))
     async with running(create_app(settings)) as app:
-        sent: list[Answer] = await asyncio.gather(
+        sent: list[DashboardAnswer] = await asyncio.gather(
             *(send(app, "POST", "/v1/traces", SENDER, body) for body in bodies)
         )
         statuses = [answer.status for answer in sent]
