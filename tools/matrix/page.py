@@ -51,7 +51,9 @@ def page(results: Results) -> str:
     speed = [_bench_row(name, each, results) for name, each in sorted(results.items())]
     unsafe = [f"- `{kind}`: {why}.\n" for kind, why in sorted(unsafe_types().items())]
     parts = [_ABOUT, _table(_SUITE_HEAD, rows), _SUITES]
-    parts += [_SPEED, _table(_SPEED_HEAD, (row for row in speed if row)), _TRAPS, *unsafe]
+    if any(speed):
+        parts += [_SPEED, _table(_SPEED_HEAD, filter(None, speed))]
+    parts += [_TRAPS, *unsafe]
     return "".join(parts)
 
 

@@ -41,6 +41,7 @@ def test_a_set_that_did_not_run_is_named_as_such() -> None:
     for name in set_names():
         (row,) = (line for line in lines if line.startswith(f"| `{name}` |"))
         assert row.endswith("| not run | not run |")
+    assert "## Speed" not in lines
 
 
 def test_the_page_says_what_passed_and_how_fast_a_set_is_beside_embedded() -> None:
@@ -52,6 +53,7 @@ def test_the_page_says_what_passed_and_how_fast_a_set_is_beside_embedded() -> No
         "redis-streams": SetResult({}, slow),
     }
     text = page(results)
+    assert "\n## Speed\n" in text
     assert "| 9 of 9, 1 skipped (2026-11-30) | 8 of 10 (2026-11-30) |" in text
     assert "| `embedded` | 1.00 | 40.0 f | 1.00 | 1.5 f | 900 MB | 25% |" in text
     assert "| `redis-streams` | 0.50 | 80.0 f | 0.25 | 3.0 f | - | 50% |" in text
