@@ -35,8 +35,7 @@ the processor time of that request. Small differences mean nothing: other progra
 in the share of the machine that is named.
 
 """
-_TRAPS = """
-## Traps
+_TRAPS = """## Traps
 What each component does wrong by default, and what closes it, is in
 [the notes on Dapr](dapr-notes.md). The runner refuses a set whose settings would lose or double
 messages or documents, with the reason (`tools/runner/config/component_traps.py`). It refuses these
@@ -52,7 +51,7 @@ def page(results: Results) -> str:
     unsafe = [f"- `{kind}`: {why}.\n" for kind, why in sorted(unsafe_types().items())]
     parts = [_ABOUT, _table(_SUITE_HEAD, rows), _SUITES]
     if any(speed):
-        parts += [_SPEED, _table(_SPEED_HEAD, filter(None, speed))]
+        parts += [_SPEED, _table(_SPEED_HEAD, filter(None, speed)), "\n"]
     parts += [_TRAPS, *unsafe]
     return "".join(parts)
 
