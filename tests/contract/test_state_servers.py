@@ -52,15 +52,18 @@ async def test_a_bulk_get_misses_no_key_while_the_store_dies(
             answers.append(None)
         return answers[-1]
 
+    is_back = asyncio.Event()
+
     async def read_on() -> None:
-        while None not in answers:
+        while not is_back.is_set():
             await read()
 
     readers = [asyncio.create_task(read_on()) for _ in range(READERS)]
     await await_value(lambda: asyncio.sleep(0.1, len(answers)), lambda count: count > READERS)
     await system.kill(store)
-    await asyncio.gather(*readers)
     await await_value(read, lambda found: found is not None)
+    is_back.set()
+    await asyncio.gather(*readers)
     assert set(answers) <= {None, KEYS}
 
 
