@@ -167,7 +167,7 @@ class Service:
 
     def publish_invalidations(
         self, event_type: EventType[Invalidation], document_of: Callable[[str], str]
-    ) -> None:
+    ) -> InvalidationPublisher:
         """Publish from now on which documents are written, for caches in other services.
 
         `document_of` makes a document's name of its key in the state store, or an empty string for
@@ -182,6 +182,7 @@ class Service:
         self.invalidations = publisher
         self.manage(publisher)
         self.background(publisher.run)
+        return publisher
 
     # ── events ──────────────────────────────────────────────────────────────────────────────
 

@@ -10,6 +10,7 @@ stance:USER            whom a user follows and hides, who blocks them, and their
 followers:USER:SHARD   the followers of an account, in `FOLLOWER_SHARDS` parts
 large:all              authors that are merged in on reading
 home:USER, author:USER, tag:TAG, public:all     timelines (segmented lists of rows)
+recent:all             the newest posts, which need not be in homes yet (a list of rows)
 conversation:USER:ID   a conversation as one participant has it
 conversations:USER     [last post, conversation], the newest `MAX_CONVERSATIONS`
 tagindex:LETTERS       hashtags with a prefix
@@ -50,6 +51,9 @@ MAX_CONVERSATIONS = 1_000
 """How many conversations, the newest, the list of a user keeps."""
 
 _MAX_BUCKET_SIZE = 200
+
+_RECENT_SEGMENT_SIZE = 2_000
+"""Rows of `recent:all` are moved to homes long before there are so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,10 @@ class Repository:
     """Stores projections, relations, timelines and conversations."""
 
     def __init__(self, service: Service) -> None:
-        service.publish_invalidations(FEED_INVALIDATED, cached_document)
+        self._invalidations = service.publish_invalidations(FEED_INVALIDATED, cached_document)
         self.state = service.state
+        self.unobserved_state = service.sidecar
+        """For writes that change no page."""
         self.cache = DocumentCache(self.state)
         self.posts = service.collection("card", PostProjection)
         self.accounts = service.collection("person", AccountProjection)
@@ -132,8 +138,13 @@ class Repository:
         self.authors = service.lists("author")
         self.tags = service.lists("tag", max_rows=MAX_TAG_ROWS)
         self.public = service.lists("public", max_rows=MAX_PUBLIC_ROWS)
+        self.recent = service.lists("recent", segment_size=_RECENT_SEGMENT_SIZE)
         self.conversations = service.collection("conversation", ConversationRecord)
         self.conversation_lists = service.lists("conversations", max_rows=MAX_CONVERSATIONS)
+
+    def invalidate_homes(self, owners: Iterable[str]) -> None:
+        """Say that the homes of some users show something else, although they are not written."""
+        self._invalidations.add(map(invalidations.home_document, owners))
 
     def timelines(self, kind: str) -> SegmentedLists:
         """Return the timelines of a kind that `timelines_of` names."""
@@ -256,11 +267,11 @@ class Repository:
             **{id: known_relations[id].with_separate(some) for id, some in known.items()},
         }
 
-    async def followers(self, author: str) -> list[list[str]]:
-        """Return the followers of an account, shard by shard. One state call."""
+    async def followers(self, author: str) -> list[str]:
+        """Return the followers of an account. One state call."""
         ids = [f"{author}:{shard}" for shard in range(FOLLOWER_SHARDS)]
         shards = await self.follower_shards.get_many(ids)
-        return [shards.get(id, FollowerShard()).followers for id in ids]
+        return [follower for shard in shards.values() for follower in shard.followers]
 
     async def update_post(
         self,

@@ -1,29 +1,55 @@
 """How a post gets into homes, and how a home is rebuilt.
 
-Cost: a post of an author with F followers takes one read of the follower shards, then one read for
-every 200 homes and one write for every fifty. Posts that are handled at the same time share these
-calls, and the writes of homes that several of them belong to. Above `chunk` followers the shards
-become chunks that all replicas share. Above `large` followers nothing is written, and the author is
-merged in on reading.
+A new post is written once, into the list of recent posts, which is merged into every home on
+reading. When many have gathered there, they are moved to the homes of their authors' followers, so
+that a home that gets several of them is read and written once.
+
+Cost of a post of an author with F followers: one write of the lists that it is in, and one read of
+the follower shards, both shared with other posts. For every `FLUSH_SIZE` posts, their homes: one
+read for every 200 and one write for every fifty. Above `chunk` followers the shards become chunks
+that all replicas share. Above `large` followers no home is written, and the author is merged in on
+reading.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from services.chassis.dapr.state import VersionConflict
-from services.chassis.errors import Unavailable
-from services.chassis.storage.bulk_insert import BulkInserter
+from services.chassis.dapr.state_client import STATE_TIMEOUT
+from services.chassis.errors import ServiceError, Unavailable
+from services.chassis.storage.bulk_insert import BulkInserter, ListRef
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import FanOutLimits, LargeAuthors, ReaderRelations
-from services.feed.domain.rows import AUTHOR_ID, MAX_HOME_ROWS, POST_ID, Row, home_owners, row_of
+from services.feed.domain.relations import (
+    FOLLOWER_SHARDS,
+    FanOutLimits,
+    LargeAuthors,
+    ReaderRelations,
+)
+from services.feed.domain.rows import (
+    AUTHOR_ID,
+    MAX_HOME_ROWS,
+    POST_ID,
+    Row,
+    home_owners,
+    row_of,
+    timeline_ids,
+)
 from services.feed.repository import FanOutChunk, Repository
 
 _MAX_REBUILD_ATTEMPTS = 8
+
+FLUSH_SIZE = 64
+"""Posts that a process adds to the recent ones before it moves them to homes."""
+
+log = logging.getLogger(__name__)
 
 
 class FanOut:
@@ -34,32 +60,104 @@ class FanOut:
         self._limits = limits
         self._shared = BulkInserter(repository.state)
         self._homes = BulkInserter(repository.state)
+        # What moves to a home was to be seen there before: no cached page changes.
+        self._moved = BulkInserter(repository.unobserved_state)
+        self._unflushed = FLUSH_SIZE  # an earlier process may have left some
+        self._is_flushing = False
+        self._moved_at: dict[str, float] = {}
+        """When posts have been moved that are still among the recent ones."""
+        self._large: frozenset[str] = frozenset()
 
-    async def insert_into_timelines(self, ids: Iterable[tuple[str, str]], row: Row) -> None:
-        """Insert the row of a new post into shared timelines, given as kinds and ids."""
-        lists = [(self._repository.timelines(kind), id) for kind, id in sorted(ids)]
-        await self._shared.insert(lists, [row])
+    async def insert(self, post: Mapping[str, Any]) -> None:
+        """Insert a new post into the timelines and homes to which it belongs. May be repeated."""
+        lists = [(self._repository.timelines(kind), id) for kind, id in sorted(timeline_ids(post))]
+        if post["visibility"] == "direct":
+            await self._shared.insert(lists, [row_of(post)])
+            await self._insert_into_homes(home_owners(post, ()), row_of(post))
+            return
+        await self._shared.insert([*lists, (self._repository.recent, "all")], [row_of(post)])
+        await self._tell_followers(post)
+        self._unflushed += 1
+        if self._unflushed >= FLUSH_SIZE and not self._is_flushing:
+            await self._flush()
 
-    async def deliver(self, post: Mapping[str, Any]) -> None:
-        """Insert a new post into the homes to which it belongs. May be repeated."""
-        shards = await self._repository.followers(post["author"])
-        followers = [account for shard in shards for account in shard]
-        if len(followers) > self._limits.large and post["visibility"] != "direct":
-            await self._mark_large(post["author"])
-            followers = []
-        elif len(followers) > self._limits.chunk and post["visibility"] != "direct":
-            await self._enqueue_chunks(post, len(shards))
-            followers = []
-        owners = home_owners(post, followers)
-        await self._insert_into_homes(owners, row_of(post))
+    async def _tell_followers(self, post: Mapping[str, Any]) -> None:
+        """Have caches drop the homes that show a new post, or begin to share its fan-out."""
+        if post["author"] in self._large:  # for ever, and their timelines are on pages themselves
+            return
+        followers = await self._repository.followers(post["author"])
+        if not await self._insert_otherwise([row_of(post)], followers):
+            self._repository.invalidate_homes(home_owners(post, followers))
+
+    async def _insert_otherwise(self, rows: Iterable[Row], followers: list[str]) -> bool:
+        """Insert rows of an author with many followers. False if these are not so many."""
+        if len(followers) > self._limits.large:
+            await self._mark_large(next(iter(rows))[AUTHOR_ID])
+        elif len(followers) > self._limits.chunk:
+            for row in rows:
+                await self._enqueue_chunks(row)
+        else:
+            return False
+        return True
+
+    # ── recent posts ────────────────────────────────────────────────────────────────────────
+
+    async def _flush(self) -> None:
+        """Move the recent posts to homes. What fails stays among them, and is tried again."""
+        counted = self._unflushed
+        self._is_flushing = True
+        try:
+            await self._move_recent()
+        except ServiceError as failure:
+            log.warning("could not move recent posts to homes", extra={"why": failure.message})
+        else:
+            self._unflushed -= counted
+        finally:
+            self._is_flushing = False
+
+    async def _move_recent(self) -> None:
+        """Insert recent posts into homes, and remove those that were inserted a while ago.
+
+        A post stays for as long as a read may take: who has read a home before it was inserted
+        finds it here.
+        """
+        recent = self._repository.recent
+        by_author: dict[str, list[Row]] = {}
+        for row in await recent.all("all"):
+            if row[POST_ID] not in self._moved_at:
+                by_author.setdefault(row[AUTHOR_ID], []).append(row)
+        await asyncio.gather(*(self._move(author, rows) for author, rows in by_author.items()))
+        oldest = time.monotonic() - STATE_TIMEOUT
+        settled = [id for id, moved_at in self._moved_at.items() if moved_at < oldest]
+        if settled:
+            await recent.remove("all", settled)
+            for id in settled:
+                del self._moved_at[id]
+
+    async def _move(self, author: str, rows: list[Row]) -> None:
+        """Insert an author's recent posts into homes. A failure stops no other author's."""
+        try:
+            followers = await self._repository.followers(author)
+            if not await self._insert_otherwise(rows, followers):
+                owners = dict.fromkeys([author, *followers])
+                await self._moved.insert([self._home(owner) for owner in owners], rows)
+        except Exception:
+            log.exception("could not move recent posts to homes", extra={"author": author})
+            return
+        self._moved_at |= dict.fromkeys((row[POST_ID] for row in rows), time.monotonic())
+
+    def _home(self, owner: str) -> ListRef:
+        return self._repository.homes, owner
+
+    # ── homes ───────────────────────────────────────────────────────────────────────────────
 
     async def _insert_into_homes(self, owners: Iterable[str], row: Row) -> None:
-        await self._homes.insert([(self._repository.homes, owner) for owner in owners], [row])
+        await self._homes.insert(map(self._home, owners), [row])
 
-    async def _enqueue_chunks(self, post: Mapping[str, Any], shards: int) -> None:
-        for shard in range(shards):
-            chunk = FanOutChunk(row_of(post), shard)
-            id = f"{post['id']}:{shard}"
+    async def _enqueue_chunks(self, row: Row) -> None:
+        for shard in range(FOLLOWER_SHARDS):
+            id = f"{row[POST_ID]}:{shard}"
+            chunk = FanOutChunk(row, shard)
             await self._repository.chunks.update(id, partial(_keep_existing, chunk))
 
     async def deliver_chunk(self, chunk: FanOutChunk) -> None:
@@ -121,7 +219,8 @@ class FanOut:
             ids = large.ids if large else []
             return LargeAuthors(ids if author in ids else [*ids, author])
 
-        await self._repository.large_authors.update("all", add)
+        marked = await self._repository.large_authors.update("all", add)
+        self._large = frozenset(marked.ids if marked else ())
 
 
 def _keep_existing(chunk: FanOutChunk, known: FanOutChunk | None) -> FanOutChunk:

@@ -34,13 +34,12 @@ class TimelineProjector:
     async def project(self, post: dict[str, Any], version: int) -> None:
         """Apply a new, edited or deleted post.
 
-        A new post is inserted into its author's timeline before its followers are read, and a
+        A new post is inserted into its author's timeline before their followers are read, and a
         follow is stored before that timeline is read, so one of the two sees the other. The
         projection is written last, because it says that all this is done. A first version is most
         likely new, so the projection is not read before: if there is one, writing it will tell.
-        Six state calls, and one for every fifty followers, of which those of other posts that are
-        handled at the same time share most; more for a direct post, which also gets into
-        conversations.
+        Five state calls, of which posts that are handled at the same time share most, and what it
+        costs to move it to homes; more for a direct post, which also gets into conversations.
         """
         blank = PostProjection()
         stored = await self._repository.posts.get(post["id"]) if version > 1 else None
@@ -83,8 +82,7 @@ class TimelineProjector:
             await self._update_lists(post, now)
 
     async def _distribute(self, post: dict[str, Any]) -> None:
-        await self._fanout.insert_into_timelines(timeline_ids(post), row_of(post))
-        await self._fanout.deliver(post)
+        await self._fanout.insert(post)
         if places := memberships(post):
             await self._conversations.add(post, places)
 

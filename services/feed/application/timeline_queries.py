@@ -1,5 +1,7 @@
 """Queries of timelines.
 
+Recent posts are not in homes yet, so a home is its list and those of them that belong there.
+
 State calls: two for a newest page, one for the list with the reader's relations and interactions,
 one for the posts with their authors, which is saved if those were just shown to somebody. One more
 for any other page, or if large authors are merged in; the number does not depend on how many
@@ -69,12 +71,12 @@ class TimelineQueries:
     async def home(self, user: str, window: Window) -> TimelinePage:
         """Return a user's own posts and the posts of all accounts and hashtags they follow."""
         homes = self._repository.homes
-        head, reader = await self._load_home(user)
+        head, reader, recent = await self._load_home(user)
         large = sorted(reader.relations.follows.keys() & self._large)
         merged = await self._with_heads(self._repository.authors, large)
         merged += await self._with_heads(self._repository.tags, reader.relations.home_tags)
         page = await self._page(
-            (homes, head), window, reader, reader.belongs_at_home, merged=merged
+            (homes, head), window, reader, reader.belongs_at_home, merged=merged, recent=recent
         )
         page.documents |= {
             LARGE_AUTHORS,
@@ -85,18 +87,25 @@ class TimelineQueries:
         }
         return page
 
-    async def _load_home(self, user: str) -> tuple[ListHead, Reader]:
-        """Return the head of a home and its reader; refresh the cached list of large authors."""
-        key = self._repository.large_authors.key("all")
+    async def _load_home(self, user: str) -> tuple[ListHead, Reader, list[Row]]:
+        """Return the head of a home, its reader, and the recent posts that belong there.
+
+        Refreshes the cached list of large authors.
+        """
+        key, recent = self._repository.large_authors.key("all"), self._repository.recent
         is_stale = time.monotonic() > self._large_until
+        recent_key = recent.heads.key("all")
         head, reader, rows = await self._loader.load_reader(
-            self._repository.homes, user, user, [key] if is_stale else ()
+            self._repository.homes, user, user, [recent_key, *([key] if is_stale else ())]
         )
         if is_stale:
             large = self._repository.large_authors.decode(rows.get(key, ABSENT))
             self._large = frozenset(large.value.ids if large else ())
             self._large_until = time.monotonic() + _LARGE_AUTHORS_TTL
-        return head, reader
+        stored = recent.heads.decode(rows.get(recent_key, ABSENT))
+        newest = stored.value if stored else ListHead()
+        found = await recent.read(newest, Window(newest.total or 1))
+        return head, reader, [row for row in found if reader.belongs_at_home(row)]
 
     async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
         """Return everybody's public posts."""
@@ -167,13 +176,14 @@ class TimelineQueries:
         matches: RowPredicate,
         *,
         merged: Sequence[ListWithHead] = (),
+        recent: Sequence[Row] = (),
         wanted: TimelineFilter = NO_FILTER,
     ) -> TimelinePage:
         """Read until the page is full, the list ends, or the limit of attempts is reached."""
         page = TimelinePage(window)
         is_home = timeline[0] is self._repository.homes
         for _ in range(_MAX_PAGES_SCANNED):
-            rows = await self._rows(timeline, merged, window)
+            rows = window.select([*await self._rows(timeline, merged, window), *recent])
             page.more = window.next_cursor(rows)
             if not rows:
                 break
