@@ -155,7 +155,7 @@ async def test_a_home_is_rebuilt_although_the_first_attempt_fails(
         stored = harness.feed.sidecar.state.peek(f"home:{ben}")
         return [row[0] for row in orjson.loads(stored["data"]["recent"])]
 
-    assert len(home_rows()) == 2
+    assert len(await harness.home(ben)) == 2
     broker = harness.cluster.broker
     broker.hold()
     await harness.follow(ben, ann, "unfollow")
