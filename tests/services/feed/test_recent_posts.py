@@ -1,0 +1,132 @@
+"""New posts wait among the recent ones, and move to homes together: nobody sees the difference."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.chassis.errors import OutcomeUnknown
+from services.feed.app import create_app as feed_app
+from services.feed.application import fanout
+from services.feed.repository import Repository
+from tests.fakes import RunningReplica, until
+from tests.services.feed.test_timelines import FeedHarness, harness, start
+
+__all__ = ["harness"]
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Posts move when there are three, and are removed at the next move."""
+    monkeypatch.setattr(fanout, "FLUSH_SIZE", 3)
+    monkeypatch.setattr(fanout, "STATE_TIMEOUT", -1.0)
+
+
+async def rows(feed: RunningReplica, kind: str, id: str) -> list[str]:
+    """The ids in a stored list."""
+    found = await getattr(Repository(feed.service), kind).all(id)
+    return [row[0] for row in found]
+
+
+async def test_a_home_shows_posts_before_and_after_they_move(harness: FeedHarness) -> None:
+    ann, ben, cat = [await harness.person() for _ in range(3)]
+    await harness.follow(ben, ann)
+    await harness.follow(ben, cat)
+    await harness.cluster.settle()
+    posts: list[str] = []
+    for n in range(9):
+        posts.append(await harness.post(ann if n % 2 else cat))
+        await harness.cluster.settle()
+        assert await harness.home(ben, limit=40) == posts[::-1]
+        assert await harness.home(ben, limit=4) == posts[::-1][:4]
+        assert await harness.home(ben, max_id=posts[-1]) == posts[:-1][::-1]
+        assert await harness.home(ann, limit=40) == posts[1::2][::-1]
+    moved = await rows(harness.feed, "homes", ben)
+    left = await rows(harness.feed, "recent", "all")
+    assert len(moved) >= 6
+    assert len(left) <= 4
+    assert {*moved, *left} == {*posts}
+
+
+async def test_recent_posts_follow_the_relations_of_the_reader(harness: FeedHarness) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.post(ann)
+    await harness.follow(ben, ann)
+    await harness.cluster.settle()
+    for n in range(5):
+        await harness.post(ann)
+        await harness.cluster.settle()
+        assert len(await harness.home(ben)) == n + 2
+        await harness.follow(ben, ann, "unfollow")
+        await harness.cluster.settle()
+        assert await harness.home(ben) == []
+        await harness.follow(ben, ann)
+        await harness.cluster.settle()
+        assert len(await harness.home(ben)) == n + 2
+
+
+@pytest.mark.parametrize("about", ["home:", "recent:all"])
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_process_that_dies_while_it_moves_posts_loses_none(
+    harness: FeedHarness, about: str, after: bool
+) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    posts = [await harness.post(ann) for _ in range(2)]
+    await harness.cluster.settle()
+    harness.feed.sidecar.state.faults.crash("transact", about=about, after=after)
+    harness.feed.sidecar.state.faults.crash("compare_and_set", about=about, after=after)
+    posts += [await harness.post(ann) for _ in range(4)]
+    await harness.feed.sidecar.state.faults.dead.wait()
+    await harness.feed.kill()
+    harness.feed = await start(harness.cluster, "feed", feed_app)
+    await harness.cluster.settle()
+    assert await harness.home(ben) == posts[::-1]
+    posts += [await harness.post(ann) for _ in range(7)]
+    await harness.cluster.settle()
+    assert await harness.home(ben, limit=40) == posts[::-1]
+    moved = await rows(harness.feed, "homes", ben)
+    assert len(moved) == len({*moved})
+    assert {*moved, *await rows(harness.feed, "recent", "all")} == {*posts}
+
+
+async def test_a_home_that_cannot_be_written_stops_no_other(harness: FeedHarness) -> None:
+    ann, ben, cat = [await harness.person() for _ in range(3)]
+    await harness.follow(ben, ann)
+    await harness.cluster.settle()
+    faults = harness.feed.sidecar.state.faults
+    faults.fail(about=f"home:{ben}", times=1000, error=ValueError("broken"))
+    posts: list[str] = []
+    for _ in range(5):
+        posts.append(await harness.post(ann))
+        await harness.post(cat)
+        await harness.cluster.settle()
+    assert len(await rows(harness.feed, "homes", cat)) >= 3
+    faults._faults.clear()
+    assert await harness.home(ben) == posts[::-1]
+    faults.fail("transact", about="home:", error=OutcomeUnknown("lost answer"), after=True)
+    for _ in range(7):
+        posts.append(await harness.post(ann))
+        await harness.cluster.settle()
+    assert await harness.home(ben) == posts[::-1]
+    assert len(await rows(harness.feed, "homes", ben)) >= 9
+
+
+async def test_cached_pages_of_followers_are_dropped_when_a_post_comes_not_when_it_moves(
+    harness: FeedHarness,
+) -> None:
+    ann, ben, cat = [await harness.person() for _ in range(3)]
+    await harness.follow(ben, ann)
+    await harness.cluster.settle()
+    for _ in range(4):
+        seen = len(harness.cluster.broker.events("feed-invalidations"))
+        post = await harness.post(ann)
+        await harness.cluster.settle()
+
+        def told(seen: int = seen) -> list[str]:
+            events = harness.cluster.broker.events("feed-invalidations")[seen:]
+            return [name for event in events for name in event["data"]["documents"]]
+
+        await until(lambda post=post: f"post:{post}" in told())  # type: ignore[misc]
+        await until(lambda: f"home:{ben}" in told() and f"home:{ann}" in told())
+        assert f"home:{cat}" not in told()
+        assert told().count(f"home:{ben}") == 1
