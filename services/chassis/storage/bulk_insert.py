@@ -12,7 +12,12 @@ from services.chassis.dapr.state import ABSENT, StateEntry, StateStore, StateUps
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.publishing.journal import ChangeMetadata
 from services.chassis.storage.documents import Document
-from services.chassis.storage.list_head import ListHead, SegmentNeeded
+from services.chassis.storage.list_head import (
+    ListHead,
+    SegmentContent,
+    SegmentNeeded,
+    SegmentRef,
+)
 from services.chassis.storage.segmented_list import SegmentedLists, SplitHead
 from services.chassis.storage.window import Row
 
@@ -91,9 +96,9 @@ async def insert_read(
 ) -> list[ListRef]:
     """Insert rows into lists whose heads were just read (`found`, by key).
 
-    One write for every `BULK_SIZE` lists, or none if all hold their rows already. Lists that do
-    not exist yet, were changed meanwhile, or may hold a row in a segment are written one by one,
-    and returned.
+    One read of the segments that may hold a row, if there are any, and one write for every
+    `BULK_SIZE` lists, or none if all hold their rows already. Lists that do not exist yet, or were
+    changed meanwhile, are written one by one, and returned.
     """
     remaining = await _insert_found(state, wanted, found)
 
@@ -108,26 +113,46 @@ async def insert_read(
 async def _insert_found(
     state: StateStore, wanted: _Insertion, found: Mapping[str, StateEntry]
 ) -> list[ListRef]:
-    writes: list[_HeadWrite] = []
+    docs: dict[ListRef, Document[ListHead]] = {}
     remaining: list[ListRef] = []
-    for ref, rows in wanted.items():
+    for ref in wanted:
         lists, id = ref
         if lists.is_published:
             raise ValueError("Published lists cannot be changed in bulk.")
         doc = lists.heads.decode(found.get(lists.heads.key(id), ABSENT))
         if doc is None:
             remaining.append(ref)
-            continue
-        try:
-            head = doc.value.insert(rows, {}, lists.sum_column)
-        except SegmentNeeded:
-            remaining.append(ref)
-            continue
-        if head is not doc.value:
-            writes.append(_HeadWrite(ref, doc, lists.split(head)))
+        else:
+            docs[ref] = doc
+    writes = await _decide(docs, wanted)
     for start in range(0, len(writes), BULK_SIZE):
         remaining += await _swap_together(state, writes[start : start + BULK_SIZE])
     return remaining
+
+
+async def _decide(
+    docs: Mapping[ListRef, Document[ListHead]], wanted: _Insertion
+) -> list[_HeadWrite]:
+    """The lists that change. The segments that several of them need share a read."""
+    writes: list[_HeadWrite] = []
+    loaded: dict[ListRef, dict[str, SegmentContent]] = {ref: {} for ref in docs}
+    undecided = list(docs)
+    while undecided:
+        needed: dict[ListRef, Sequence[SegmentRef]] = {}
+        for ref in undecided:
+            lists, before = ref[0], docs[ref]
+            try:
+                head = before.value.insert(wanted[ref], loaded[ref], lists.sum_column)
+            except SegmentNeeded as missing:
+                needed[ref] = missing.refs
+                continue
+            if head is not before.value:
+                writes.append(_HeadWrite(ref, before, lists.split(head)))
+        undecided = list(needed)
+        loads = (ref[0].segments.load_or_empty(refs) for ref, refs in needed.items())
+        for ref, contents in zip(needed, await asyncio.gather(*loads), strict=True):
+            loaded[ref] |= contents
+    return writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,11 @@ class ListFull(Exception):
 
 
 class SegmentNeeded(Exception):
-    """A decision depends on a segment that is not loaded yet."""
+    """A decision depends on segments that are not loaded yet."""
 
-    def __init__(self, ref: SegmentRef) -> None:
-        super().__init__(ref.name)
-        self.ref = ref
+    def __init__(self, refs: Sequence[SegmentRef]) -> None:
+        super().__init__(*(ref.name for ref in refs))
+        self.refs = refs
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,14 @@ class ListHead:
     ) -> ListHead:
         """The head with the rows that the list does not hold yet.
 
-        Raises `SegmentNeeded` if a segment that is not loaded may hold one.
+        Raises `SegmentNeeded` if segments that are not loaded may hold one.
         """
         new = newest_first(list(rows))
         if self.recent and new and new[-1][0] <= self.recent[0][0]:
             present = {row[0] for row in self.recent}
             new = [row for row in new if row[0] not in present]
+        if needed := _not_loaded([row[0] for row in new], self.segments, loaded):
+            raise SegmentNeeded(needed)
         new = [row for row in new if not _path_to(row[0], self.segments, loaded)]
         if not new:
             return self
@@ -229,6 +231,21 @@ def _by_newest(refs: Iterable[SegmentRef]) -> list[SegmentRef]:
     return sorted(refs, key=lambda ref: ref.high, reverse=True)
 
 
+def _not_loaded(
+    ids: Sequence[str], refs: Iterable[SegmentRef], loaded: Mapping[str, SegmentContent]
+) -> list[SegmentRef]:
+    """The segments that may hold one of some ids, as far as they are known and not loaded."""
+    missing: list[SegmentRef] = []
+    for ref in refs:
+        inside = [id for id in ids if ref.may_hold(id)]
+        if inside and ref.name not in loaded:
+            missing.append(ref)
+        elif inside and ref.level:
+            below = [r for r in loaded[ref.name] if isinstance(r, SegmentRef)]
+            missing += _not_loaded(inside, below, loaded)
+    return missing
+
+
 def _path_to(
     id: str, refs: Iterable[SegmentRef], loaded: Mapping[str, SegmentContent]
 ) -> SegmentPath:
@@ -236,7 +253,7 @@ def _path_to(
         if not ref.may_hold(id):
             continue
         if ref.name not in loaded:
-            raise SegmentNeeded(ref)
+            raise SegmentNeeded([ref])
         content = loaded[ref.name]
         if ref.level:
             path = _path_to(id, [r for r in content if isinstance(r, SegmentRef)], loaded)

@@ -133,8 +133,7 @@ class SegmentedLists:
             try:
                 head = await self.heads.update(id, decide, expect_absent=expect_absent)
             except SegmentNeeded as needed:
-                loaded |= await self.segments.load([needed.ref])
-                loaded.setdefault(needed.ref.name, [])
+                loaded |= await self.segments.load_or_empty(needed.refs)
                 continue
             return await self.compact(id, head or ListHead())
 
@@ -278,8 +277,8 @@ class SegmentedLists:
             try:
                 path = head.path_to(row_id, loaded)
             except SegmentNeeded as needed:
-                found = await self.segments.load([needed.ref])
-                loaded |= found or {needed.ref.name: []}
+                found = await self.segments.load(needed.refs)
+                loaded |= found or {needed.refs[0].name: []}
                 if not found:  # replaced by another process since the head was read
                     head = await self.head(id)
                 continue

@@ -41,6 +41,11 @@ class SegmentStore:
             if ref.name in found
         }
 
+    async def load_or_empty(self, refs: Sequence[SegmentRef]) -> dict[str, SegmentContent]:
+        """Like `load`; those that were deleted are empty, to a swap of the head that will fail."""
+        empty: dict[str, SegmentContent] = {ref.name: [] for ref in refs}
+        return empty | await self.load(refs)
+
     async def read_window(self, head: ListHead, window: Window) -> tuple[list[Row], bool]:
         """The rows of the segments that complete a window, and whether all of these still exist.
 

@@ -183,8 +183,8 @@ class FanOut:
         """Rebuild a home from the timelines of all accounts that its owner follows after a change.
 
         Returns these accounts. Raises `Unavailable` if the home changes during every attempt. State
-        calls: four, and one more for each account whose posts among the newest
-        `MAX_HOME_ROWS` reach beyond the head of its timeline.
+        calls: four, and one or two more if posts among the newest `MAX_HOME_ROWS` reach beyond the
+        heads of the accounts' timelines.
         """
         followed: set[str] = set()
 
@@ -210,8 +210,9 @@ class FanOut:
         rows = newest_first([row for head in heads.values() for row in head.recent])
         is_full = len(rows) > MAX_HOME_ROWS
         older = Window(MAX_HOME_ROWS, since_id=rows[MAX_HOME_ROWS][POST_ID] if is_full else "")
-        for head in heads.values():
-            rows += await self._repository.authors.read(head, older)
+        reads = (self._repository.authors.read(head, older) for head in heads.values())
+        for found in await asyncio.gather(*reads):
+            rows += found
         return newest_first(rows)
 
     async def _mark_large(self, author: str) -> None:
