@@ -36,6 +36,7 @@ def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
     hashtags = HashtagQueries(repository, index, trends)
     conversations = ConversationService(repository)
     fanout = FanOut(repository, limits or FanOutLimits())
+    service.background(fanout.move_recent_posts)
     posts = TimelineProjector(repository, fanout, index, trends, conversations)
     edges = EdgeProjector(repository, fanout)
     FeedConsumers(repository, posts, edges, fanout, trends).subscribe(service)

@@ -63,7 +63,7 @@ class FanOut:
         # What moves to a home was to be seen there before: no cached page changes.
         self._moved = BulkInserter(repository.unobserved_state)
         self._unflushed = FLUSH_SIZE  # an earlier process may have left some
-        self._is_flushing = False
+        self._is_due = asyncio.Event()
         self._moved_at: dict[str, float] = {}
         """When posts have been moved that are still among the recent ones."""
         self._large: frozenset[str] = frozenset()
@@ -78,8 +78,8 @@ class FanOut:
         await self._shared.insert([*lists, (self._repository.recent, "all")], [row_of(post)])
         await self._tell_followers(post)
         self._unflushed += 1
-        if self._unflushed >= FLUSH_SIZE and not self._is_flushing:
-            await self._flush()
+        if self._unflushed >= FLUSH_SIZE:
+            self._is_due.set()
 
     async def _tell_followers(self, post: Mapping[str, Any]) -> None:
         """Have caches drop the homes that show a new post, or begin to share its fan-out."""
@@ -102,18 +102,21 @@ class FanOut:
 
     # ── recent posts ────────────────────────────────────────────────────────────────────────
 
-    async def _flush(self) -> None:
-        """Move the recent posts to homes. What fails stays among them, and is tried again."""
-        counted = self._unflushed
-        self._is_flushing = True
-        try:
-            await self._move_recent()
-        except ServiceError as failure:
-            log.warning("could not move recent posts to homes", extra={"why": failure.message})
-        else:
-            self._unflushed -= counted
-        finally:
-            self._is_flushing = False
+    async def move_recent_posts(self) -> None:
+        """Move recent posts to homes whenever there are enough of them, until cancelled.
+
+        What fails stays among them, and is tried again when the next post comes.
+        """
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            counted = self._unflushed
+            try:
+                await self._move_recent()
+            except ServiceError as failure:
+                log.warning("could not move recent posts", extra={"why": failure.message})
+            else:
+                self._unflushed -= counted
 
     async def _move_recent(self) -> None:
         """Insert recent posts into homes, and remove those that were inserted a while ago.
@@ -142,7 +145,7 @@ class FanOut:
                 owners = dict.fromkeys([author, *followers])
                 await self._moved.insert([self._home(owner) for owner in owners], rows)
         except Exception:
-            log.exception("could not move recent posts to homes", extra={"author": author})
+            log.exception("could not move recent posts", extra={"author": author})
             return
         self._moved_at |= dict.fromkeys((row[POST_ID] for row in rows), time.monotonic())
 
