@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.cache import DocumentCache
-from services.chassis.dapr.state import ABSENT
+from services.chassis.dapr.state import ABSENT, StateStore
 from services.chassis.service import Service
 from services.chassis.storage.documents import Document
 from services.chassis.storage.list_head import ListHead
@@ -51,6 +51,8 @@ MAX_CONVERSATIONS = 1_000
 """How many conversations, the newest, the list of a user keeps."""
 
 _MAX_BUCKET_SIZE = 200
+
+_HOME_SEGMENT_SIZE = 40
 
 _RECENT_SEGMENT_SIZE = 2_000
 """Rows of `recent:all` are moved to homes long before there are so many."""
@@ -112,14 +114,16 @@ class EdgeDocuments:
     shard: Document[FollowerShard] | None
 
 
+def _homes(state: StateStore) -> SegmentedLists:
+    return SegmentedLists(state, "home", max_rows=MAX_HOME_ROWS, segment_size=_HOME_SEGMENT_SIZE)
+
+
 class Repository:
     """Stores projections, relations, timelines and conversations."""
 
     def __init__(self, service: Service) -> None:
         self._invalidations = service.publish_invalidations(FEED_INVALIDATED, cached_document)
         self.state = service.state
-        self.unobserved_state = service.sidecar
-        """For writes that change no page."""
         self.cache = DocumentCache(self.state)
         self.posts = service.collection("card", PostProjection)
         self.accounts = service.collection("person", AccountProjection)
@@ -134,7 +138,9 @@ class Repository:
         self.chunks = service.collection("chunk", FanOutChunk, publishes=FANOUT_DUE, ttl=_CHUNK_TTL)
         self.tag_index = service.collection("tagindex", HashtagBucket)
         self.trend_buckets = service.collection("trend", TrendBucket, ttl=(WINDOW_HOURS + 2) * 3600)
-        self.homes = service.lists("home", max_rows=MAX_HOME_ROWS, segment_size=40)
+        self.homes = _homes(self.state)
+        self.unobserved_homes = _homes(service.sidecar)
+        """The same lists, for writes that change no page."""
         self.authors = service.lists("author")
         self.tags = service.lists("tag", max_rows=MAX_TAG_ROWS)
         self.public = service.lists("public", max_rows=MAX_PUBLIC_ROWS)

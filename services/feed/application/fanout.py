@@ -23,7 +23,7 @@ from typing import Any
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.dapr.state_client import STATE_TIMEOUT
 from services.chassis.errors import ServiceError, Unavailable
-from services.chassis.storage.bulk_insert import BulkInserter, ListRef
+from services.chassis.storage.bulk_insert import BulkInserter
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain.reader import Reader
@@ -61,7 +61,8 @@ class FanOut:
         self._shared = BulkInserter(repository.state)
         self._homes = BulkInserter(repository.state)
         # What moves to a home was to be seen there before: no cached page changes.
-        self._moved = BulkInserter(repository.unobserved_state)
+        self._moved_to = repository.unobserved_homes
+        self._moved = BulkInserter(self._moved_to.state)
         self._unflushed = FLUSH_SIZE  # an earlier process may have left some
         self._is_due = asyncio.Event()
         self._moved_at: dict[str, float] = {}
@@ -143,19 +144,16 @@ class FanOut:
             followers = await self._repository.followers(author)
             if not await self._insert_otherwise(rows, followers):
                 owners = dict.fromkeys([author, *followers])
-                await self._moved.insert([self._home(owner) for owner in owners], rows)
+                await self._moved.insert([(self._moved_to, owner) for owner in owners], rows)
         except Exception:
             log.exception("could not move recent posts", extra={"author": author})
             return
         self._moved_at |= dict.fromkeys((row[POST_ID] for row in rows), time.monotonic())
 
-    def _home(self, owner: str) -> ListRef:
-        return self._repository.homes, owner
-
     # ── homes ───────────────────────────────────────────────────────────────────────────────
 
     async def _insert_into_homes(self, owners: Iterable[str], row: Row) -> None:
-        await self._homes.insert(map(self._home, owners), [row])
+        await self._homes.insert([(self._repository.homes, owner) for owner in owners], [row])
 
     async def _enqueue_chunks(self, row: Row) -> None:
         for shard in range(FOLLOWER_SHARDS):
