@@ -183,12 +183,12 @@ async def test_a_comment_made_while_the_post_above_is_deleted_has_its_place(
     deleting: list[str] = []
 
     async def delete_first(call: Call) -> None:
-        if call.name == "compare_and_set" and call.about[0].startswith("post:") and not deleting:
+        if f"post:{above}" in call.about and not deleting:  # it was read, to be written below
             deleting.append(above)
             await ann.request_ok("DELETE", f"/posts/{above}")
             await harness.cluster.settle()
 
-    harness.posts.sidecar.state.faults.before.append(delete_first)
+    harness.posts.sidecar.state.faults.after.append(delete_first)
     late = await bob.create_post("late", in_reply_to_id=above)
     assert deleting
     await harness.cluster.settle()
