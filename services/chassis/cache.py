@@ -1,77 +1,194 @@
-"""Documents that many requests read, cached in memory for a moment."""
+"""Documents that many requests read, cached in memory for a moment.
+
+What this process writes is in the cache at once. What other replicas write, it learns by reading
+again: after `DEFAULT_TTL`, or earlier if whoever asks has heard of a change.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from cachetools import FIFOCache
+import orjson
 
-from services.chassis.dapr.state import StateStore
+from services.chassis.dapr.state import ABSENT, StateEntry, StateStore
 
 DEFAULT_TTL = 2.0
 """Seconds for which a document is cached."""
 
-MAX_DOCUMENTS = 10_000
-"""Cached documents. At about 4 KB each they take 40 MB."""
+MAX_BYTES = 48 << 20
+"""The memory that the documents of a cache take."""
 
+READ_WITHIN = 30.0
+"""Seconds. A document that nobody read for longer is not kept when it is written."""
+
+_MEMORY_PER_BYTE = 7
+"""Memory of a parsed document for each byte of its JSON: 5.5 for a post, 7 for relations."""
+
+_OVERHEAD = 500
+"""Bytes of an entry beside its document."""
+
+_MAX_CHANGES = 20_000
+"""Changed keys that are remembered for reads in flight."""
+
+T = TypeVar("T")
 Envelope = dict[str, Any]
 
 
-class DocumentCache:
-    """Encoded documents by key. The ones that were read longest ago are evicted first.
+class CachedDocument:
+    """A stored document as it was read or written, or the fact that there is none."""
 
-    A change by this process is visible at once if it calls `forget`; a change by another replica
-    within `ttl` seconds. With `absent`, missing documents are cached too.
+    __slots__ = ("_decoded", "_json", "_value", "read_at", "size", "used_at")
+
+    def __init__(self, json: bytes, value: Any, read_at: float, used_at: float) -> None:
+        self._json = json
+        self._value = value
+        self._decoded: Any = None
+        self.size = len(json) * _MEMORY_PER_BYTE + _OVERHEAD
+        self.read_at = read_at
+        self.used_at = used_at
+        if value is not None:
+            self._json = b""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a document."""
+        return bool(self._json) or self._value is not None
+
+    @property
+    def envelope(self) -> Envelope:
+        """The document as it is stored. It is shared: nobody may change it."""
+        if self._value is None:
+            self._value, self._json = orjson.loads(self._json), b""
+        envelope: Envelope = self._value
+        return envelope
+
+    def decoded(self, decode: Callable[[StateEntry], T]) -> T:
+        """What `decode` makes of the document, or of `ABSENT`. It is decoded once."""
+        if self._decoded is None:
+            self._decoded = decode(StateEntry(self.envelope, "") if self.exists else ABSENT)
+        decoded: T = self._decoded
+        return decoded
+
+
+class DocumentCache:
+    """Stored documents by key, also missing ones, within a bound in bytes.
+
+    Those that were read or written longest ago are evicted first. All writes of this process must
+    pass `writing`.
     """
 
     def __init__(
-        self,
-        state: StateStore,
-        ttl: float = DEFAULT_TTL,
-        max_documents: int = MAX_DOCUMENTS,
-        *,
-        absent: bool = False,
+        self, state: StateStore, ttl: float = DEFAULT_TTL, max_bytes: int = MAX_BYTES
     ) -> None:
         self._state = state
         self._ttl = ttl
-        self._absent = absent
+        self._max_bytes = max_bytes
         self.hits = self.misses = 0
-        self._cached: FIFOCache[str, tuple[float, Envelope | None]] = FIFOCache(max_documents)
+        self.bytes = 0
+        """The memory that the documents take."""
+        self._cached: OrderedDict[str, CachedDocument] = OrderedDict()
+        self._changes = 0
+        self._changed: dict[str, int] = {}
+        """The number of the last change of each key, for reads and writes in flight."""
+        self._forgotten = 0
+        """The last change that `_changed` has no key of."""
 
-    async def read(self, keys: Iterable[str], also: Iterable[str] = ()) -> dict[str, Envelope]:
-        """Return the existing documents under some keys. Those under `also` are not cached.
+    def __len__(self) -> int:
+        return len(self._cached)
+
+    async def read(
+        self, keys: Iterable[str], max_age: float = DEFAULT_TTL
+    ) -> dict[str, CachedDocument]:
+        """Return what is stored under each key, read at most `max_age` seconds ago.
 
         One state call, or none if all are cached.
         """
-        oldest = time.monotonic() - self._ttl
-        found: dict[str, Envelope] = {}
+        now = time.monotonic()
+        oldest = now - min(max_age, self._ttl)
+        found: dict[str, CachedDocument] = {}
         missing: list[str] = []
-        asked = 0
-        for asked, key in enumerate(keys, 1):  # noqa: B007 (used after the loop)
-            try:
-                read_at, envelope = self._cached[key]
-            except KeyError:
+        for key in keys:
+            cached = self._cached.get(key)
+            if cached is None or cached.read_at <= oldest:
                 missing.append(key)
-                continue
-            if read_at <= oldest:
-                missing.append(key)
-            elif envelope is not None:
-                found[key] = envelope
+            else:
+                cached.used_at = now
+                found[key] = cached
+        self.hits += len(found)
         self.misses += len(missing)
-        self.hits += asked - len(missing)
-        beside = list(also)
-        if not missing and not beside:
-            return found
-        started = time.monotonic()
-        rows = await self._state.get_many([*missing, *beside])
-        found |= {key: entry.value for key, entry in rows.items()}
-        for key in missing:
-            if self._absent or key in found:
-                self._cached[key] = started, found.get(key)
+        if missing:
+            found |= await self._load(missing)
         return found
 
-    def forget(self, key: str) -> None:
-        """Drop a document that was changed."""
-        self._cached.pop(key, None)
+    async def _load(self, keys: list[str]) -> dict[str, CachedDocument]:
+        started, last_change = time.monotonic(), self._changes
+        rows = await self._state.get_many(keys)
+        loaded = {key: _loaded(rows.get(key, ABSENT), started) for key in keys}
+        for key, document in loaded.items():
+            if self._is_unchanged(key, last_change):
+                self._put(key, document)
+        return loaded
+
+    @contextmanager
+    def writing(self, values: Mapping[str, Any]) -> Iterator[None]:
+        """Write values by key, `None` for a deletion, within this context.
+
+        The cache has them at its end, unless the write fails or another one comes between.
+        """
+        used_at = {key: each.used_at for key in values if (each := self._pop(key))}
+        started = {key: self._note_change(key) for key in values}
+        try:
+            yield
+        except BaseException:
+            self._end(values)
+            raise
+        kept = [key for key in used_at if self._is_unchanged(key, started[key])]
+        self._end(values)
+        now = time.monotonic()
+        for key in kept:
+            if now - used_at[key] < READ_WITHIN:
+                json = b"" if values[key] is None else orjson.dumps(values[key])
+                self._put(key, CachedDocument(json, None, now, used_at[key]))
+
+    def _end(self, keys: Iterable[str]) -> None:
+        """Let no read that began before the end of a write keep what it found."""
+        for key in keys:
+            self._pop(key)
+            self._note_change(key)
+
+    def _note_change(self, key: str) -> int:
+        self._changes += 1
+        if len(self._changed) >= _MAX_CHANGES:
+            self._changed.clear()
+            self._forgotten = self._changes
+        self._changed[key] = self._changes
+        return self._changes
+
+    def _is_unchanged(self, key: str, since: int) -> bool:
+        return self._forgotten <= since and self._changed.get(key, 0) <= since
+
+    def _put(self, key: str, document: CachedDocument) -> None:
+        self._pop(key)
+        self._cached[key] = document
+        self.bytes += document.size
+        oldest = time.monotonic() - self._ttl
+        while self._cached:
+            first = next(iter(self._cached))
+            if self.bytes <= self._max_bytes and self._cached[first].read_at > oldest:
+                break
+            self._pop(first)
+
+    def _pop(self, key: str) -> CachedDocument | None:
+        document = self._cached.pop(key, None)
+        if document is not None:
+            self.bytes -= document.size
+        return document
+
+
+def _loaded(entry: StateEntry, read_at: float) -> CachedDocument:
+    json = b"" if entry.value is None else orjson.dumps(entry.value)
+    return CachedDocument(json, entry.value, read_at, read_at)

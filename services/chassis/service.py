@@ -13,8 +13,8 @@ sidecar waits for the app.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from services.chassis import service_metrics, telemetry
+from services.chassis.cache import DocumentCache
 from services.chassis.consuming import routes as consuming_routes
 from services.chassis.consuming.dead_letters import COUNT_INTERVAL as DEAD_LETTER_INTERVAL
 from services.chassis.consuming.dead_letters import DeadLetters
@@ -83,6 +84,8 @@ class Service:
         )
         self.state: StateStore = self.sidecar
         """The state store for documents and lists. `publish_invalidations` observes it."""
+        self.documents = DocumentCache(self.sidecar)
+        """What this service reads often. It has the writes that pass `publish_invalidations`."""
         self.invalidations: InvalidationPublisher | None = None
         self.token_verifier = TokenVerifier(self.sidecar)
         self.dead_letters = DeadLetters(self.sidecar)
@@ -175,10 +178,15 @@ class Service:
         """
         publisher = InvalidationPublisher(event_type, self.sidecar, self.name)
 
-        def written(keys: Sequence[str]) -> None:
-            publisher.add(name for name in map(document_of, keys) if name)
+        @contextmanager
+        def writing(values: Mapping[str, Any]) -> Iterator[None]:
+            try:
+                with self.documents.writing(values):
+                    yield
+            finally:
+                publisher.add(name for name in map(document_of, values) if name)
 
-        self.state = ObservedState(self.sidecar, written)
+        self.state = ObservedState(self.sidecar, writing)
         self.invalidations = publisher
         self.manage(publisher)
         self.background(publisher.run)

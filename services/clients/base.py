@@ -82,6 +82,24 @@ def batch_request(items: Sequence[Mapping[str, Any]]) -> JsonRequest:
     return JsonRequest(batch.PATH[1:], method="POST", json={"questions": items})
 
 
+@dataclass(frozen=True, slots=True)
+class CacheAge:
+    """How old documents may be that a service has cached, in seconds.
+
+    `writer` is the process that changed them last. It may use its cache however old it is.
+    """
+
+    max_age: float = 0.0
+    writer: str = ""
+
+    def params(self) -> dict[str, str]:
+        """The query parameters that say so."""
+        return given(max_age=int(self.max_age * 1000), writer=self.writer) if self.max_age else {}
+
+
+NOT_CACHED = CacheAge()
+
+
 class ServiceClient:
     """The routes of one service as methods.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.clients.base import ExportingClient, given
+from services.clients.base import NOT_CACHED, CacheAge, ExportingClient, given
 from services.clients.json_types.posts import (
     AudienceJson,
     ConversationPageJson,
@@ -25,6 +25,8 @@ class Timeline:
 
     path: str
     filters: tuple[tuple[str, str], ...] = ()
+    author: str = ""
+    """Whose posts it shows, if it is that of an account."""
 
 
 HOME = Timeline("timelines/home")
@@ -44,13 +46,14 @@ def account_timeline(
     tagged: str = "",
 ) -> Timeline:
     """The posts of an account."""
-    return _timeline(
+    timeline = _timeline(
         f"timelines/accounts/{numeric_id(id)}",
         only_media=only_media,
         exclude_replies=exclude_replies,
         exclude_reblogs=exclude_reblogs,
         tagged=tagged,
     )
+    return replace(timeline, author=id)
 
 
 def tag_timeline(
@@ -87,10 +90,16 @@ class FeedClient(ExportingClient):
     # ── posts ───────────────────────────────────────────────────────────────────────────────
 
     async def timeline(
-        self, timeline: Timeline, caller: Caller | None, window: Window, *, known: str = ""
+        self,
+        timeline: Timeline,
+        caller: Caller | None,
+        window: Window,
+        *,
+        known: str = "",
+        cache_age: CacheAge = NOT_CACHED,
     ) -> PageJson:
         """A page of a timeline; `known` is the tag of a page that the reader has already."""
-        params = {**window.params(), **dict(timeline.filters)}
+        params = {**window.params(), **dict(timeline.filters), **cache_age.params()}
         if known:
             params["known"] = known
         return await self._get(PageJson, timeline.path, caller, params)

@@ -27,7 +27,6 @@ def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
     """Return the feed service on its sidecar."""
     repository = Repository(service)
     service.metrics.measure_cache("documents", repository.cache)
-    service.metrics.measure_cache("home_tags", repository.home_tags_cache)
     loader = PostLoader(repository)
     trends = TrendTracker(repository)
     service.every(FLUSH_INTERVAL, trends.flush)

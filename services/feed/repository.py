@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.chassis.cache import DocumentCache
+from services.chassis.dapr.observed_state import ObservedState
 from services.chassis.dapr.state import ABSENT, StateStore
 from services.chassis.service import Service
 from services.chassis.storage.documents import Document
@@ -124,7 +124,7 @@ class Repository:
     def __init__(self, service: Service) -> None:
         self._invalidations = service.publish_invalidations(FEED_INVALIDATED, cached_document)
         self.state = service.state
-        self.cache = DocumentCache(self.state)
+        self.cache = service.documents
         self.posts = service.collection("card", PostProjection)
         self.accounts = service.collection("person", AccountProjection)
         self.recent_interactions = service.collection("marks", RecentInteractions)
@@ -132,14 +132,13 @@ class Repository:
         self.relations = service.collection("stance", ReaderRelations)
         self.block_states = service.collection("blocked", BlockState)
         self.home_tags = service.collection("hometags", HomeHashtags)
-        self.home_tags_cache = DocumentCache(self.state, absent=True)
         self.follower_shards = service.collection("followers", FollowerShard)
         self.large_authors = service.collection("large", LargeAuthors)
         self.chunks = service.collection("chunk", FanOutChunk, publishes=FANOUT_DUE, ttl=_CHUNK_TTL)
         self.tag_index = service.collection("tagindex", HashtagBucket)
         self.trend_buckets = service.collection("trend", TrendBucket, ttl=(WINDOW_HOURS + 2) * 3600)
         self.homes = _homes(self.state)
-        self.unobserved_homes = _homes(service.sidecar)
+        self.unobserved_homes = _homes(ObservedState(service.sidecar, self.cache.writing))
         """The same lists, for writes that change no page."""
         self.authors = service.lists("author")
         self.tags = service.lists("tag", max_rows=MAX_TAG_ROWS)
@@ -215,7 +214,6 @@ class Repository:
         if await self.find_deleted([id]):
             await self.relations.delete(id)
             await self.home_tags.delete(id)
-        self.home_tags_cache.forget(self.home_tags.key(id))
 
     async def apply_block(
         self,
@@ -290,7 +288,6 @@ class Repository:
         projection = await self.posts.update(
             id, lambda kept: apply(kept or PostProjection()), expect_absent=expect_absent
         )
-        self.cache.forget(self.posts.key(id))
         return projection or PostProjection()
 
     async def update_account(
@@ -298,7 +295,6 @@ class Repository:
     ) -> None:
         """Change the projection of an account."""
         await self.accounts.update(id, lambda kept: apply(kept or AccountProjection()))
-        self.cache.forget(self.accounts.key(id))
 
     async def set_interaction(self, user: str, post: str, flags: int, version: int) -> None:
         """Store the flags of a user for a post. Two state calls for a recent post, else four."""

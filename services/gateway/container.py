@@ -44,9 +44,11 @@ class Gateway:
         self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         self.conversations = ConversationPresenter(self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
-        self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
-        self.threads = ThreadReader(self.services, self.posts, self.renderer)
         self.ready_pages = ReadyPages(settings.microgram_ready_pages_mib << 20)
+        self.timelines = TimelinePages(
+            self.services.feed, self.posts, self.renderer, self.ready_pages.changes, pages_bytes
+        )
+        self.threads = ThreadReader(self.services, self.posts, self.renderer)
         self.media = MediaClient(invoker)
         self.uploads = MediaUploads(self.media)
         self.payment_webhooks = PaymentWebhookClient(invoker)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from services.chassis.dapr.state import StateEntry, StateStore, StateUpsert
 
-WriteObserver = Callable[[Sequence[str]], None]
-"""Gets the keys of a write, after it was tried."""
+WriteObserver = Callable[[Mapping[str, Any]], AbstractContextManager[None]]
+"""A context for each write. It gets the values by key, `None` for a deletion."""
 
 
 class ObservedState:
-    """Passes every call on, and gives an observer the keys of every write.
+    """Passes every call on. Every write happens within the context of an observer.
 
-    A write that failed counts too: one whose outcome is unknown may have happened, and on some
-    stores a transaction that failed has written some of its keys.
+    One whose outcome is unknown may have happened, and on some stores a transaction that failed has
+    written some of its keys.
     """
 
-    def __init__(self, state: StateStore, observer: WriteObserver) -> None:
+    def __init__(self, state: StateStore, writing: WriteObserver) -> None:
         self._state = state
-        self._observer = observer
+        self._writing = writing
 
     async def get(self, key: str) -> StateEntry:
         return await self._state.get(key)
@@ -31,28 +32,20 @@ class ObservedState:
     async def compare_and_set(
         self, key: str, value: Any, *, etag: str, ttl: int | None = None
     ) -> None:
-        try:
+        with self._writing({key: value}):
             await self._state.compare_and_set(key, value, etag=etag, ttl=ttl)
-        finally:
-            self._observer([key])
 
     async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None:
-        try:
+        with self._writing({key: value}):
             await self._state.set(key, value, ttl=ttl)
-        finally:
-            self._observer([key])
 
     async def transact(self, writes: Sequence[StateUpsert]) -> None:
-        try:
+        with self._writing({write.key: write.value for write in writes}):
             await self._state.transact(writes)
-        finally:
-            self._observer([write.key for write in writes])
 
     async def delete(self, key: str) -> None:
-        try:
+        with self._writing({key: None}):
             await self._state.delete(key)
-        finally:
-            self._observer([key])
 
     async def can_create_in_transactions(self) -> bool:
         return await self._state.can_create_in_transactions()

@@ -7,8 +7,9 @@ functions use. Dependencies are coroutines, because FastAPI runs plain functions
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path, Query, Request
 
+from services.chassis.cache import DEFAULT_TTL
 from services.chassis.errors import NotFound
 from services.chassis.http.preconditions import Condition, EntityTags
 from services.chassis.ids import is_id
@@ -18,6 +19,25 @@ MAX_CONDITION_LENGTH = 1_000
 """The sidecar reads at most 4 KiB of request line and headers; a token takes a third of that."""
 
 EntityTagHeader = Annotated[str | None, Header(max_length=MAX_CONDITION_LENGTH)]
+
+
+async def _cache_age(
+    request: Request,
+    max_age: Annotated[int, Query(ge=0, le=int(DEFAULT_TTL * 1000))] = 0,
+    writer: Annotated[str, Query(max_length=40)] = "",
+) -> float:
+    invalidations = request.app.state.service.invalidations
+    if writer and invalidations is not None and writer == invalidations.stream:
+        return DEFAULT_TTL
+    return max_age / 1000
+
+
+CacheAge = Annotated[float, Depends(_cache_age)]
+"""Seconds for which documents of the reader may have been cached when they are shown.
+
+A caller who follows the invalidations says in `max_age` for how many milliseconds it has heard of
+no change, and in `writer` which process made the last one. That process has it in its cache.
+"""
 
 
 def window(default: int = 20, max_limit: int = 81) -> Callable[..., Awaitable[Window]]:

@@ -50,7 +50,8 @@ class InvalidationPublisher:
         self._event_type = event_type
         self._publisher = publisher
         self._source = source
-        self._stream = secrets.token_hex(8)
+        self.stream = secrets.token_hex(8)
+        """The name of the messages of this process."""
         self._sequence = 0
         self.published = 0
         """Messages that the broker accepted."""
@@ -132,14 +133,14 @@ class InvalidationPublisher:
     def _event(self, invalidation: Invalidation) -> dict[str, Any]:
         return {
             "specversion": "1.0",
-            "id": f"{self._source}:{self._stream}@{self._sequence}",
+            "id": f"{self._source}:{self.stream}@{self._sequence}",
             "source": self._source,
             "type": self._event_type.name,
-            "subject": self._stream,
+            "subject": self.stream,
             "time": timestamp(),
             "datacontenttype": "application/json",
             "topic": self._event_type.topic,
-            "stream": self._stream,
+            "stream": self.stream,
             "sequence": self._sequence,
             "entityversion": self._sequence,
             "data": invalidation.model_dump(),

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
+from services.chassis.cache import CachedDocument
 from services.chassis.dapr.state import StateEntry, StateStore, StateUpsert
 from services.chassis.publishing.journal import ChangeMetadata
 
@@ -131,6 +132,11 @@ class DocumentStore(Generic[T]):
             data = self._upgrades[schema](data)
         change = ChangeMetadata(**envelope["change"])
         return Document(self._codec.load(data), envelope["version"], entry.etag, change)
+
+    def decode_cached(self, document: CachedDocument) -> T | None:
+        """The value of a document in a cache, or None. It is decoded once."""
+        found = document.decoded(self.decode)
+        return found.value if found else None
 
     def decode_value(self, data: Any) -> T:
         """A document's value from its JSON, as an `EventMapper` gets it."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from services.chassis.http.dependencies import window
+from services.chassis.http.dependencies import CacheAge, window
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
@@ -32,19 +32,25 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
     page = responses(Page, "A page, newest first.")
 
     @router.get("/home", responses=page)
-    async def home(window: PageWindow, caller: Reader, known: KnownTag = "") -> OrjsonResponse:
+    async def home(
+        window: PageWindow, caller: Reader, max_age: CacheAge, known: KnownTag = ""
+    ) -> OrjsonResponse:
         """Return the caller's own posts and those of all accounts and hashtags they follow."""
-        return OrjsonResponse((await timelines.home(caller.user_id, window)).to_wire(known))
+        found = await timelines.home(caller.user_id, window, max_age)
+        return OrjsonResponse(found.to_wire(known))
 
     @router.get("/public", responses=page)
     async def public(
         window: PageWindow,
         caller: OptionalReader,
+        max_age: CacheAge,
         only_media: QueryFlag = False,
         known: KnownTag = "",
     ) -> OrjsonResponse:
         """Return everybody's public posts."""
-        found = await timelines.public(_user_id(caller), window, TimelineFilter(only_media))
+        found = await timelines.public(
+            _user_id(caller), window, TimelineFilter(only_media), max_age
+        )
         return OrjsonResponse(found.to_wire(known))
 
     @router.get("/tags/{tag}", responses=page)
@@ -52,6 +58,7 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
         tag: PathTag,
         window: PageWindow,
         caller: OptionalReader,
+        max_age: CacheAge,
         only_media: QueryFlag = False,
         or_with: TagList = "",
         with_all: TagList = "",
@@ -65,7 +72,9 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
         wanted = TimelineFilter(
             only_media, with_all=_split_tags(with_all), with_none=_split_tags(with_none)
         )
-        found = await timelines.tag(tag, _user_id(caller), window, wanted, _split_tags(or_with))
+        found = await timelines.tag(
+            tag, _user_id(caller), window, wanted, max_age, _split_tags(or_with)
+        )
         return OrjsonResponse(found.to_wire(known))
 
     @router.get("/accounts/{id}", responses=page)
@@ -73,6 +82,7 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
         id: PathId,
         window: PageWindow,
         caller: OptionalReader,
+        max_age: CacheAge,
         only_media: QueryFlag = False,
         exclude_replies: QueryFlag = False,
         exclude_reblogs: QueryFlag = False,
@@ -81,7 +91,7 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
     ) -> OrjsonResponse:
         """Return the posts of an account that the caller may see."""
         wanted = TimelineFilter(only_media, exclude_replies, exclude_reblogs, tagged)
-        found = await timelines.account(id, _user_id(caller), window, wanted)
+        found = await timelines.account(id, _user_id(caller), window, wanted, max_age)
         return OrjsonResponse(found.to_wire(known))
 
     return router

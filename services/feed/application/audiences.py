@@ -80,8 +80,9 @@ class AudienceQueries:
         if not tags:
             return []
         keys = {self._repository.home_tags.key(user): user for user in users}
-        docs = await self._repository.home_tags_cache.read(keys)
-        return [keys[key] for key, doc in docs.items() if not tags.isdisjoint(doc["data"]["tags"])]
+        docs = await self._repository.cache.read(keys)
+        known = {key: doc.envelope["data"]["tags"] for key, doc in docs.items() if doc.exists}
+        return [keys[key] for key, found in known.items() if not tags.isdisjoint(found)]
 
     async def _load(self, asked: AudienceRequest) -> _PostContext:
         """Return a post, the post it boosts, their authors and perhaps the followers.

@@ -115,7 +115,7 @@ class ConversationQueries:
         people = {person for view in views for person in (*view["people"], owner)}
         keys = {id: self._repository.accounts.key(id) for id in people}
         docs = await self._repository.cache.read(keys.values()) if keys else {}
-        known = {id: doc["data"] for id, key in keys.items() if (doc := docs.get(key))}
+        known = {id: docs[key].envelope["data"] for id, key in keys.items() if docs[key].exists}
         accounts = {id: one for id, one in known.items() if is_visible_account(one["profile"])}
         for view in views:
             view["people"] = [id for id in view["people"] if id in accounts] or [owner]

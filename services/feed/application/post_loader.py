@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.feed.application.timeline_page import TimelineItem
@@ -34,28 +33,30 @@ class PostLoader:
         self._repository = repository
 
     async def load_reader(
-        self, lists: SegmentedLists, id: str, user: str, also: Sequence[str] = ()
-    ) -> tuple[ListHead, Reader, dict[str, StateEntry]]:
-        """Return a list's head, its reader, and the entries under the keys `also`.
+        self,
+        lists: SegmentedLists,
+        id: str,
+        user: str,
+        max_age: float = 0.0,
+        also: Sequence[str] = (),
+    ) -> tuple[ListHead, Reader]:
+        """Return a list's head and its reader, as they were `max_age` seconds ago or later.
 
-        One state call.
+        One state call, or none if all is cached. What is stored under the keys `also` gets into
+        the cache with it.
         """
-        repository = self._repository
-        keys = [lists.heads.key(id)]
-        if user:
-            keys += [repository.relations.key(user), repository.recent_interactions.key(user)]
-        rows = await repository.state.get_many([*keys, *also])
-        head = lists.heads.decode(rows.get(keys[0], ABSENT))
-        relations = repository.relations.decode(rows.get(repository.relations.key(user), ABSENT))
-        recent = repository.recent_interactions.decode(
-            rows.get(repository.recent_interactions.key(user), ABSENT)
-        )
-        reader = Reader(
+        repository, heads = self._repository, lists.heads
+        relations, recent = repository.relations, repository.recent_interactions
+        keys = [relations.key(user), recent.key(user)] if user else []
+        docs = await repository.cache.read([heads.key(id), *keys, *also], max_age)
+        head = heads.decode_cached(docs[heads.key(id)]) or ListHead()
+        if not user:
+            return head, Reader()
+        return head, Reader(
             user,
-            relations.value if relations else ReaderRelations(),
-            recent.value if recent else RecentInteractions(),
+            relations.decode_cached(docs[keys[0]]) or ReaderRelations(),
+            recent.decode_cached(docs[keys[1]]) or RecentInteractions(),
         )
-        return head.value if head else ListHead(), reader, rows
 
     async def with_block_states(self, reader: Reader, authors: Iterable[str]) -> Reader:
         """Return a reader who knows which of some authors block them."""
@@ -66,7 +67,7 @@ class PostLoader:
 
     async def get_posts(self, rows: Sequence[Row], user: str) -> list[TimelineItem]:
         """Return the visible posts of some rows, in their order. Two state calls."""
-        _, reader, _ = await self.load_reader(self._repository.public, "all", user)
+        _, reader = await self.load_reader(self._repository.public, "all", user)
         wanted = [row for row in rows if reader.relations.can_see(row[AUTHOR_ID])]
         items = await self.load_visible(wanted, reader)
         return [items[row[POST_ID]] for row in wanted if row[POST_ID] in items]
@@ -90,19 +91,22 @@ class PostLoader:
             for id in posts
             if id <= reader.interactions.floor
         }
-        docs = await repository.cache.read([*posts.values(), *accounts.values()], older.values())
+        docs = await repository.cache.read([*posts.values(), *accounts.values(), *older.values()])
 
         def item(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
-            projection, account = docs.get(posts[id]), docs.get(accounts[author])
-            if projection is None or account is None:
+            if not (docs[posts[id]].exists and docs[accounts[author]].exists):
                 return None
+            projection, account = docs[posts[id]].envelope, docs[accounts[author]].envelope
             post = projection["data"]["post"]
             if not is_visible_account(account["data"]["profile"]):
                 return None
             if not _is_visible(post, reader, wanted):
                 return None
-            stored = docs.get(older.get(id, ""))
-            flags = stored["data"]["flags"] if stored else reader.interactions.flags_for(id)
+            stored = docs[older[id]] if id in older else None
+            if stored and stored.exists:
+                flags = stored.envelope["data"]["flags"]
+            else:
+                flags = reader.interactions.flags_for(id)
             return TimelineItem(projection, account, reader.interaction_flags(post, flags))
 
         found: dict[str, TimelineItem] = {}

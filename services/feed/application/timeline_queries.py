@@ -3,8 +3,8 @@
 Recent posts are not in homes yet, so a home is its list and those of them that belong there.
 
 State calls: two for a newest page, one for the list with the reader's relations and interactions,
-one for the posts with their authors, which is saved if those were just shown to somebody. One more
-for any other page, or if large authors are merged in; the number does not depend on how many
+one for the posts with their authors. Each is saved if all of it is cached. One more for any other
+page, or if large authors are merged in; the number does not depend on how many
 accounts a reader follows. For a reader who follows hashtags, the timelines of `MAX_HOME_TAGS` of
 them are merged in: one state call for all on a newest page, and one for each on others. A page of
 which much is filtered out may take up to `_MAX_PAGES_SCANNED` times as many.
@@ -15,11 +15,9 @@ content if the page is still the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from services.chassis.dapr.state import ABSENT
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window
@@ -51,9 +49,6 @@ from services.feed.domain.rows import (
 from services.feed.repository import Repository
 
 _MAX_PAGES_SCANNED = 3
-_LARGE_AUTHORS_TTL = 2.0
-"""Seconds for which the list of large authors is cached."""
-
 RowPredicate = Callable[[Row], bool]
 ListWithHead = tuple[SegmentedLists, ListHead]
 """A list whose rows are merged into those of another one."""
@@ -65,14 +60,12 @@ class TimelineQueries:
     def __init__(self, repository: Repository, loader: PostLoader) -> None:
         self._repository = repository
         self._loader = loader
-        self._large: frozenset[str] = frozenset()
-        self._large_until = 0.0
 
-    async def home(self, user: str, window: Window) -> TimelinePage:
+    async def home(self, user: str, window: Window, max_age: float) -> TimelinePage:
         """Return a user's own posts and the posts of all accounts and hashtags they follow."""
         homes = self._repository.homes
-        head, reader, recent = await self._load_home(user)
-        large = sorted(reader.relations.follows.keys() & self._large)
+        head, reader, recent = await self._load_home(user, max_age)
+        large = sorted(reader.relations.follows.keys() & await self._large_authors())
         merged = await self._with_heads(self._repository.authors, large)
         merged += await self._with_heads(self._repository.tags, reader.relations.home_tags)
         page = await self._page(
@@ -87,30 +80,28 @@ class TimelineQueries:
         }
         return page
 
-    async def _load_home(self, user: str) -> tuple[ListHead, Reader, list[Row]]:
-        """Return the head of a home, its reader, and the recent posts that belong there.
-
-        Refreshes the cached list of large authors.
-        """
-        key, recent = self._repository.large_authors.key("all"), self._repository.recent
-        is_stale = time.monotonic() > self._large_until
-        recent_key = recent.heads.key("all")
-        head, reader, rows = await self._loader.load_reader(
-            self._repository.homes, user, user, [recent_key, *([key] if is_stale else ())]
-        )
-        if is_stale:
-            large = self._repository.large_authors.decode(rows.get(key, ABSENT))
-            self._large = frozenset(large.value.ids if large else ())
-            self._large_until = time.monotonic() + _LARGE_AUTHORS_TTL
-        stored = recent.heads.decode(rows.get(recent_key, ABSENT))
-        newest = stored.value if stored else ListHead()
-        found = await recent.read(newest, Window(newest.total or 1))
+    async def _load_home(self, user: str, max_age: float) -> tuple[ListHead, Reader, list[Row]]:
+        """Return the head of a home, its reader, and the recent posts that belong there."""
+        repository = self._repository
+        keys = [repository.recent.heads.key("all"), repository.large_authors.key("all")]
+        head, reader = await self._loader.load_reader(repository.homes, user, user, max_age, keys)
+        docs = await repository.cache.read(keys[:1])
+        newest = repository.recent.heads.decode_cached(docs[keys[0]]) or ListHead()
+        found = await repository.recent.read(newest, Window(newest.total or 1))
         return head, reader, [row for row in found if reader.belongs_at_home(row)]
 
-    async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
+    async def _large_authors(self) -> Sequence[str]:
+        large = self._repository.large_authors
+        docs = await self._repository.cache.read([large.key("all")])
+        known = large.decode_cached(docs[large.key("all")])
+        return known.ids if known else ()
+
+    async def public(
+        self, user: str, window: Window, wanted: TimelineFilter, max_age: float
+    ) -> TimelinePage:
         """Return everybody's public posts."""
         public = self._repository.public
-        head, reader, _ = await self._loader.load_reader(public, "all", user)
+        head, reader = await self._loader.load_reader(public, "all", user, max_age)
         return await self._shared_page((public, head), window, reader, wanted)
 
     async def tag(
@@ -118,7 +109,8 @@ class TimelineQueries:
         tag: str,
         user: str,
         window: Window,
-        wanted: TimelineFilter = NO_FILTER,
+        wanted: TimelineFilter,
+        max_age: float,
         or_with: Sequence[str] = (),
     ) -> TimelinePage:
         """Return public posts with a hashtag, or with any of some others.
@@ -126,16 +118,16 @@ class TimelineQueries:
         The others cost one more state call, and one more each on pages further down.
         """
         tags = self._repository.tags
-        head, reader, _ = await self._loader.load_reader(tags, tag.lower(), user)
+        head, reader = await self._loader.load_reader(tags, tag.lower(), user, max_age)
         merged = await self._with_heads(tags, or_with)
         return await self._shared_page((tags, head), window, reader, wanted, merged)
 
     async def account(
-        self, author: str, user: str, window: Window, wanted: TimelineFilter
+        self, author: str, user: str, window: Window, wanted: TimelineFilter, max_age: float
     ) -> TimelinePage:
         """Return the posts of an account that the reader may see."""
         authors = self._repository.authors
-        head, reader, _ = await self._loader.load_reader(authors, author, user)
+        head, reader = await self._loader.load_reader(authors, author, user, max_age)
         reader = await self._loader.with_block_states(reader, [author])
         documents = {reader_document(user), author_document(author), account_document(author)}
         if reader.relations.blocked_by.get(author, 0) > 0:

@@ -18,6 +18,7 @@ from cachetools import LRUCache
 
 from services.chassis.cache import DEFAULT_TTL as SOURCE_TTL
 from services.chassis.consuming.events import Event
+from services.clients.base import CacheAge
 from services.contracts.invalidations import Invalidation
 
 MAX_AGE = 5.0
@@ -32,6 +33,8 @@ MAX_WAIT = 0.5
 _MAX_STREAMS = 1_000
 _DOCUMENT_BYTES = 80  # the name of a document in the list of a page
 _OVERHEAD = 1_500  # bytes of a page beside its body and documents: key, headers, table entry
+
+_SEVERAL = "*"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -60,7 +63,8 @@ class ReadyPages:
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.now = clock
         self._pages: LRUCache[Hashable, ReadyPage] = LRUCache(max_bytes, getsizeof=_size)
-        self._changes = DocumentChanges(clock)
+        self.changes = DocumentChanges(clock)
+        """What was heard of."""
         self._streams: LRUCache[str, int] = LRUCache(_MAX_STREAMS)
         self.hits = self.misses = 0
         self._awaited: dict[str, list[asyncio.Event]] = {}
@@ -78,7 +82,7 @@ class ReadyPages:
         """The page, if it may still be served."""
         page = self._pages.get(key)
         if page is not None:
-            if self._changes.is_current(page.documents, page.read_at):
+            if self.changes.is_current(page.documents, page.read_at):
                 self.hits += 1
                 return page
             del self._pages[key]
@@ -87,20 +91,23 @@ class ReadyPages:
 
     def put(self, key: Hashable, page: ReadyPage) -> None:
         """Keep a page. One that is larger than the cache, or outdated already, is not kept."""
-        if page.size <= self._pages.maxsize and self._changes.is_current(
+        if page.size <= self._pages.maxsize and self.changes.is_current(
             page.documents, page.read_at
         ):
             self._pages[key] = page
 
-    def changed(self, documents: Iterable[str]) -> None:
-        """Serve no page any more that depends on one of these documents."""
-        if not self._changes.add(documents):
+    def changed(self, documents: Iterable[str], writer: str = "") -> None:
+        """Serve no page any more that depends on one of these documents.
+
+        `writer` is the process that wrote them, if a producer says so.
+        """
+        if not self.changes.add(documents, writer):
             self.drop_all()
 
     def drop_all(self) -> None:
         """Drop every page, and keep none of those that are being read."""
         self._pages.clear()
-        self._changes.clear()
+        self.changes.clear()
 
     async def invalidated(self, event: Event[Invalidation]) -> None:
         """Handle a message of a producer. If one before it is missing, every page is dropped."""
@@ -109,7 +116,7 @@ class ReadyPages:
         self._streams[stream] = max(sequence, last or 0)
         if last is None or sequence > last + 1 or event.data.everything:
             self.drop_all()
-        self.changed(event.data.documents)
+        self.changed(event.data.documents, stream)
         for document in event.data.documents:
             for reported in self._awaited.get(document, ()):
                 reported.set()
@@ -139,28 +146,34 @@ class DocumentChanges:
         self._clock = clock
         self._changed_at: dict[str, float] = {}
         """In the order of time."""
+        self._writers: dict[str, str] = {}
+        """Who wrote these documents, as far as producers say so; `_SEVERAL` for two or more."""
         self._cleared_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._changed_at)
 
-    def add(self, documents: Iterable[str]) -> bool:
+    def add(self, documents: Iterable[str], writer: str = "") -> bool:
         """Remember changes. False if there are too many."""
         now = self._clock()
         for document in documents:
             self._changed_at.pop(document, None)
             self._changed_at[document] = now
+            if writer and self._writers.setdefault(document, writer) != writer:
+                self._writers[document] = _SEVERAL
         oldest = now - MAX_AGE - SOURCE_TTL
         while self._changed_at:
             first = next(iter(self._changed_at))
             if self._changed_at[first] >= oldest:
                 break
             del self._changed_at[first]
+            self._writers.pop(first, None)
         return len(self._changed_at) <= MAX_CHANGES
 
     def clear(self) -> None:
         """Let everything have changed now."""
         self._changed_at.clear()
+        self._writers.clear()
         self._cleared_at = self._clock()
 
     def is_current(self, documents: Iterable[str], read_at: float) -> bool:
@@ -173,6 +186,21 @@ class DocumentChanges:
             document in known and self._may_be_outdated(known[document], read_at, now)
             for document in documents
         )
+
+    def cache_age(self, documents: Iterable[str]) -> CacheAge:
+        """How old these documents may be in the cache of their service.
+
+        A document that only this gateway says to have changed counts as unchanged: its service has
+        not written it yet.
+        """
+        now = self._clock()
+        written = [each for each in documents if each in self._writers]
+        last = max((self._changed_at[each] for each in written), default=self._cleared_at)
+        writers = {self._writers[each] for each in written}
+        is_known = len(writers) == 1 and now - self._cleared_at >= SOURCE_TTL
+        writer = writers.pop() if is_known else _SEVERAL
+        age = min(SOURCE_TTL, now - max(last, self._cleared_at))
+        return CacheAge(age, "" if writer == _SEVERAL else writer)
 
     @staticmethod
     def _may_be_outdated(changed_at: float, read_at: float, now: float) -> bool:

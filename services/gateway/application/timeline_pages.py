@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.clients.feed import FeedClient, Timeline
+from services.clients.base import NOT_CACHED, CacheAge
+from services.clients.feed import HOME, FeedClient, Timeline
 from services.clients.json_types.posts import PageJson
+from services.contracts.invalidations import author_document, home_document, reader_document
 from services.gateway.application.posts import PostPresenter
+from services.gateway.application.ready_pages import DocumentChanges
 from services.gateway.presentation.cache import LruByteCache
 from services.gateway.presentation.renderer import EntityRenderer, product_ids_of
 
@@ -42,9 +45,11 @@ class TimelinePages:
         feed: FeedClient,
         posts: PostPresenter,
         renderer: EntityRenderer,
+        changes: DocumentChanges,
         max_bytes: int,
     ) -> None:
         self._feed = feed
+        self._changes = changes
         self._posts = posts
         self._renderer = renderer
         self.cache = LruByteCache(max_bytes)
@@ -56,7 +61,8 @@ class TimelinePages:
         key = (caller.user_id if caller else "", timeline, window)
         cached = self.cache.get(key) or b""
         tag = cached[:_TAG_LENGTH].decode()
-        page = await self._feed.timeline(timeline, caller, window, known=tag)
+        age = self._cache_age(timeline, caller)
+        page = await self._feed.timeline(timeline, caller, window, known=tag, cache_age=age)
         if page["same"]:
             return _page(cached[_TAG_LENGTH:], page)
         cards = await self._posts.product_cards(page["views"])
@@ -65,6 +71,14 @@ class TimelinePages:
             return _page(body, page)._replace(documents=())
         self.cache.put(key, page["tag"].encode() + body)
         return _page(body, page)
+
+    def _cache_age(self, timeline: Timeline, caller: Caller | None) -> CacheAge:
+        documents = [reader_document(caller.user_id)] if caller else []
+        if timeline.author:
+            return self._changes.cache_age([*documents, author_document(timeline.author)])
+        if timeline == HOME and caller:
+            return self._changes.cache_age([*documents, home_document(caller.user_id)])
+        return NOT_CACHED
 
 
 def _page(body: bytes, page: PageJson) -> RenderedTimelinePage:

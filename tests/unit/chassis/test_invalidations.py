@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -121,7 +121,15 @@ def test_a_few_messages_go_at_once_and_many_at_a_steady_rate() -> None:
 
 async def test_every_write_is_told_also_one_that_failed() -> None:
     store, written = FakeState(), list[str]()
-    state = ObservedState(store, written.extend)
+
+    @contextmanager
+    def writing(values: Mapping[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            written.extend(values)
+
+    state = ObservedState(store, writing)
     await state.compare_and_set("a", 1, etag="")
     await state.set("b", 1)
     await state.transact([StateUpsert("c", 1), StateUpsert("d", 1)])

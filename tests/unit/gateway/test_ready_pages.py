@@ -124,7 +124,7 @@ def test_changes_are_forgotten_with_the_pages_that_could_depend_on_them() -> Non
     for number in range(100):
         kept.changed([f"post:{number}"])
         clock.advance(1.0)
-    assert len(kept._changes) <= MAX_AGE + DEFAULT_TTL + 1
+    assert len(kept.changes) <= MAX_AGE + DEFAULT_TTL + 1
 
 
 def test_too_many_changes_drop_everything() -> None:
@@ -133,7 +133,7 @@ def test_too_many_changes_drop_everything() -> None:
     clock.advance(0.1)
     kept.changed(f"post:{number}" for number in range(ready_pages.MAX_CHANGES + 1))
     assert kept.get("ada") is None
-    assert len(kept._changes) == 0
+    assert len(kept.changes) == 0
 
 
 async def test_messages_in_order_drop_what_they_name() -> None:
