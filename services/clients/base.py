@@ -86,15 +86,19 @@ def batch_request(items: Sequence[Mapping[str, Any]]) -> JsonRequest:
 class CacheAge:
     """How old documents may be that a service has cached, in seconds.
 
-    `writer` is the process that changed them last. It may use its cache however old it is.
+    The process `writer` changed them `written` seconds ago: all others must have read them since.
     """
 
     max_age: float = 0.0
     writer: str = ""
+    written: float = 0.0
 
     def params(self) -> dict[str, str]:
         """The query parameters that say so."""
-        return given(max_age=int(self.max_age * 1000), writer=self.writer) if self.max_age else {}
+        max_age, written = int(self.max_age * 1000), int(self.written * 1000)
+        if not (max_age and self.writer):
+            return given(max_age=max_age or None)
+        return given(max_age=max_age, writer=self.writer, written=written)
 
 
 NOT_CACHED = CacheAge()

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.clients.base import ExportingClient
+from services.clients.base import NOT_CACHED, CacheAge, ExportingClient
 from services.clients.json_types.notifications import (
     DigestSettingJson,
     GroupListJson,
@@ -44,10 +44,14 @@ class NotificationsClient(ExportingClient):
     # ── one by one ──────────────────────────────────────────────────────────────────────────
 
     async def notifications(
-        self, caller: Caller, window: Window, chosen: NotificationFilter
+        self,
+        caller: Caller,
+        window: Window,
+        chosen: NotificationFilter,
+        cache_age: CacheAge = NOT_CACHED,
     ) -> NotificationListJson:
         """The caller's notifications, newest first."""
-        params = {**window.params(), **_params(chosen)}
+        params = {**window.params(), **_params(chosen), **cache_age.params()}
         return await self._get(NotificationListJson, "notifications", caller, params)
 
     async def notification(self, id: str, caller: Caller) -> NotificationJson:

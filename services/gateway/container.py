@@ -41,10 +41,16 @@ class Gateway:
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
         self.account_search = AccountSearch(self.services.users, self.urls.host)
         self.posts = PostPresenter(self.services, self.renderer, self.urls, self.html)
-        self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         self.conversations = ConversationPresenter(self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
         self.ready_pages = ReadyPages(settings.microgram_ready_pages_mib << 20)
+        self.notifications = NotificationPresenter(
+            self.services,
+            self.posts,
+            self.renderer,
+            self.ready_pages.changes,
+            settings.microgram_notified_mib << 20,
+        )
         self.timelines = TimelinePages(
             self.services.feed, self.posts, self.renderer, self.ready_pages.changes, pages_bytes
         )

@@ -16,6 +16,7 @@ from services.gateway.web.renderer import PageRenderer
 def measure_caches(metrics: Metrics, gateway: Gateway, pages: PageRenderer) -> None:
     """What was found in memory, and what had to be asked for or rendered."""
     metrics.measure_cache("ready_pages", gateway.ready_pages)
+    metrics.measure_cache("notified", gateway.notifications.cache)
     metrics.measure_cache("timeline_pages", gateway.timelines.cache)
     metrics.measure_cache("post_cards", pages.post_cards.kept)
     for name, cache in gateway.renderer.caches.items():

@@ -45,6 +45,7 @@ class GatewaySettings(Settings):
     microgram_rendered_mib: int = Field(default=48, ge=1)
     microgram_pages_mib: int = Field(default=32, ge=1)
     microgram_ready_pages_mib: int = Field(default=32, ge=1)
+    microgram_notified_mib: int = Field(default=16, ge=1)  # people and posts of notifications
 
     microgram_streams: int = Field(default=10_000, ge=1)
     microgram_streams_user: int = Field(default=30, ge=1)

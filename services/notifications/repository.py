@@ -94,7 +94,6 @@ class OwnerState:
     head: ListHead
     relations: OwnerRelations
     cleared: str
-    markers: ReadMarkers
 
 
 class Repository:
@@ -103,6 +102,7 @@ class Repository:
     def __init__(self, service: Service) -> None:
         service.publish_invalidations(events.NOTIFICATIONS_INVALIDATED, cached_document)
         self.state = service.state
+        self.cache = service.documents
         self.notifications = service.collection(
             "notification",
             rules.NotificationRecord,
@@ -119,18 +119,20 @@ class Repository:
         self.digests = service.collection("digest", DigestRecord)
         self.due_digests = service.lists("digests-due")
 
-    async def owner_state(self, owner: str) -> OwnerState:
-        """Return everything that the pages of an owner are derived from. One state call."""
+    async def owner_state(self, owner: str, max_age: float = 0.0) -> OwnerState:
+        """Return what the pages of an owner are derived from, `max_age` seconds ago or later.
+
+        One state call, or none if all is cached.
+        """
         heads = self.lists.heads
-        parts: tuple[Collection[Any], ...] = (heads, self.relations, self.cleared, self.markers)
-        rows = await self.state.get_many([part.key(owner) for part in parts])
-        cleared = _decode(rows, self.cleared, owner)
+        keys = [part.key(owner) for part in (heads, self.relations, self.cleared)]
+        docs = await self.cache.read(keys, max_age)
+        cleared = self.cleared.decode_cached(docs[keys[2]])
         return OwnerState(
             owner,
-            _decode(rows, heads, owner) or ListHead(),
-            _decode(rows, self.relations, owner) or OwnerRelations(),
+            heads.decode_cached(docs[keys[0]]) or ListHead(),
+            self.relations.decode_cached(docs[keys[1]]) or OwnerRelations(),
             cleared.upto if cleared else "",
-            _decode(rows, self.markers, owner) or ReadMarkers(),
         )
 
     async def apply_block(self, owner: str, person: str, version: int, *, blocks: bool) -> None:
@@ -165,10 +167,15 @@ class Repository:
         )
 
     async def not_deleted(self, rows: Iterable[Row]) -> list[Row]:
-        """Return the rows whose account and post are not deleted. One state call."""
+        """Return the rows whose account and post are not deleted.
+
+        One state call, or none if what is known of all of them is cached.
+        """
         needs = [(row, _deletion_ids(row[ACCOUNT], row[POST])) for row in rows]
-        known = await self.deletions.get_many(sorted({id for _, ids in needs for id in ids}))
-        gone = {id for id, each in known.items() if each.gone}
+        keys = {self.deletions.key(id): id for _, ids in needs for id in ids}
+        docs = await self.cache.read(keys)
+        known = {id: self.deletions.decode_cached(docs[key]) for key, id in keys.items()}
+        gone = {id for id, each in known.items() if each and each.gone}
         return [row for row, ids in needs if gone.isdisjoint(ids)]
 
     async def followers_among(self, people: Iterable[str], author: str) -> set[str]:

@@ -25,18 +25,19 @@ async def _cache_age(
     request: Request,
     max_age: Annotated[int, Query(ge=0, le=int(DEFAULT_TTL * 1000))] = 0,
     writer: Annotated[str, Query(max_length=40)] = "",
+    written: Annotated[int, Query(ge=0, le=int(DEFAULT_TTL * 1000))] = 0,
 ) -> float:
     invalidations = request.app.state.service.invalidations
-    if writer and invalidations is not None and writer == invalidations.stream:
-        return DEFAULT_TTL
-    return max_age / 1000
+    is_own = invalidations is not None and writer in ("", invalidations.stream)
+    return (max_age if is_own else min(max_age, written)) / 1000
 
 
 CacheAge = Annotated[float, Depends(_cache_age)]
 """Seconds for which documents of the reader may have been cached when they are shown.
 
 A caller who follows the invalidations says in `max_age` for how many milliseconds it has heard of
-no change, and in `writer` which process made the last one. That process has it in its cache.
+no change, but for one of the process `writer`, `written` milliseconds ago. That process has it in
+its cache. Without it nothing cached is used.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,8 +16,11 @@ from services.clients.json_types.posts import PostViewJson
 from services.clients.notifications import GroupFilter
 from services.clients.posts import PostsClient
 from services.clients.services import ServiceClients
-from services.contracts.notifications import Notification, NotificationGroup
+from services.contracts.invalidations import account_document, post_document, reader_document
+from services.contracts.notifications import NotificationGroup
 from services.gateway.application.posts import PostPresenter
+from services.gateway.application.ready_pages import DocumentChanges
+from services.gateway.application.rendered_entities import RenderedEntities, RenderedEntity
 from services.gateway.presentation.entities import notifications as entities
 from services.gateway.presentation.renderer import EntityRenderer, Row, product_ids_of
 
@@ -88,9 +91,13 @@ async def _views(posts: PostsClient, caller: Caller, ids: Sequence[str]) -> list
 
 
 class RenderedNotifications(NamedTuple):
-    """Entities Notification, and whether they show products, of whose changes no message comes."""
+    """Entities Notification, and when the reading of the oldest part of them began.
+
+    `has_products`: they show products, of whose changes no message comes.
+    """
 
     entities: list[bytes]
+    read_at: float
     has_products: bool
 
 
@@ -102,27 +109,55 @@ class NotificationPresenter:
         services: ServiceClients,
         posts: PostPresenter,
         renderer: EntityRenderer,
+        changes: DocumentChanges,
+        max_bytes: int,
     ) -> None:
         self._services = services
         self._posts = posts
         self._renderer = renderer
+        self._changes = changes
+        self.cache = RenderedEntities(changes, max_bytes)
 
     async def render(self, caller: Caller, rows: Sequence[Row]) -> RenderedNotifications:
-        """The entities Notification, without those whose person or post the caller cannot see."""
+        """The entities Notification, without those whose person or post the caller cannot see.
+
+        No call if all of these people and posts were shown to the caller lately, else two at once.
+        """
+        found = self.cache.get_many(key for row in rows for key in _keys(caller, row))
+        missing = [row for row in rows if not all(key in found for key in _keys(caller, row))]
+        oldest, has_products = self.cache.oldest(found), False
+        if missing:
+            oldest = min(oldest, self._changes.now())
+            loaded, has_products = await self._load(caller, missing)
+            found |= loaded
+        rendered = []
+        for row in rows:
+            keys = _keys(caller, row)
+            if all(key in found for key in keys):
+                account, status = found[keys[0]], found[keys[1]] if keys[1:] else b"null"
+                body = orjson.dumps(entities.notification(row))[:-1]
+                rendered.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
+        return RenderedNotifications(rendered, oldest, has_products)
+
+    async def _load(
+        self, caller: Caller, rows: Sequence[Row]
+    ) -> tuple[dict[Hashable, bytes], bool]:
+        """What rows show, rendered, and whether it shows products."""
+        read_at, loaded = self._changes.now(), dict[Hashable, bytes]()
         people, views = await self._about(
             caller, [row["account"] for row in rows], [row["post"] for row in rows]
         )
         cards = await self._posts.product_cards(list(views.values()))
-        rendered = []
-        for row in rows:
-            view = views.get(row["post"])
-            if row["account"] not in people or (row["post"] and view is None):
-                continue
-            body = orjson.dumps(entities.notification(Notification.model_validate(row)))[:-1]
-            account = self._renderer.account(people[row["account"]])
-            status = self._renderer.status(view, people, cards) if view is not None else b"null"
-            rendered.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
-        return RenderedNotifications(rendered, bool(product_ids_of(list(views.values()))))
+        for id, person in people.items():
+            key = account_document(id)
+            loaded[key] = self._renderer.account(person)
+            self.cache.put(key, RenderedEntity(loaded[key], (key,), read_at))
+        for id, view in views.items():
+            loaded[caller.user_id, id] = body = self._renderer.status(view, people, cards)
+            if not product_ids_of([view]):
+                documents = _documents(caller, view)
+                self.cache.put((caller.user_id, id), RenderedEntity(body, documents, read_at))
+        return loaded, bool(product_ids_of(list(views.values())))
 
     async def group_page(
         self, caller: Caller, window: Window, chosen: GroupFilter, *, partial_accounts: bool
@@ -174,3 +209,17 @@ class NotificationPresenter:
     ) -> tuple[dict[str, AccountJson], dict[str, PostViewJson]]:
         lookup = self._services.users.accounts
         return await people_and_posts(self._services.posts, lookup, caller, account_ids, post_ids)
+
+
+def _keys(caller: Caller, row: Row) -> list[Hashable]:
+    """The keys of the account and the post of a notification, if it has a post."""
+    account: Hashable = account_document(row["account"])
+    return [account, (caller.user_id, row["post"])] if row["post"] else [account]
+
+
+def _documents(caller: Caller, view: PostViewJson) -> tuple[str, ...]:
+    """On what the rendered post depends."""
+    shown = [view["post"], *([view["reblog"]["post"]] if view["reblog"] else [])]
+    posts = [post_document(post["id"]) for post in shown]
+    accounts = [account_document(post["author"]) for post in shown]
+    return (reader_document(caller.user_id), *posts, *accounts)

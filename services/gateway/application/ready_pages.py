@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cachetools import LRUCache
 
@@ -34,7 +35,7 @@ _MAX_STREAMS = 1_000
 _DOCUMENT_BYTES = 80  # the name of a document in the list of a page
 _OVERHEAD = 1_500  # bytes of a page beside its body and documents: key, headers, table entry
 
-_SEVERAL = "*"
+NEVER = float("-inf")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -139,46 +140,63 @@ class ReadyPages:
                 del self._awaited[document]
 
 
+class _Write(NamedTuple):
+    process: str
+    at: float
+
+
 class DocumentChanges:
     """When documents changed, for as long as a page may be kept."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+        self.now = clock
         self._changed_at: dict[str, float] = {}
         """In the order of time."""
-        self._writers: dict[str, str] = {}
-        """Who wrote these documents, as far as producers say so; `_SEVERAL` for two or more."""
-        self._cleared_at = float("-inf")
+        self._written: dict[str, _Write] = {}
+        """The last change of a document that its producer told."""
+        self._unattributed: dict[str, float] = {}
+        """When a document was last changed by another process, or it is not known by which."""
+        self._cleared_at = NEVER
 
     def __len__(self) -> int:
         return len(self._changed_at)
 
     def add(self, documents: Iterable[str], writer: str = "") -> bool:
         """Remember changes. False if there are too many."""
-        now = self._clock()
+        now = self.now()
         for document in documents:
             self._changed_at.pop(document, None)
             self._changed_at[document] = now
-            if writer and self._writers.setdefault(document, writer) != writer:
-                self._writers[document] = _SEVERAL
+            self._attribute(document, writer, now)
         oldest = now - MAX_AGE - SOURCE_TTL
         while self._changed_at:
             first = next(iter(self._changed_at))
             if self._changed_at[first] >= oldest:
                 break
             del self._changed_at[first]
-            self._writers.pop(first, None)
+            self._written.pop(first, None)
+            self._unattributed.pop(first, None)
         return len(self._changed_at) <= MAX_CHANGES
+
+    def _attribute(self, document: str, writer: str, now: float) -> None:
+        before = self._written.get(document)
+        if not writer:
+            self._unattributed[document] = now
+            return
+        if before is not None and before.process != writer:
+            self._unattributed[document] = max(before.at, self._unattributed.get(document, NEVER))
+        self._written[document] = _Write(writer, now)
 
     def clear(self) -> None:
         """Let everything have changed now."""
         self._changed_at.clear()
-        self._writers.clear()
-        self._cleared_at = self._clock()
+        self._written.clear()
+        self._unattributed.clear()
+        self._cleared_at = self.now()
 
     def is_current(self, documents: Iterable[str], read_at: float) -> bool:
         """Whether what was read then is what the documents are now."""
-        now = self._clock()
+        now = self.now()
         if now - read_at > MAX_AGE or self._may_be_outdated(self._cleared_at, read_at, now):
             return False
         known = self._changed_at
@@ -188,19 +206,20 @@ class DocumentChanges:
         )
 
     def cache_age(self, documents: Iterable[str]) -> CacheAge:
-        """How old these documents may be in the cache of their service.
-
-        A document that only this gateway says to have changed counts as unchanged: its service has
-        not written it yet.
-        """
-        now = self._clock()
-        written = [each for each in documents if each in self._writers]
-        last = max((self._changed_at[each] for each in written), default=self._cleared_at)
-        writers = {self._writers[each] for each in written}
-        is_known = len(writers) == 1 and now - self._cleared_at >= SOURCE_TTL
-        writer = writers.pop() if is_known else _SEVERAL
-        age = min(SOURCE_TTL, now - max(last, self._cleared_at))
-        return CacheAge(age, "" if writer == _SEVERAL else writer)
+        """How old what is cached of these documents may be in the service that has them."""
+        now, wanted = self.now(), list(documents)
+        written = [self._written[each] for each in wanted if each in self._written]
+        times = [self._cleared_at, *(self._unattributed.get(each, NEVER) for each in wanted)]
+        writer = written[0].process if written else ""
+        if any(each.process != writer for each in written):
+            times += [each.at for each in written]
+            written = []
+        last = max((each.at for each in written), default=NEVER)
+        return CacheAge(
+            min(SOURCE_TTL, now - max(times)),
+            writer if written else "",
+            min(SOURCE_TTL, now - last),
+        )
 
     @staticmethod
     def _may_be_outdated(changed_at: float, read_at: float, now: float) -> bool:

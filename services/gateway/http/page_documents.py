@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from starlette.types import Scope
 
 _KEY = "page_documents"
-"""The key of the set in a scope's `state`; it is there where a response may be kept."""
+"""The key in a scope's `state`; it is there where a response may be kept."""
 
 
-def with_documents(scope: Scope) -> tuple[Scope, set[str]]:
-    """A scope whose route may name documents, and the set that gets them."""
-    documents: set[str] = set()
+@dataclass(slots=True)
+class PageDocuments:
+    """The documents on which a response depends, and when the reading of the oldest began."""
+
+    read_at: float
+    names: set[str] = field(default_factory=set)
+
+
+def with_documents(scope: Scope, read_at: float) -> tuple[Scope, PageDocuments]:
+    """A scope whose route may name documents, and what gets them."""
+    documents = PageDocuments(read_at)
     return {**scope, "state": {**scope.get("state", {}), _KEY: documents}}, documents
 
 
-def depends_on(request: Request, documents: Iterable[str]) -> None:
-    """Let the response be kept until one of these documents changes."""
-    known: set[str] | None = request.scope.get("state", {}).get(_KEY)
-    if known is not None:
-        known.update(documents)
+def depends_on(request: Request, documents: Iterable[str], read_at: float | None = None) -> None:
+    """Let the response be kept until one of these documents changes.
+
+    `read_at` is for parts that were read before the request.
+    """
+    known: PageDocuments | None = request.scope.get("state", {}).get(_KEY)
+    if known is None:
+        return
+    known.names.update(documents)
+    if read_at is not None:
+        known.read_at = min(known.read_at, read_at)

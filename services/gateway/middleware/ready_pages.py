@@ -68,8 +68,7 @@ class ReadyPageMiddleware:
     async def _make(
         self, key: tuple[str, str, bytes], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        read_at = self._pages.now()
-        scope, documents = with_documents(scope)
+        scope, documents = with_documents(scope, self._pages.now())
         status, headers, parts = 0, Headers(), list[bytes]()
 
         async def recording(message: Message) -> None:
@@ -81,8 +80,9 @@ class ReadyPageMiddleware:
             await send(message)
 
         await self._app(scope, receive, recording)
-        if status == 200 and documents:
-            page = ReadyPage(headers, b"".join(parts), tuple(documents), read_at)
+        if status == 200 and documents.names:
+            names, read_at = tuple(documents.names), documents.read_at
+            page = ReadyPage(headers, b"".join(parts), names, read_at)
             self._pages.put(key, page)
 
     async def _reader(self, needed: str, scope: Scope) -> str | None:

@@ -10,7 +10,11 @@ from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.contracts.invalidations import account_document, reader_document
+from services.contracts.invalidations import (
+    account_document,
+    notifications_document,
+    reader_document,
+)
 from services.gateway.application.notifications import first_visible_page
 from services.gateway.container import Gateway
 from services.gateway.http import paging
@@ -37,20 +41,23 @@ def create_router(gateway: Gateway) -> APIRouter:
         """The caller's notifications: `types[]`, `exclude_types[]`, `account_id`."""
         filters = notification_filter(request)
         documents = {account_document(caller.user_id), reader_document(caller.user_id)}
-        is_told = True
+        cached = [reader_document(caller.user_id), notifications_document(caller.user_id)]
+        is_told, read_at = True, gateway.ready_pages.now()
 
         async def fetch(part: Window) -> Any:
-            return await gateway.services.notifications.notifications(caller, part, filters)
+            age = gateway.ready_pages.changes.cache_age(cached)
+            return await gateway.services.notifications.notifications(caller, part, filters, age)
 
         async def show(found: Any) -> tuple[list[bytes], bool]:
-            nonlocal is_told
+            nonlocal is_told, read_at
             shown = await gateway.notifications.render(caller, found["notifications"])
             documents.update(found["documents"])
+            read_at = min(read_at, shown.read_at)
             is_told = is_told and bool(found["documents"]) and not shown.has_products
             return shown.entities, bool(shown.entities)
 
         page = await first_visible_page(window, fetch, show, lambda _, found: not found["last"])
-        depends_on(request, documents if is_told else ())
+        depends_on(request, documents if is_told else (), read_at)
         links = paging.link_header(gateway.urls.public_url, request, page.first, page.found["last"])
         return json_response(b"[%b]" % b",".join(page.shown), links)
 

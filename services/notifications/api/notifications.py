@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from services.chassis.http.dependencies import CacheAge
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.contracts.notifications import (
@@ -37,9 +38,11 @@ def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter
     router = APIRouter(prefix="/notifications", tags=["notifications"])
 
     @router.get("", responses=responses(NotificationList, "A page, newest first."))
-    async def page(window: PageWindow, only: QueryFilter, caller: Reader) -> OrjsonResponse:
+    async def page(
+        window: PageWindow, only: QueryFilter, caller: Reader, max_age: CacheAge
+    ) -> OrjsonResponse:
         """Return the caller's notifications."""
-        found = await queries.page(caller.user_id, window, only)
+        found = await queries.page(caller.user_id, window, only, max_age)
         shown = [notification_view(row, caller.user_id) for row in found.rows]
         documents = [*found.documents] if len(found.documents) <= _MAX_DOCUMENTS else []
         return OrjsonResponse(

@@ -1,12 +1,14 @@
 """Queries of notifications.
 
-State calls: two for a newest page (the list with the owner's relations; the deletions), three for
-any other; one more for an owner whom very many users block. A page of which much is filtered out
-may take more, up to the end of the list, so a page is empty only at the end.
+State calls: two for a newest page (the list with the owner's relations; the deletions), each saved
+if all of it is cached, three for any other; one more for an owner whom very many users block. A
+page of which much is filtered out may take more, up to the end of the list, so a page is empty
+only at the end.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
@@ -20,6 +22,7 @@ from services.notifications.domain.groups import (
     group_rows,
     parse_group_key,
 )
+from services.notifications.domain.markers import ReadMarkers
 from services.notifications.domain.notifications import (
     ACCOUNT,
     ID,
@@ -60,10 +63,10 @@ class NotificationQueries:
         self._now = now
 
     async def page(
-        self, owner: str, window: Window, wanted: NotificationCriteria
+        self, owner: str, window: Window, wanted: NotificationCriteria, max_age: float = 0.0
     ) -> NotificationPage:
         """Return a page of notifications."""
-        state = await self._repository.owner_state(owner)
+        state = await self._repository.owner_state(owner, max_age)
         return await self._read_page(
             state, window, wanted, lambda rows: len(rows) - window.limit, _row_id
         )
@@ -95,8 +98,11 @@ class NotificationQueries:
         types: frozenset[str] = frozenset(),
     ) -> int:
         """Count the notifications, or groups, newer than the marker, up to `limit`."""
-        state = await self._repository.owner_state(owner)
-        window = Window(limit, since_id=state.markers.last_read("notifications"))
+        state, markers = await asyncio.gather(
+            self._repository.owner_state(owner), self._repository.markers.get(owner)
+        )
+        read_up_to = (markers or ReadMarkers()).last_read("notifications")
+        window = Window(limit, since_id=read_up_to)
         counted: set[str] = set()
         async for _, shown in self._scan(state, window, wanted):
             counted |= {group_key(row[ID], row[TYPE], row[POST], types) for row in shown}

@@ -43,7 +43,7 @@ def pages_of(gateway: RunningReplica) -> ReadyPages:
 
 def stop_the_clock(gateway: RunningReplica) -> Clock:
     pages, clock = pages_of(gateway), Clock()
-    pages.now = pages.changes._clock = clock
+    pages.now = pages.changes.now = clock
     pages.drop_all()
     return clock
 

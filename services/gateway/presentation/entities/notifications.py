@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from services.contracts.notifications import Marker, Notification, NotificationGroup
+from services.contracts.notifications import Marker, NotificationGroup
 
 Entity = dict[str, Any]
 
@@ -28,23 +29,26 @@ POLICY_V1: Entity = {
 """The entity V1::NotificationPolicy."""
 
 
-def notification(source: Notification) -> Entity:
-    """The entity Notification without `account` and `status`; our own types have an `order`."""
-    return _order_fields(source) | {
-        "id": source.id,
-        "type": source.type,
-        "created_at": source.created_at,
-        "group_key": source.group_key,
+def notification(row: Mapping[str, Any]) -> Entity:
+    """The entity Notification of a row, without `account` and `status`.
+
+    Our own types have an `order`.
+    """
+    return _order_fields(row.get("order"), row.get("what", "")) | {
+        "id": row["id"],
+        "type": row["type"],
+        "created_at": row["created_at"],
+        "group_key": row["group_key"],
     }
 
 
-def _order_fields(source: Notification | NotificationGroup) -> Entity:
-    return {"order": {"id": source.order, "event": source.what}} if source.order else {}
+def _order_fields(order: str | None, what: str) -> Entity:
+    return {"order": {"id": order, "event": what}} if order else {}
 
 
 def group(source: NotificationGroup) -> Entity:
     """The entity NotificationGroup. As in Mastodon, `most_recent_notification_id` is a number."""
-    return _order_fields(source) | {
+    return _order_fields(source.order, source.what) | {
         "group_key": source.group_key,
         "notifications_count": source.count,
         "type": source.type,
