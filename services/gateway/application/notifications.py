@@ -91,13 +91,13 @@ async def _views(posts: PostsClient, caller: Caller, ids: Sequence[str]) -> list
 
 
 class RenderedNotifications(NamedTuple):
-    """Entities Notification, and when the reading of the oldest part of them began.
+    """Entities Notification, and when the reading of their oldest part began.
 
     `has_products`: they show products, of whose changes no message comes.
     """
 
     entities: list[bytes]
-    read_at: float
+    oldest: float
     has_products: bool
 
 

@@ -42,12 +42,16 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class ReadyPage:
-    """A response with status 200, the documents it depends on, and when its reading began."""
+    """A response with status 200, the documents it depends on, and when its reading began.
+
+    `oldest` is when the reading of its oldest part began, which was kept from an earlier page.
+    """
 
     headers: Headers
     body: bytes
     documents: tuple[str, ...]
     read_at: float
+    oldest: float
 
     @property
     def size(self) -> int:
@@ -83,7 +87,7 @@ class ReadyPages:
         """The page, if it may still be served."""
         page = self._pages.get(key)
         if page is not None:
-            if self.changes.is_current(page.documents, page.read_at):
+            if self._is_current(page):
                 self.hits += 1
                 return page
             del self._pages[key]
@@ -92,10 +96,12 @@ class ReadyPages:
 
     def put(self, key: Hashable, page: ReadyPage) -> None:
         """Keep a page. One that is larger than the cache, or outdated already, is not kept."""
-        if page.size <= self._pages.maxsize and self.changes.is_current(
-            page.documents, page.read_at
-        ):
+        if page.size <= self._pages.maxsize and self._is_current(page):
             self._pages[key] = page
+
+    def _is_current(self, page: ReadyPage) -> bool:
+        is_young = self.now() - page.oldest <= MAX_AGE
+        return is_young and self.changes.is_current(page.documents, page.read_at)
 
     def changed(self, documents: Iterable[str], writer: str = "") -> None:
         """Serve no page any more that depends on one of these documents.

@@ -14,26 +14,26 @@ _KEY = "page_documents"
 
 @dataclass(slots=True)
 class PageDocuments:
-    """The documents on which a response depends, and when the reading of the oldest began."""
+    """The documents on which a response depends, and when the reading of its oldest part began."""
 
-    read_at: float
+    oldest: float
     names: set[str] = field(default_factory=set)
 
 
-def with_documents(scope: Scope, read_at: float) -> tuple[Scope, PageDocuments]:
+def with_documents(scope: Scope, now: float) -> tuple[Scope, PageDocuments]:
     """A scope whose route may name documents, and what gets them."""
-    documents = PageDocuments(read_at)
+    documents = PageDocuments(now)
     return {**scope, "state": {**scope.get("state", {}), _KEY: documents}}, documents
 
 
-def depends_on(request: Request, documents: Iterable[str], read_at: float | None = None) -> None:
+def depends_on(request: Request, documents: Iterable[str], oldest: float | None = None) -> None:
     """Let the response be kept until one of these documents changes.
 
-    `read_at` is for parts that were read before the request.
+    `oldest` is when the reading of its oldest part began, if that was before the request.
     """
     known: PageDocuments | None = request.scope.get("state", {}).get(_KEY)
     if known is None:
         return
     known.names.update(documents)
-    if read_at is not None:
-        known.read_at = min(known.read_at, read_at)
+    if oldest is not None:
+        known.oldest = min(known.oldest, oldest)

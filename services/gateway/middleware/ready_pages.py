@@ -68,7 +68,8 @@ class ReadyPageMiddleware:
     async def _make(
         self, key: tuple[str, str, bytes], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        scope, documents = with_documents(scope, self._pages.now())
+        read_at = self._pages.now()
+        scope, documents = with_documents(scope, read_at)
         status, headers, parts = 0, Headers(), list[bytes]()
 
         async def recording(message: Message) -> None:
@@ -81,8 +82,8 @@ class ReadyPageMiddleware:
 
         await self._app(scope, receive, recording)
         if status == 200 and documents.names:
-            names, read_at = tuple(documents.names), documents.read_at
-            page = ReadyPage(headers, b"".join(parts), names, read_at)
+            names, oldest = tuple(documents.names), documents.oldest
+            page = ReadyPage(headers, b"".join(parts), names, read_at, oldest)
             self._pages.put(key, page)
 
     async def _reader(self, needed: str, scope: Scope) -> str | None:

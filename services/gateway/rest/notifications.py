@@ -42,22 +42,22 @@ def create_router(gateway: Gateway) -> APIRouter:
         filters = notification_filter(request)
         documents = {account_document(caller.user_id), reader_document(caller.user_id)}
         cached = [reader_document(caller.user_id), notifications_document(caller.user_id)]
-        is_told, read_at = True, gateway.ready_pages.now()
+        is_told, oldest = True, gateway.ready_pages.now()
 
         async def fetch(part: Window) -> Any:
             age = gateway.ready_pages.changes.cache_age(cached)
             return await gateway.services.notifications.notifications(caller, part, filters, age)
 
         async def show(found: Any) -> tuple[list[bytes], bool]:
-            nonlocal is_told, read_at
+            nonlocal is_told, oldest
             shown = await gateway.notifications.render(caller, found["notifications"])
             documents.update(found["documents"])
-            read_at = min(read_at, shown.read_at)
+            oldest = min(oldest, shown.oldest)
             is_told = is_told and bool(found["documents"]) and not shown.has_products
             return shown.entities, bool(shown.entities)
 
         page = await first_visible_page(window, fetch, show, lambda _, found: not found["last"])
-        depends_on(request, documents if is_told else (), read_at)
+        depends_on(request, documents if is_told else (), oldest)
         links = paging.link_header(gateway.urls.public_url, request, page.first, page.found["last"])
         return json_response(b"[%b]" % b",".join(page.shown), links)
 

@@ -9,6 +9,7 @@ import pytest
 
 from services.chassis.cache import DEFAULT_TTL
 from services.chassis.consuming.events import Event, parse_cloud_event
+from services.clients.base import CacheAge
 from services.contracts.events import FEED_INVALIDATED
 from services.contracts.invalidations import Invalidation
 from services.gateway.application import ready_pages
@@ -32,7 +33,7 @@ def pages(max_bytes: int = 1 << 20) -> tuple[ReadyPages, Clock]:
 
 
 def page(read_at: float, *documents: str, body: bytes = b"[]") -> ReadyPage:
-    return ReadyPage([], body, documents, read_at)
+    return ReadyPage([], body, documents, read_at, read_at)
 
 
 def message(
@@ -239,3 +240,55 @@ async def test_an_action_that_fails_is_not_waited_for() -> None:
         async with kept.reported("reader:ada"):
             raise RuntimeError
     assert not kept._awaited
+
+
+def test_a_page_is_as_old_as_its_oldest_part() -> None:
+    kept, clock = pages()
+    kept.put("ada", ReadyPage([], b"[]", ("home:1",), clock(), clock() - 3.0))
+    clock.advance(MAX_AGE - 3.0)
+    assert kept.get("ada") is not None
+    clock.advance(0.1)
+    assert kept.get("ada") is None
+
+
+async def test_the_service_may_have_cached_what_only_its_own_process_changed() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    await kept.invalidated(message(1, stream="b"))
+    clock.advance(DEFAULT_TTL + 1)
+    changes, documents = kept.changes, ["reader:1", "home:1"]
+    assert changes.cache_age(documents) == CacheAge(DEFAULT_TTL, "", DEFAULT_TTL)
+    await kept.invalidated(message(2, ["home:1", "home:2"]))
+    clock.advance(0.5)
+    assert changes.cache_age(documents) == CacheAge(DEFAULT_TTL, "a", 0.5)
+    assert changes.cache_age(["reader:1"]) == CacheAge(DEFAULT_TTL, "", DEFAULT_TTL)
+    await kept.invalidated(message(2, ["reader:1"], stream="b"))
+    clock.advance(0.25)
+    assert changes.cache_age(documents) == CacheAge(0.25, "", DEFAULT_TTL), "two processes"
+    await kept.invalidated(message(3, ["reader:1"], stream="b"))
+    assert changes.cache_age(["reader:1"]).writer == "b"
+
+
+async def test_one_process_that_takes_over_a_document_has_read_it_since() -> None:
+    kept, clock = pages()
+    for stream in "ab":
+        await kept.invalidated(message(1, stream=stream))
+    clock.advance(DEFAULT_TTL + 1)
+    await kept.invalidated(message(2, ["home:1"], stream="a"))
+    clock.advance(0.5)
+    await kept.invalidated(message(2, ["home:1"], stream="b"))
+    clock.advance(0.25)
+    assert kept.changes.cache_age(["home:1"]) == CacheAge(0.75, "b", 0.25)
+
+
+async def test_a_write_of_the_reader_and_a_lost_message_need_what_was_read_since() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(DEFAULT_TTL + 1)
+    kept.changed(["reader:1"])
+    clock.advance(0.25)
+    assert kept.changes.cache_age(["reader:1", "home:1"]).max_age == 0.25
+    assert kept.changes.cache_age(["reader:2"]).max_age == DEFAULT_TTL
+    await kept.invalidated(message(3))
+    clock.advance(0.125)
+    assert kept.changes.cache_age(["reader:2"]).max_age == 0.125
