@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -318,18 +318,53 @@ class Reactors(Model):
     more: Id = ""
 
 
+class PostRef(NamedTuple):
+    """A `PostView` without the post: its version and numbers, as an array.
+
+    `flags` is the sum of 1 for favourited, 2 for bookmarked, 4 for reblogged and 8 for pinned.
+    `reblog` is the boosted post, or empty.
+    """
+
+    author: Id
+    version: int
+    favourites: int
+    reblogs: int
+    replies: int
+    flags: int
+    product_ids: list[Id]
+    reblog: Id
+
+
+class AccountRef(NamedTuple):
+    """An `Account` without the profile: its version and numbers, as an array."""
+
+    version: int
+    followers: int
+    following: int
+    statuses: int
+    last_status_at: str | None
+
+
 class Page(Model):
     """A page of a timeline: the posts, and the authors of all posts including boosted ones.
 
     `first` and `last` are the ids that bound the page, even if a post with such an id is not shown;
-    both are empty on an empty page. `more` is the cursor of the next page, empty at the end. `tag`
-    identifies the content: a request with the tag of a cached page in `known` returns `same` and no
-    views if nothing on the page has changed. `documents` are those on which the page depends, as
-    `feed.invalidated` names them: also of posts that are not shown now.
+    both are empty on an empty page. `more` is the cursor of the next page, empty at the end.
+    `documents` are those on which the page depends, as `feed.invalidated` names them: also of posts
+    that are not shown now.
+
+    `tag` identifies the content. A request with the tag of a cached page in `known` returns `same`
+    and nothing else if nothing on the page has changed. Else, as most of the page is known to who
+    asks, it returns no `views` and `accounts`: `ids` are the posts of the page, `refs` their
+    versions and numbers and those of boosted posts, and `people` those of the authors. `documents`
+    has only those that are no post and no author of `refs` then.
     """
 
-    views: list[PostView]
-    accounts: dict[Id, Account]
+    views: list[PostView] = Field(default_factory=list)
+    accounts: dict[Id, Account] = Field(default_factory=dict)
+    ids: list[Id] = Field(default_factory=list)
+    refs: dict[Id, PostRef] = Field(default_factory=dict)
+    people: dict[Id, AccountRef] = Field(default_factory=dict)
     first: Id = ""
     last: Id = ""
     more: Id = ""

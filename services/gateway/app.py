@@ -15,7 +15,6 @@ from services.contracts import events
 from services.contracts.accounts import Profile
 from services.contracts.invalidations import account_document, post_document
 from services.contracts.posts import Post
-from services.gateway.application.ready_pages import ReadyPages
 from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
@@ -58,7 +57,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     hub = _stream(service, settings, gateway)
     measure_streams(service.metrics, hub)
     measure_rate_limits(service.metrics, limiters)
-    _invalidate(service, gateway.ready_pages)
+    _keep_up(service, gateway)
     hosts = OwnHosts(settings.public_url, settings.app_port, settings.public_port)
     title, has_mail = settings.microgram_title, settings.microgram_mail
     pages = PageRenderer(title, settings.public_url, hosts, has_mail=has_mail)
@@ -110,14 +109,20 @@ def _add_middleware(
     app.add_middleware(NormalizationMiddleware)
 
 
-def _invalidate(service: Service, pages: ReadyPages) -> None:
-    """Drop pages by invalidations of read models, and by events of what owners are asked for."""
+def _keep_up(service: Service, gateway: Gateway) -> None:
+    """Drop pages by invalidations of read models, and by events of what owners are asked for.
+
+    New contents are kept for the pages that will show them.
+    """
+    pages, contents = gateway.ready_pages, gateway.renderer.contents
 
     async def post_changed(event: Event[Post]) -> None:
         pages.changed([post_document(event.data.id)])
+        contents.add_post(event.payload, event.version)
 
     async def account_changed(event: Event[Profile]) -> None:
         pages.changed([account_document(event.data.id)])
+        contents.add_profile(event.payload, event.version)
 
     service.on_broadcast(events.FEED_INVALIDATED, pages.invalidated)
     service.on_broadcast(events.NOTIFICATIONS_INVALIDATED, pages.invalidated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from services.clients.json_types.accounts import AccountJson, MentionJson
+from services.contracts.posts import AccountRef, PostRef
 
 
 class SizeJson(TypedDict):
@@ -85,6 +86,9 @@ class ReactorsJson(TypedDict):
 class PageJson(TypedDict):
     views: list[PostViewJson]
     accounts: dict[str, AccountJson]
+    ids: list[str]
+    refs: dict[str, PostRef]
+    people: dict[str, AccountRef]
     first: str
     last: str
     more: str

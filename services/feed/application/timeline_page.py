@@ -12,6 +12,7 @@ import orjson
 
 from services.chassis.ids import id_date
 from services.chassis.storage.window import Window
+from services.contracts.invalidations import account_document, post_document
 from services.feed.domain.interactions import BOOKMARKED, FAVOURITED, PINNED, REBLOGGED
 
 
@@ -38,6 +39,24 @@ class TimelineItem:
         """The id of the author."""
         author: str = self.post["data"]["post"]["author"]
         return author
+
+    def with_reblog(self) -> tuple[TimelineItem, ...]:
+        """Return the item, and the boosted one if there is one."""
+        return (self, self.reblog) if self.reblog else (self,)
+
+    def ref(self) -> list[Any]:
+        """Return a `contracts.posts.PostRef`."""
+        projection = self.post["data"]
+        post = projection["post"]
+        reblog = self.reblog
+        return [
+            post["author"],
+            projection["version"],
+            *_counts(reblog.post["data"] if reblog else projection).values(),
+            self.flags & ~PINNED if reblog else self.flags,
+            post.get("product_ids", []),
+            reblog.post_id if reblog else "",
+        ]
 
     def view(self) -> dict[str, Any]:
         """Return a `contracts.posts.PostView`."""
@@ -67,7 +86,7 @@ class TimelinePage:
         self.more = ""
 
     def to_wire(self, known: str = "") -> dict[str, Any]:
-        """Return a `contracts.posts.Page`, without its content if `known` is its tag.
+        """Return a `contracts.posts.Page`, without what who knows the tag `known` has already.
 
         Items that do not fit are left to the next page, which begins there.
         """
@@ -78,20 +97,26 @@ class TimelinePage:
             first = more = kept[0]
         elif len(kept) < len(ids):
             last = more = kept[-1]
-        shown = [self.items[id] for id in kept]
-        items = [item for top in shown for item in (top, top.reblog) if item]
-        accounts = {item.author: item.account for item in items}
-        tag = _content_tag(first, last, items, accounts)
-        same = tag == known
-        return {
-            **({"views": [], "accounts": {}} if same else _content(shown, accounts)),
+        items = {item.post_id: item for id in kept for item in self.items[id].with_reblog()}
+        accounts = {item.author: item.account for item in items.values()}
+        shown = {*map(post_document, items), *map(account_document, accounts)}
+        brief = {
+            "ids": kept,
+            "refs": {id: item.ref() for id, item in items.items()},
+            "people": {id: account_ref(account["data"]) for id, account in accounts.items()},
             "first": first,
             "last": last,
             "more": more,
-            "tag": tag,
-            "same": same,
-            "documents": [*self.documents],
+            "documents": sorted(self.documents - shown),
         }
+        tag = blake2b(orjson.dumps(brief), digest_size=12).hexdigest()
+        if tag == known:
+            return {"tag": tag, "same": True}
+        if known:
+            return {**brief, "tag": tag, "same": False}
+        content = _content([self.items[id] for id in kept], accounts)
+        bounds = {"first": first, "last": last, "more": more}
+        return content | bounds | {"tag": tag, "same": False, "documents": [*self.documents]}
 
 
 def page_of(items: Sequence[TimelineItem]) -> dict[str, Any]:
@@ -99,18 +124,27 @@ def page_of(items: Sequence[TimelineItem]) -> dict[str, Any]:
     return {**_content(items, {one.author: one.account for one in items}), "first": "", "last": ""}
 
 
+def account_ref(account: dict[str, Any]) -> list[Any]:
+    """Return a `contracts.posts.AccountRef` from the JSON of an account's projection."""
+    return [account["version"], *_account_counts(account).values()]
+
+
 def account_view(account: dict[str, Any]) -> dict[str, Any]:
     """Return a `contracts.accounts.Account` from the JSON of an account's projection."""
-    last_post: str = account["last_post"]
     return {
         "profile": account["profile"],
-        "counts": {
-            "followers": account["followers"]["total"],
-            "following": account["following"]["total"],
-            "statuses": account["statuses"]["total"],
-            "last_status_at": _date_of_id(last_post) if last_post else None,
-        },
+        "counts": _account_counts(account),
         "version": account["version"],
+    }
+
+
+def _account_counts(account: dict[str, Any]) -> dict[str, Any]:
+    last_post: str = account["last_post"]
+    return {
+        "followers": account["followers"]["total"],
+        "following": account["following"]["total"],
+        "statuses": account["statuses"]["total"],
+        "last_status_at": _date_of_id(last_post) if last_post else None,
     }
 
 
@@ -119,18 +153,6 @@ def _content(items: Sequence[TimelineItem], accounts: dict[str, dict[str, Any]])
         "views": [item.view() for item in items],
         "accounts": {id: account_view(account["data"]) for id, account in accounts.items()},
     }
-
-
-def _content_tag(
-    first: str, last: str, items: list[TimelineItem], accounts: dict[str, dict[str, Any]]
-) -> str:
-    parts = (
-        first,
-        last,
-        *((item.post_id, item.post["version"], item.flags) for item in items),
-        *((id, account["version"]) for id, account in accounts.items()),
-    )
-    return blake2b(orjson.dumps(parts), digest_size=12).hexdigest()
 
 
 def _counts(projection: dict[str, Any]) -> dict[str, int]:

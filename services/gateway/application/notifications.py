@@ -22,7 +22,13 @@ from services.gateway.application.posts import PostPresenter
 from services.gateway.application.ready_pages import DocumentChanges
 from services.gateway.application.rendered_entities import RenderedEntities, RenderedEntity
 from services.gateway.presentation.entities import notifications as entities
-from services.gateway.presentation.renderer import EntityRenderer, Row, product_ids_of
+from services.gateway.presentation.renderer import (
+    EntityRenderer,
+    Row,
+    author_ids_of,
+    posts_of,
+    product_ids_of,
+)
 
 MAX_PAGES = 3
 """How many pages are searched for one with something that the caller may see."""
@@ -219,7 +225,6 @@ def _keys(caller: Caller, row: Row) -> list[Hashable]:
 
 def _documents(caller: Caller, view: PostViewJson) -> tuple[str, ...]:
     """On what the rendered post depends."""
-    shown = [view["post"], *([view["reblog"]["post"]] if view["reblog"] else [])]
-    posts = [post_document(post["id"]) for post in shown]
-    accounts = [account_document(post["author"]) for post in shown]
+    posts = [post_document(post["id"]) for post in posts_of(view)]
+    accounts = [account_document(author) for author in author_ids_of(view)]
     return (reader_document(caller.user_id), *posts, *accounts)

@@ -12,13 +12,15 @@ from typing import Any
 
 import orjson
 
-from services.clients.json_types.accounts import AccountJson
-from services.clients.json_types.posts import ConversationViewJson, PostViewJson
+from services.clients.json_types.accounts import AccountJson, ProfileJson
+from services.clients.json_types.posts import ConversationViewJson, PostJson, PostViewJson
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
 from services.gateway.presentation.cache import LruByteCache
+from services.gateway.presentation.contents import Contents
 from services.gateway.presentation.entities import people, posts
 from services.gateway.presentation.html import HtmlWriter
+from services.gateway.presentation.references import is_reference
 from services.gateway.presentation.urls import PublicUrls
 
 Row = Mapping[str, Any]
@@ -36,18 +38,31 @@ class EntityRenderer:
     def __init__(self, at: PublicUrls, writer: HtmlWriter, bytes_at_most: int) -> None:
         self._at = at
         self._writer = writer
-        self._accounts = LruByteCache(bytes_at_most // 4)
-        self._posts = LruByteCache(bytes_at_most - bytes_at_most // 4)
-        self.caches = {"rendered_accounts": self._accounts, "rendered_posts": self._posts}
+        quarter = bytes_at_most // 4
+        self._accounts = LruByteCache(quarter)
+        self._posts = LruByteCache(bytes_at_most - 2 * quarter)
+        self.contents = Contents(quarter)
+        self.caches: dict[str, LruByteCache | Contents] = {
+            "rendered_accounts": self._accounts,
+            "rendered_posts": self._posts,
+            "contents": self.contents,
+        }
 
     def account(self, row: AccountJson) -> bytes:
-        """The entity Account."""
-        counts = row["counts"]
-        key = (row["profile"]["id"], row["version"], *counts.values())
-        return self._accounts.get(key) or self._accounts.put(
-            key,
-            orjson.dumps(people.account(Account.model_validate(row), self._at, self._writer)),
-        )
+        """The entity Account. Raises `ContentMissing` for a reference that cannot be resolved."""
+        key = (row["profile"]["id"], row["version"], *row["counts"].values())
+        return self._accounts.get(key) or self._accounts.put(key, self._account(row))
+
+    def _account(self, row: AccountJson) -> bytes:
+        account = Account.model_validate({**row, "profile": self._profile(row)})
+        return orjson.dumps(people.account(account, self._at, self._writer))
+
+    def _profile(self, row: AccountJson) -> ProfileJson:
+        profile, version = row["profile"], row["version"]
+        if is_reference(profile):
+            return self.contents.profile(profile["id"], version)
+        self.contents.add_profile(profile, version)
+        return profile
 
     def status(
         self,
@@ -55,7 +70,10 @@ class EntityRenderer:
         authors: Mapping[str, AccountJson],
         cards: ProductCards = _NO_PRODUCT_CARDS,
     ) -> bytes:
-        """The entity Status. Raises `KeyError` if an author is missing."""
+        """The entity Status. Raises `KeyError` if an author is missing.
+
+        It is a `ContentMissing` for a reference that cannot be resolved.
+        """
         author = authors[view["post"]["author"]]
         shown = view.get("reblog")
         reblog = self.status(shown, authors, cards) if shown else b"null"
@@ -74,8 +92,13 @@ class EntityRenderer:
         return b'%b,"account":%b,"reblog":%b,"products":[%b]}' % joined
 
     def _body(self, view: PostViewJson, author: AccountJson) -> bytes:
-        username = author["profile"]["username"]
-        entity = posts.status(PostView.model_validate(view), username, self._at, self._writer)
+        post = view["post"]
+        if is_reference(post):
+            post = self.contents.post(post["id"], view["version"])
+        else:
+            self.contents.add_post(post, view["version"])
+        full = PostView.model_validate({**view, "post": post, "reblog": None})
+        entity = posts.status(full, self._profile(author)["username"], self._at, self._writer)
         return orjson.dumps(entity)[:-1]
 
     def statuses(
@@ -116,11 +139,15 @@ class EntityRenderer:
         )
 
 
+def posts_of(view: PostViewJson) -> list[PostJson]:
+    """The post, and the boosted one if there is one."""
+    reblog = view.get("reblog")
+    return [view["post"], reblog["post"]] if reblog else [view["post"]]
+
+
 def author_ids_of(view: PostViewJson) -> list[str]:
     """The author of a post; for a boost also the author of the boosted post."""
-    author = view["post"]["author"]
-    reblog = view.get("reblog")
-    return [author, reblog["post"]["author"]] if reblog else [author]
+    return [post["author"] for post in posts_of(view)]
 
 
 def product_ids_of(views: Iterable[PostViewJson]) -> list[str]:

@@ -28,6 +28,7 @@ from pydantic import BaseModel
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients import feed
+from services.clients.base import CacheAge
 
 CONTRACTS = Path(__file__).parents[3] / "docs" / "contracts"
 
@@ -49,6 +50,7 @@ _SAMPLES: Mapping[Any, Sequence[Any]] = {
     Caller: [_CALLER],
     Window: [Window(5, "3", "1", "2")],
     feed.Timeline: _TIMELINES,
+    CacheAge: [CacheAge(1.0, "a", 0.5)],
 }
 
 
