@@ -44,6 +44,7 @@ from services.chassis.http.metrics_route import create_metrics_router
 from services.chassis.http.middleware import SidecarMiddleware
 from services.chassis.http.request_metrics import MeasuredApp
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
+from services.chassis.http.route_index import index_routes
 from services.chassis.metrics import Metrics
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
 from services.chassis.publishing.head_watch import REFRESH_INTERVAL, HeadWatch
@@ -304,6 +305,7 @@ class Service:
         self._measure()
         check_topics(self._published_topics(), {*topics, *self._broadcasts}, access)
         guard_routes(app.routes, access, self.sidecar.secret)
+        index_routes(app.router)
         handle = exception_handler(render)
         for kind in (ServiceError, HTTPException, RequestValidationError):
             app.add_exception_handler(kind, handle)

@@ -27,11 +27,12 @@ DEFAULT_COUNTED = 100
 Reader = Annotated[Caller, Depends(require_user("read:notifications"))]
 Writer = Annotated[Caller, Depends(require_user("write:notifications"))]
 TypeNames = Annotated[str, Query(max_length=2_000)]
+OptionalTypeNames = Annotated[str | None, Query(max_length=2_000)]
 GroupKey = Annotated[str, Path(max_length=100, examples=["favourite-116548273934401537-20552"])]
 
 
 async def query_filter(
-    types: TypeNames | None = None,
+    types: OptionalTypeNames = None,
     exclude_types: TypeNames = "",
     account_id: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
 ) -> NotificationCriteria:
@@ -46,7 +47,7 @@ async def query_filter(
     return NotificationCriteria(_split_names(types), _split_names(exclude_types), account)
 
 
-async def grouped_types(grouped_types: TypeNames | None = None) -> frozenset[str]:
+async def grouped_types(grouped_types: OptionalTypeNames = None) -> frozenset[str]:
     """Return which types are grouped. By default, all that can be."""
     return GROUPED_TYPES if grouped_types is None else _split_names(grouped_types)
 
