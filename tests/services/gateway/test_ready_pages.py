@@ -17,6 +17,7 @@ from tests.services.gateway.deployment import (
     deploy,
     feed_app,
     gateway_app,
+    notifications_app,
 )
 
 HOME, NOTIFICATIONS = "/api/v1/timelines/home", "/api/v1/notifications"
@@ -348,3 +349,107 @@ async def test_the_news_reach_every_gateway() -> None:
         await ben.post("statuses", {"status": "now"})
         await deployment.cluster.settle()
         assert await here.read() == await there.read() == {"ada", "ben"}
+
+
+FURTHER = {"max_id": "9" * 18}
+"""The newest posts, as a page that no ready page answers."""
+
+_READS = 6
+"""So many that each of two replicas answers some."""
+
+
+async def test_no_replica_of_the_feed_shows_what_another_one_has_changed() -> None:
+    async with deploy() as deployment:
+        await deployment.cluster.start(feed_app, "feed")
+        ada, ben = await people(deployment, "ada", "ben")
+        await ada.post(f"accounts/{ben.id}/follow")
+        await ben.post("statuses", {"status": "look"})
+        await deployment.cluster.settle()
+
+        async def shown() -> set[str]:
+            pages = [await ada.get("timelines/home", **FURTHER) for _ in range(_READS)]
+            return {status["content"] for page in pages for status in page} | {
+                str(len(page)) for page in pages
+            }
+
+        assert await shown() == {"<p>look</p>", "1"}
+        await ben.post(f"accounts/{ada.id}/block")
+        await deployment.cluster.settle()
+        assert await shown() == {"0"}
+        await ben.post(f"accounts/{ada.id}/unblock")
+        await ada.post(f"accounts/{ben.id}/follow")
+        await deployment.cluster.settle()
+        assert await shown() == {"<p>look</p>", "1"}
+        await ada.post(f"accounts/{ben.id}/unfollow")
+        await deployment.cluster.settle()
+        assert await shown() == {"0"}
+
+
+async def test_no_replica_shows_a_notification_that_was_dismissed_at_another_one() -> None:
+    async with deploy() as deployment:
+        await deployment.cluster.start(notifications_app, "notifications")
+        ada, ben = await people(deployment, "ada", "ben")
+        await ben.post("statuses", {"status": "@ada look"})
+        await deployment.cluster.settle()
+        for _ in range(_READS):
+            (notification,) = await ada.get("notifications", **FURTHER)
+        deployment.cluster.broker.hold()
+        await ada.post(f"notifications/{notification['id']}/dismiss")
+        for _ in range(_READS):
+            assert await ada.get("notifications", **FURTHER) == []
+        deployment.cluster.broker.release()
+
+
+async def test_a_page_of_notifications_asks_only_for_what_is_new_on_it(
+    deployment: GatewayDeployment, clock: Clock
+) -> None:
+    ada, ben, cleo = await people(deployment, "ada", "ben", "cleo")
+    post = (await ada.post("statuses", {"status": "look"}))["id"]
+    await ben.post(f"statuses/{post}/favourite")
+    await deployment.cluster.settle()
+    clock.time += DEFAULT_TTL
+    await ada.get("notifications", **FURTHER)
+    called = deployment.gateway.sidecar.faults.calls
+
+    async def apps() -> set[str]:
+        called.clear()
+        await ada.get("notifications", **FURTHER)
+        names = ("notifications", "posts", "users")
+        return {app for call in called for app in names if app in call.about}
+
+    assert await apps() == {"notifications"}
+    await cleo.post(f"accounts/{ada.id}/follow")
+    await deployment.cluster.settle()
+    assert await apps() == {"notifications", "posts", "users"}
+    clock.time += DEFAULT_TTL
+    await apps()
+    assert await apps() == {"notifications"}
+    changed = await ada.ask("PUT", f"/api/v1/statuses/{post}", json={"status": "look here"})
+    assert changed.status == 200
+    await deployment.cluster.settle()
+    texts = [each["status"]["content"] for each in await ada.get("notifications") if each["status"]]
+    assert texts == ["<p>look here</p>"]
+
+
+async def test_a_page_that_changed_is_sent_without_what_the_gateway_knows(
+    deployment: GatewayDeployment, clock: Clock
+) -> None:
+    ada, ben = await people(deployment, "ada", "ben")
+    await ada.post(f"accounts/{ben.id}/follow")
+    for text in ("one", "two"):
+        await ben.post("statuses", {"status": text})
+    await deployment.cluster.settle()
+    assert len(await ada.get("timelines/home")) == 2
+    post = (await ben.post("statuses", {"status": "three"}))["id"]
+    await ada.post(f"statuses/{post}/favourite")
+    await deployment.cluster.settle()
+    called = deployment.gateway.sidecar.faults.calls
+    called.clear()
+    page = await ada.get("timelines/home")
+    assert [(each["content"], each["favourited"], each["favourites_count"]) for each in page] == [
+        ("<p>three</p>", True, 1),
+        ("<p>two</p>", False, 0),
+        ("<p>one</p>", False, 0),
+    ]
+    assert page[0]["account"]["statuses_count"] == 3
+    assert len(called) == 1, "the contents came with the events"
