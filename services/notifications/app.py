@@ -22,6 +22,7 @@ def create_app(service: Service) -> FastAPI:
     if not isinstance(settings, NotificationsSettings):
         raise TypeError("Notifications need NotificationsSettings.")
     repository = Repository(service)
+    service.metrics.measure_cache("documents", repository.cache)
     notifier = Notifier(repository, ids=SnowflakeGenerator().next, now=timestamp)
     NotificationsConsumers(repository, notifier).subscribe(service)
     queries = NotificationQueries(repository, now=timestamp)

@@ -43,14 +43,11 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
     async def public(
         window: PageWindow,
         caller: OptionalReader,
-        max_age: CacheAge,
         only_media: QueryFlag = False,
         known: KnownTag = "",
     ) -> OrjsonResponse:
         """Return everybody's public posts."""
-        found = await timelines.public(
-            _user_id(caller), window, TimelineFilter(only_media), max_age
-        )
+        found = await timelines.public(_user_id(caller), window, TimelineFilter(only_media))
         return OrjsonResponse(found.to_wire(known))
 
     @router.get("/tags/{tag}", responses=page)
@@ -58,7 +55,6 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
         tag: PathTag,
         window: PageWindow,
         caller: OptionalReader,
-        max_age: CacheAge,
         only_media: QueryFlag = False,
         or_with: TagList = "",
         with_all: TagList = "",
@@ -72,9 +68,7 @@ def create_router(timelines: TimelineQueries) -> APIRouter:
         wanted = TimelineFilter(
             only_media, with_all=_split_tags(with_all), with_none=_split_tags(with_none)
         )
-        found = await timelines.tag(
-            tag, _user_id(caller), window, wanted, max_age, _split_tags(or_with)
-        )
+        found = await timelines.tag(tag, _user_id(caller), window, wanted, _split_tags(or_with))
         return OrjsonResponse(found.to_wire(known))
 
     @router.get("/accounts/{id}", responses=page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -73,11 +74,16 @@ class PostLoader:
         return [items[row[POST_ID]] for row in wanted if row[POST_ID] in items]
 
     async def load_visible(
-        self, rows: Sequence[Row], reader: Reader, wanted: TimelineFilter = NO_FILTER
+        self,
+        rows: Sequence[Row],
+        reader: Reader,
+        wanted: TimelineFilter = NO_FILTER,
+        max_age: float = 0.0,
     ) -> dict[str, TimelineItem]:
         """Return the visible posts of rows with their authors. At most one state call.
 
-        One more for a reader whom more users block than their relations can hold.
+        One more for a reader whom more users block than their relations can hold. What the reader
+        did with posts is as it was `max_age` seconds ago or later.
         """
         if not rows:
             return {}
@@ -91,7 +97,10 @@ class PostLoader:
             for id in posts
             if id <= reader.interactions.floor
         }
-        docs = await repository.cache.read([*posts.values(), *accounts.values(), *older.values()])
+        docs, marks = await asyncio.gather(
+            repository.cache.read([*posts.values(), *accounts.values()]),
+            repository.cache.read(older.values(), max_age),
+        )
 
         def item(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
             if not (docs[posts[id]].exists and docs[accounts[author]].exists):
@@ -102,7 +111,7 @@ class PostLoader:
                 return None
             if not _is_visible(post, reader, wanted):
                 return None
-            stored = docs[older[id]] if id in older else None
+            stored = marks[older[id]] if id in older else None
             if stored and stored.exists:
                 flags = stored.envelope["data"]["flags"]
             else:

@@ -69,7 +69,13 @@ class TimelineQueries:
         merged = await self._with_heads(self._repository.authors, large)
         merged += await self._with_heads(self._repository.tags, reader.relations.home_tags)
         page = await self._page(
-            (homes, head), window, reader, reader.belongs_at_home, merged=merged, recent=recent
+            (homes, head),
+            window,
+            reader,
+            reader.belongs_at_home,
+            max_age=max_age,
+            merged=merged,
+            recent=recent,
         )
         page.documents |= {
             LARGE_AUTHORS,
@@ -96,12 +102,10 @@ class TimelineQueries:
         known = large.decode_cached(docs[large.key("all")])
         return known.ids if known else ()
 
-    async def public(
-        self, user: str, window: Window, wanted: TimelineFilter, max_age: float
-    ) -> TimelinePage:
+    async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
         """Return everybody's public posts."""
         public = self._repository.public
-        head, reader = await self._loader.load_reader(public, "all", user, max_age)
+        head, reader = await self._loader.load_reader(public, "all", user)
         return await self._shared_page((public, head), window, reader, wanted)
 
     async def tag(
@@ -109,8 +113,7 @@ class TimelineQueries:
         tag: str,
         user: str,
         window: Window,
-        wanted: TimelineFilter,
-        max_age: float,
+        wanted: TimelineFilter = NO_FILTER,
         or_with: Sequence[str] = (),
     ) -> TimelinePage:
         """Return public posts with a hashtag, or with any of some others.
@@ -118,7 +121,7 @@ class TimelineQueries:
         The others cost one more state call, and one more each on pages further down.
         """
         tags = self._repository.tags
-        head, reader = await self._loader.load_reader(tags, tag.lower(), user, max_age)
+        head, reader = await self._loader.load_reader(tags, tag.lower(), user)
         merged = await self._with_heads(tags, or_with)
         return await self._shared_page((tags, head), window, reader, wanted, merged)
 
@@ -138,7 +141,9 @@ class TimelineQueries:
             return wanted.matches_row(row) and not row[FLAGS] & hidden
 
         visitor = replace(reader, visited_author=author)
-        page = await self._page((authors, head), window, visitor, matches, wanted=wanted)
+        page = await self._page(
+            (authors, head), window, visitor, matches, max_age=max_age, wanted=wanted
+        )
         page.documents |= documents
         return page
 
@@ -167,6 +172,7 @@ class TimelineQueries:
         reader: Reader,
         matches: RowPredicate,
         *,
+        max_age: float = 0.0,
         merged: Sequence[ListWithHead] = (),
         recent: Sequence[Row] = (),
         wanted: TimelineFilter = NO_FILTER,
@@ -181,7 +187,7 @@ class TimelineQueries:
                 break
             chosen = [row for row in rows if matches(row)]
             page.documents |= documents_of(chosen)
-            items = await self._loader.load_visible(chosen, reader, wanted)
+            items = await self._loader.load_visible(chosen, reader, wanted, max_age)
             visible = [row for row in rows if row[POST_ID] in items]
             for row in without_repeated_boosts(visible) if is_home else visible:
                 page.items[row[POST_ID]] = items[row[POST_ID]]

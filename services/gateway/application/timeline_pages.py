@@ -76,16 +76,15 @@ class TimelinePages:
         key = (caller.user_id if caller else "", timeline, window)
         cached = self.cache.get(key)
         age = self._cache_age(timeline, caller)
-        if cached is not None:
-            page = await self._feed.timeline(
-                timeline, caller, window, known=cached.tag, cache_age=age
-            )
-            if page["same"]:
-                return cached.page
+        tag = cached.tag if cached else ""
+        page = await self._feed.timeline(timeline, caller, window, known=tag, cache_age=age)
+        if cached and page["same"]:
+            return cached.page
+        if "refs" in page:
             with suppress(ContentMissing):
                 views, accounts = referenced_views(page), referenced_accounts(page)
                 return await self._render(key, page, views, accounts)
-        page = await self._feed.timeline(timeline, caller, window, cache_age=age)
+            page = await self._feed.timeline(timeline, caller, window, cache_age=age)
         return await self._render(key, page, page["views"], page["accounts"])
 
     async def _render(
