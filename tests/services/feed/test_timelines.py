@@ -443,9 +443,9 @@ async def test_a_page_that_is_still_the_same_is_spared(harness: FeedHarness) -> 
 
 
 async def test_a_boost_that_changed_is_sent_with_the_boosted_post(harness: FeedHarness) -> None:
-    ann, ben = await harness.person(), await harness.person()
+    ann, ben, cleo = [await harness.person() for _ in range(3)]
     await harness.follow(ben, ann)
-    post = await harness.post(ann)
+    post = await harness.post(cleo)
     boost = await harness._ok(harness.posts, "POST", f"/posts/{post}/reblog", ann, json={})
     await harness._ok(harness.posts, "POST", f"/posts/{post}/bookmark", ben)
     await harness.cluster.settle()
@@ -454,10 +454,10 @@ async def test_a_boost_that_changed_is_sent_with_the_boosted_post(harness: FeedH
     refs = {id: PostRef(*ref) for id, ref in page["refs"].items()}
     assert refs == {
         boost["post"]["id"]: PostRef(ann, 1, 0, 1, 0, 2, [], post),
-        post: PostRef(ann, 1, 0, 1, 0, 2, [], ""),
+        post: PostRef(cleo, 1, 0, 1, 0, 2, [], ""),
     }
     assert shown == boost["post"]["id"]
-    assert page["people"].keys() == {ann}
+    assert page["people"].keys() == {ann, cleo}
     assert not {f"post:{post}", f"account:{ann}"} & set(page["documents"])
 
 
