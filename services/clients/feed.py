@@ -98,8 +98,13 @@ class FeedClient(ExportingClient):
         known: str = "",
         cache_age: CacheAge = NOT_CACHED,
     ) -> PageJson:
-        """A page of a timeline; `known` is the tag of a page that the reader has already."""
-        params = {**window.params(), **dict(timeline.filters), **cache_age.params()}
+        """A page of a timeline; `known` is the tag of a page that the reader has already.
+
+        `cache_age` counts for the home and for those of accounts.
+        """
+        params = {**window.params(), **dict(timeline.filters)}
+        if timeline.author or timeline == HOME:
+            params |= cache_age.params()
         if known:
             params["known"] = known
         return await self._get(PageJson, timeline.path, caller, params)
