@@ -442,6 +442,30 @@ async def test_a_page_that_is_still_the_same_is_spared(harness: FeedHarness) -> 
     assert not (await harness.page("home", ben, known=page["tag"]))["same"]
 
 
+async def test_a_page_is_answered_from_memory_and_shows_what_this_process_wrote(
+    harness: FeedHarness,
+) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    await harness.post(ann)
+    await harness.cluster.settle()
+    faults = harness.feed.sidecar.state.faults
+    await harness.page("home", ben, max_age=2_000)
+    before = len(faults.calls)
+    assert len((await harness.page("home", ben, max_age=2_000))["views"]) == 1
+    assert len(faults.calls) == before
+    await harness.post(ann)
+    await harness.cluster.settle()
+    before = len(faults.calls)
+    assert len((await harness.page("home", ben, max_age=2_000))["views"]) == 2
+    assert len(faults.calls) <= before + 1, "the new post"
+    await harness._ok(harness.users, "POST", f"/accounts/{ben}/block", ann)
+    await harness.cluster.settle()
+    before = len(faults.calls)
+    assert (await harness.page("home", ben, max_age=2_000))["views"] == []
+    assert len(faults.calls) == before
+
+
 async def test_a_boost_that_changed_is_sent_with_the_boosted_post(harness: FeedHarness) -> None:
     ann, ben, cleo = [await harness.person() for _ in range(3)]
     await harness.follow(ben, ann)
