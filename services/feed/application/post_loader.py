@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from services.chassis.cache import CachedDocument
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.feed.application.timeline_page import TimelineItem
@@ -40,11 +41,10 @@ class PostLoader:
         user: str,
         max_age: float = 0.0,
         also: Sequence[str] = (),
-    ) -> tuple[ListHead, Reader]:
-        """Return a list's head and its reader, as they were `max_age` seconds ago or later.
+    ) -> tuple[ListHead, Reader, dict[str, CachedDocument]]:
+        """Return a list's head, its reader, and what is stored under the keys `also`.
 
-        One state call, or none if all is cached. What is stored under the keys `also` gets into
-        the cache with it.
+        All is as it was `max_age` seconds ago or later. One state call, or none if it is cached.
         """
         repository, heads = self._repository, lists.heads
         relations, recent = repository.relations, repository.recent_interactions
@@ -52,12 +52,13 @@ class PostLoader:
         docs = await repository.cache.read([heads.key(id), *keys, *also], max_age)
         head = heads.decode_cached(docs[heads.key(id)]) or ListHead()
         if not user:
-            return head, Reader()
-        return head, Reader(
+            return head, Reader(), docs
+        reader = Reader(
             user,
             relations.decode_cached(docs[keys[0]]) or ReaderRelations(),
             recent.decode_cached(docs[keys[1]]) or RecentInteractions(),
         )
+        return head, reader, docs
 
     async def with_block_states(self, reader: Reader, authors: Iterable[str]) -> Reader:
         """Return a reader who knows which of some authors block them."""
@@ -68,7 +69,7 @@ class PostLoader:
 
     async def get_posts(self, rows: Sequence[Row], user: str) -> list[TimelineItem]:
         """Return the visible posts of some rows, in their order. Two state calls."""
-        _, reader = await self.load_reader(self._repository.public, "all", user)
+        _, reader, _ = await self.load_reader(self._repository.public, "all", user)
         wanted = [row for row in rows if reader.relations.can_see(row[AUTHOR_ID])]
         items = await self.load_visible(wanted, reader)
         return [items[row[POST_ID]] for row in wanted if row[POST_ID] in items]

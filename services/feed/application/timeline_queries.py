@@ -90,8 +90,9 @@ class TimelineQueries:
         """Return the head of a home, its reader, and the recent posts that belong there."""
         repository = self._repository
         keys = [repository.recent.heads.key("all"), repository.large_authors.key("all")]
-        head, reader = await self._loader.load_reader(repository.homes, user, user, max_age, keys)
-        docs = await repository.cache.read(keys[:1])
+        head, reader, docs = await self._loader.load_reader(
+            repository.homes, user, user, max_age, keys
+        )
         newest = repository.recent.heads.decode_cached(docs[keys[0]]) or ListHead()
         found = await repository.recent.read(newest, Window(newest.total or 1))
         return head, reader, [row for row in found if reader.belongs_at_home(row)]
@@ -105,7 +106,7 @@ class TimelineQueries:
     async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
         """Return everybody's public posts."""
         public = self._repository.public
-        head, reader = await self._loader.load_reader(public, "all", user)
+        head, reader, _ = await self._loader.load_reader(public, "all", user)
         return await self._shared_page((public, head), window, reader, wanted)
 
     async def tag(
@@ -121,7 +122,7 @@ class TimelineQueries:
         The others cost one more state call, and one more each on pages further down.
         """
         tags = self._repository.tags
-        head, reader = await self._loader.load_reader(tags, tag.lower(), user)
+        head, reader, _ = await self._loader.load_reader(tags, tag.lower(), user)
         merged = await self._with_heads(tags, or_with)
         return await self._shared_page((tags, head), window, reader, wanted, merged)
 
@@ -130,7 +131,7 @@ class TimelineQueries:
     ) -> TimelinePage:
         """Return the posts of an account that the reader may see."""
         authors = self._repository.authors
-        head, reader = await self._loader.load_reader(authors, author, user, max_age)
+        head, reader, _ = await self._loader.load_reader(authors, author, user, max_age)
         reader = await self._loader.with_block_states(reader, [author])
         documents = {reader_document(user), author_document(author), account_document(author)}
         if reader.relations.blocked_by.get(author, 0) > 0:
