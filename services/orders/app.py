@@ -35,8 +35,9 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     for activities in (CheckoutActivities, RefundActivities):
         for name, activity in activities(repository, shop_services, now=timestamp).all().items():
             workflows.register_activity(name, activity)
-    workflows.register_workflow("checkout", saga.checkout)
-    workflows.register_workflow("refund", saga.refund)
+    workflows.register_workflow(saga.CHECKOUT, saga.checkout)
+    workflows.register_workflow(saga.CHECKOUT_BY_STEPS, saga.checkout_by_steps)
+    workflows.register_workflow(saga.REFUND, saga.refund)
     watchdog = SagaWatchdog(repository, workflows, now=utc_now)
     service.every(
         CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL, idle_interval=IDLE_INTERVAL

@@ -6,7 +6,7 @@ raises, and is retried by the workflow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from services.chassis.errors import Conflict, Invalid, NotFound, Unavailable
 from services.chassis.storage.documents import Document
@@ -33,6 +33,10 @@ _REVERSALS = {"price_changed": rules.PRICE_CHANGED, "out_of_stock": rules.NOT_AV
 """The reversals for refusals of catalog by code. All other refusals give the checkout up."""
 
 
+Step = Callable[[Document[OrderRecord], StepInput], Awaitable[StepResult]]
+"""A step of the saga. It gets the order as it was just read."""
+
+
 class CheckoutActivities:
     """The activities of the checkout, by their names in the saga."""
 
@@ -43,22 +47,44 @@ class CheckoutActivities:
         self._shop_services = shop_services
 
     def all(self) -> dict[str, Activity]:
-        return {
+        steps: dict[str, Step] = {
             saga.RESERVE: self.reserve,
             saga.AUTHORISE: self.authorise,
             saga.CONFIRM: self.confirm,
             saga.CAPTURE: self.capture,
-            saga.GIVE_UP: self.give_up,
             saga.VOID: self.void,
             saga.RELEASE: self.release,
             saga.CLOSE: self.close,
         }
+        alone = {name: self._activity(step) for name, step in steps.items()}
+        return {saga.ADVANCE: self.advance, saga.GIVE_UP: self.give_up, **alone}
+
+    def _activity(self, step: Step) -> Activity:
+        """An activity that does one step. It costs one state call more, to read the order."""
+
+        async def activity(given: StepInput) -> StepResult:
+            return await step(await self._orders.load(given), given)
+
+        return activity
 
     # ── forward ─────────────────────────────────────────────────────────────────────────────
 
-    async def reserve(self, given: StepInput) -> StepResult:
-        """Check the prices and hold the pieces. One state call and one invocation."""
-        order = (await self._orders.load(given)).value
+    async def advance(self, given: StepInput) -> StepResult:
+        """Do all steps forward, up to the first that is not `ok`, whose result this returns.
+
+        The order is read before the first step and before the last one.
+        """
+        doc, marks = await self._orders.load(given), []
+        for step in (self.reserve, self.authorise, self.confirm):
+            result = await step(doc, {**given, "marks": marks})
+            if result["word"] != OK:
+                return result
+            marks += result.get("marks", [])
+        return await self.capture(await self._orders.load(given), given)
+
+    async def reserve(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
+        """Check the prices and hold the pieces. One invocation."""
+        order = doc.value
         if done := finished_result(order):
             return done
         try:
@@ -72,9 +98,8 @@ class CheckoutActivities:
             return await self._orders.reverse(given, what, refusal.message)
         return self._orders.ok(rules.RESERVED)
 
-    async def authorise(self, given: StepInput) -> StepResult:
-        """Hold the price on the card. One state call and one invocation, a write if it waits."""
-        doc = await self._orders.load(given)
+    async def authorise(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
+        """Hold the price on the card. One invocation, and a write if it waits."""
         order = doc.value
         if done := finished_result(order):
             return done
@@ -99,9 +124,8 @@ class CheckoutActivities:
             await self._orders.change(doc, lambda kept: transitions.record(kept, events))
         return {"word": WAIT}
 
-    async def confirm(self, given: StepInput) -> StepResult:
+    async def confirm(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
         """Sell the pieces and pass the point of no return. One invocation and a write."""
-        doc = await self._orders.load(given)
         order = doc.value
         if done := finished_result(order):
             return done
@@ -118,9 +142,8 @@ class CheckoutActivities:
         )
         return finished_result(order) or {"word": BACK}
 
-    async def capture(self, given: StepInput) -> StepResult:
+    async def capture(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
         """Capture the payment and complete the order. One invocation and a write."""
-        doc = await self._orders.load(given)
         order = doc.value
         if order.checkout_outcome or order.reversal:
             return {"word": OVER if order.checkout_outcome else BACK}
@@ -150,9 +173,9 @@ class CheckoutActivities:
         """Reverse the checkout after too many attempts, if that is still possible."""
         return await self._orders.reverse(given, rules.GAVE_UP, given["why"])
 
-    async def void(self, given: StepInput) -> StepResult:
+    async def void(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
         """Make sure that no money is taken, or that it is given back. One or two invocations."""
-        order = (await self._orders.load(given)).value
+        order = doc.value
         if order.checkout_outcome or not order.terms.total:
             return {"word": OK}
         try:
@@ -165,9 +188,9 @@ class CheckoutActivities:
             return {"word": WAIT}
         return self._orders.ok(rules.VOIDED) if payment.buyer else {"word": OK}
 
-    async def release(self, given: StepInput) -> StepResult:
+    async def release(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
         """Make sure that no pieces are held or sold. One or two invocations."""
-        order = (await self._orders.load(given)).value
+        order = doc.value
         if order.checkout_outcome:
             return {"word": OK}
         try:
@@ -179,9 +202,8 @@ class CheckoutActivities:
             return self._orders.ok(rules.RESTOCKED)
         return self._orders.ok(rules.RELEASED) if reservation.items else {"word": OK}
 
-    async def close(self, given: StepInput) -> StepResult:
+    async def close(self, doc: Document[OrderRecord], given: StepInput) -> StepResult:
         """End the reversed checkout."""
-        doc, events = await self._orders.load(given), carried_events(given)
-        now = self._orders.now()
+        events, now = carried_events(given), self._orders.now()
         await self._orders.change(doc, lambda kept: transitions.close(kept, events, now))
         return {"word": OK}

@@ -21,6 +21,7 @@ from services.chassis.ids import timestamp
 from services.chassis.storage.documents import Document
 from services.chassis.storage.readable import load_readable
 from services.chassis.workflows.workflows import Workflows
+from services.orders.domain import saga
 from services.orders.domain.orders import OrderRecord
 from services.orders.repository import OPEN_LIST, Repository
 
@@ -77,7 +78,7 @@ class SagaWatchdog:
     async def start_checkout(self, order: str) -> None:
         """Start the workflow of a new order. If that fails, the watchdog starts it later."""
         await self._start_within_timeout(
-            self._workflows.start("checkout", order, order, expect_absent=True)
+            self._workflows.start(saga.CHECKOUT, order, order, expect_absent=True)
         )
 
     async def start_refund(self, order: str) -> None:
@@ -163,5 +164,5 @@ def _workflow_of(order: OrderRecord) -> tuple[str, str, Any]:
     """The name, the id and the input of the workflow that an order needs."""
     if order.is_refunding:
         number = order.refund_requests
-        return "refund", f"{order.id}-r{number}", {"order": order.id, "number": number}
-    return "checkout", order.id, order.id
+        return saga.REFUND, f"{order.id}-r{number}", {"order": order.id, "number": number}
+    return saga.CHECKOUT, order.id, order.id

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
+from services.chassis.ids import timestamp
 from services.chassis.storage.segmented_list import SegmentedLists
+from services.orders.adapters.shop_services import ShopServices
+from services.orders.application.checkout_activities import CheckoutActivities
+from services.orders.repository import Repository
 from tests.fakes import FakeCluster
+from tests.fakes.workflows import WorkflowInstance
 from tests.services.orders.harness import (
     BUYER,
     Fault,
@@ -219,6 +225,33 @@ async def test_an_order_whose_workflow_the_engine_lost_is_restarted(
     await eventually(dead)
     harness.cluster.history("orders").instances.clear()
     assert (await harness.wait_until_final(id))["state"] == "completed"
+    await harness.check_consistency()
+
+
+@pytest.mark.parametrize("done", range(4))
+async def test_a_workflow_of_an_earlier_release_is_finished(
+    harness: OrdersHarness, done: int
+) -> None:
+    """Its first steps are in its history. Steps that were interrupted are done again."""
+    history = harness.cluster.history("orders")
+    harness.orders.sidecar.faults.fail("start", error=Unavailable("no engine"))
+    id = await harness.place()
+    activities = CheckoutActivities(
+        Repository(harness.orders.service), ShopServices(harness.orders.sidecar), now=timestamp
+    ).all()
+    marks: list[Any] = []
+    instance = WorkflowInstance("checkout", id)
+    for step in ("reserve", "authorise", "confirm")[:done]:
+        answer = await activities[step]({"order": id, "marks": marks})
+        instance.answers.append((answer, None))
+        marks += answer.get("marks", [])
+    history.instances[id] = instance
+    history.reassign()
+    assert (await harness.wait_until_final(id))["state"] == "completed"
+    assert harness.shop_services.calls.count("reserve") == 1
+    assert [entry["what"] for entry in (await harness.order(id))["history"]] == [
+        *("placed", "reserved", "authorized", "confirmed", "capturing", "completed")
+    ]
     await harness.check_consistency()
 
 

@@ -226,24 +226,39 @@ FORWARD, BACK = ["reserve", "authorise", "confirm", "capture"], ["void", "releas
 FAILED = StepFailed("x", "OutcomeUnknown", "no answer")
 
 
-def test_the_saga_goes_forward_while_steps_succeed() -> None:
-    assert played(saga.checkout("9"), {}) == (FORWARD, "ok")
+def test_the_saga_goes_forward_in_one_activity() -> None:
+    assert played(saga.checkout("9"), {}) == (["advance"], "ok")
+    assert played(saga.checkout("9"), {"advance": {"word": "over"}}) == (["advance"], "over")
+
+
+@pytest.mark.parametrize("answer", [FAILED, {"word": "wait"}, {"word": "back"}])
+def test_the_saga_goes_on_step_by_step_if_something_is_in_the_way(answer: Any) -> None:
+    assert played(saga.checkout("9"), {"advance": answer}) == (["advance", *FORWARD], "ok")
+
+
+def test_workflows_of_earlier_releases_find_their_steps() -> None:
+    assert saga.CHECKOUT_BY_STEPS == "checkout"
+    assert played(saga.checkout_by_steps("9"), {}) == (FORWARD, "ok")
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_the_saga_compensates_from_every_step(number: int) -> None:
-    done, word = played(saga.checkout("9"), {FORWARD[number]: {"word": "back"}})
+    done, word = played(saga.checkout_by_steps("9"), {FORWARD[number]: {"word": "back"}})
     assert (done, word) == ([*FORWARD[: number + 1], *BACK], "back")
 
 
 @pytest.mark.parametrize("number", range(3))
 def test_an_unanswered_step_is_given_up(number: int) -> None:
     answers = {FORWARD[number]: FAILED, "give_up": {"word": "back"}}
-    assert played(saga.checkout("9"), answers)[0] == [*FORWARD[: number + 1], "give_up", *BACK]
+    assert played(saga.checkout_by_steps("9"), answers)[0] == [
+        *FORWARD[: number + 1],
+        "give_up",
+        *BACK,
+    ]
 
 
 def test_a_checkout_that_cannot_be_given_up_goes_forward() -> None:
-    done, word = played(saga.checkout("9"), {"confirm": FAILED, "give_up": {"word": "ok"}})
+    done, word = played(saga.checkout_by_steps("9"), {"confirm": FAILED, "give_up": {"word": "ok"}})
     assert (done, word) == ([*FORWARD[:3], "give_up", "capture"], "ok")
 
 
@@ -254,19 +269,22 @@ def test_a_step_that_must_succeed_starts_the_plan_again(step: str) -> None:
         answers["reserve"] = {"word": "back"}
     if step == "give_up":
         answers["reserve"] = FAILED
-    assert played(saga.checkout("9"), answers)[1] == ContinueAsNew("9")
+    assert played(saga.checkout_by_steps("9"), answers)[1] == ContinueAsNew("9")
 
 
 def test_a_finished_order_needs_no_step() -> None:
-    assert played(saga.checkout("9"), {"reserve": {"word": "over"}}) == (["reserve"], "over")
+    assert played(saga.checkout_by_steps("9"), {"reserve": {"word": "over"}}) == (
+        ["reserve"],
+        "over",
+    )
 
 
 def test_the_wait_for_a_pending_payment_is_limited() -> None:
     waits = [{"word": "wait"}] * 3 + [{"word": "ok"}]
-    done, _ = played(saga.checkout("9"), {"authorise": waits})
+    done, _ = played(saga.checkout_by_steps("9"), {"authorise": waits})
     assert done == ["reserve", *["authorise"] * 4, "confirm", "capture"]
     done, _ = played(
-        saga.checkout("9"), {"authorise": {"word": "wait"}, "give_up": {"word": "back"}}
+        saga.checkout_by_steps("9"), {"authorise": {"word": "wait"}, "give_up": {"word": "back"}}
     )
     assert done.count("authorise") == len(saga.POLL_DELAYS) + 1
     assert done[-4:] == ["give_up", *BACK]
