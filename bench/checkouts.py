@@ -22,6 +22,7 @@ from bench.measurement import Measurement, UsageProbe
 from bench.progress import for_each
 from bench.scenarios import BARE_WORKFLOW, CHECKOUT
 from bench.system import BenchSystem
+from services.contracts.limits import MAX_WAIT
 
 SHOP = "/api/shop/v1"
 PRICE = 2_400
@@ -29,10 +30,8 @@ BASELINES_PER_CHECKOUT = 2
 """Baseline workflows per checkout: they are faster, and are measured for as long."""
 
 _REGISTERING = 6
-_POLL_INTERVAL = 0.05
-_SHARE = 0.15
-"""The poll interval as a share of an order's duration: polls cost time, so there are few."""
-
+_POLL_INTERVAL = 0.5
+_FINAL_STATES = ("completed", "declined", "failed")
 _TIMEOUT = 120.0
 
 
@@ -118,37 +117,32 @@ class CheckoutTurns:
 
     async def _buy(self, measured: Measurement, buyers: Sequence[BenchPerson]) -> None:
         waiting = iter(buyers)
-        expected = 0.0
 
         async def connection() -> None:
-            nonlocal expected
             for buyer in waiting:
                 began = time.perf_counter()
-                state = await _checkout(self._client, buyer, expected)
-                expected = time.perf_counter() - began
+                state = await _checkout(self._client, buyer)
                 if state == "completed":
-                    measured.took.append(expected)
+                    measured.took.append(time.perf_counter() - began)
                 else:
                     measured.add_error(f"an order is {state}")
 
         await asyncio.gather(*(connection() for _ in range(self._in_flight)))
 
 
-async def _checkout(client: BenchClient, buyer: BenchPerson, expected: float) -> str:
-    """Return the final state of an order. Polling starts shortly before the expected end."""
-    placed = await client.request(
+async def _checkout(client: BenchClient, buyer: BenchPerson) -> str:
+    """Return the final state of an order. The checkout waits for it; else it is polled."""
+    order = await client.request(
         "POST",
-        f"{SHOP}/checkouts",
+        f"{SHOP}/checkouts?wait={MAX_WAIT}",
         buyer,
         card="tok_ok",
         expected_total=PRICE,
         currency="EUR",
         idempotency_key=secrets.token_hex(8),
     )
-    await asyncio.sleep(0.9 * expected)
-    give_up_at = time.perf_counter() + _TIMEOUT
-    while True:
-        state = str((await client.request("GET", f"{SHOP}/orders/{placed['id']}", buyer))["state"])
-        if state in ("completed", "declined", "failed") or time.perf_counter() > give_up_at:
-            return state
-        await asyncio.sleep(max(_POLL_INTERVAL, _SHARE * expected))
+    path, give_up_at = f"{SHOP}/orders/{order['id']}", time.perf_counter() + _TIMEOUT
+    while order["state"] not in _FINAL_STATES and time.perf_counter() < give_up_at:
+        await asyncio.sleep(_POLL_INTERVAL)
+        order = await client.request("GET", path, buyer)
+    return str(order["state"])

@@ -46,9 +46,10 @@ class OrdersClient(ExportingClient):
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────
 
-    async def checkout(self, new: NewCheckout, caller: Caller) -> Order:
-        """Order what is in the cart."""
-        return await self._post(Order, "checkouts", caller, json=new)
+    async def checkout(self, new: NewCheckout, caller: Caller, wait: float = 0.0) -> Order:
+        """Order what is in the cart, and wait some seconds at most until the order is final."""
+        params = {"wait": str(wait)} if wait else {}
+        return await self._send(Order, "POST", "checkouts", caller, json=new, params=params)
 
     async def orders(
         self, caller: Caller, window: Window, *, role: str, shop: str = ""

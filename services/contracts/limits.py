@@ -85,5 +85,8 @@ MAX_RESERVATION_SECONDS = 86_400
 MAX_PAYMENT = 100_000_000_000
 """Total of one order, in minor units."""
 
+MAX_WAIT = 5.0
+"""Seconds for which a checkout may wait until its order is final."""
+
 MAX_REFUNDS = 20
 """Refunds of one order."""

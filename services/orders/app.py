@@ -14,6 +14,8 @@ from services.orders.application.checkout import CheckoutService
 from services.orders.application.checkout_activities import CheckoutActivities
 from services.orders.application.open_workflows import OpenWorkflows
 from services.orders.application.order_commands import OrderCommands
+from services.orders.application.order_logs import OrderLogs
+from services.orders.application.order_outcomes import OrderOutcomes
 from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
 from services.orders.application.refund_activities import RefundActivities
@@ -32,8 +34,10 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     """Return the orders service, with workflows of its own if none are given."""
     workflows = workflows or Workflows(service)
     repository, shop_services = Repository(service), ShopServices(service.sidecar)
+    outcomes = OrderOutcomes()
+    logs = OrderLogs(repository, outcomes, now=timestamp)
     for activities in (CheckoutActivities, RefundActivities):
-        for name, activity in activities(repository, shop_services, now=timestamp).all().items():
+        for name, activity in activities(logs, shop_services).all().items():
             workflows.register_activity(name, activity)
     workflows.register_workflow(saga.CHECKOUT, saga.checkout)
     workflows.register_workflow(saga.CHECKOUT_BY_STEPS, saga.checkout_by_steps)
@@ -43,7 +47,7 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
         CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL, idle_interval=IDLE_INTERVAL
     )
     measure_sagas(service.metrics, watchdog)
-    queries = OrderReader(repository, watchdog)
+    queries = OrderReader(repository, watchdog, outcomes)
     commands = OrderCommands(repository, queries, watchdog, now=timestamp)
     checkout = CheckoutService(
         repository,

@@ -14,7 +14,7 @@ from services.contracts.events import ACCOUNT_CHANGED, ORDER_CHANGED
 from services.contracts.orders import Order
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.projections import OrderProjector
-from services.orders.repository import CART_CLAIMED, CartClaim, OrderReadModel, Repository
+from services.orders.repository import CART_CLAIMED, CartClaim, Repository
 
 
 def subscribe(service: Service, repository: Repository, checkout: CheckoutService) -> None:
@@ -22,11 +22,10 @@ def subscribe(service: Service, repository: Repository, checkout: CheckoutServic
     projector = OrderProjector(repository)
 
     async def on_cart_claimed(event: Event[CartClaim]) -> None:
-        await checkout.complete(event.subject, event.data.order)
+        await checkout.settle_claim(event.subject, event.data.order)
 
     async def on_order_changed(event: Event[Order]) -> None:
-        view = event.payload | {"version": event.version}
-        await projector.project(event.subject, OrderReadModel(event.version, view))
+        await projector.project(event.payload)
 
     async def on_account_changed(event: Event[Profile]) -> None:
         """Delete the cart of a deleted user. Orders stay: they belong to the other side too."""

@@ -5,11 +5,9 @@ cart:USER              what a user is about to buy; published on `orders-carts`,
 intent:USER:KEY        which order a checkout with an idempotency key creates
 order:ORDER            the event log of an order; published on `orders`
 
-Projected from the logs (`application/projections.py`), and rebuilt on demand
+Lists, projected from the logs (`application/projections.py`), and rebuilt on demand
 (`application/projection_rebuild.py`):
 
-page:ORDER             the read model of an order, from its first final state on; lists show
-                       unfinished orders from the log
 buyer:USER             [order], what a user bought
 seller:USER            [order], what a user sold
 shop:SHOP              [order], what one shop sold
@@ -20,7 +18,7 @@ register:YYYY-MM       [order], all orders placed in a month: a rebuild reads th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +29,6 @@ from services.chassis.storage.bulk_insert import ListRef
 from services.chassis.storage.documents import Document
 from services.contracts.accounts import Model
 from services.contracts.events import ORDER_CHANGED, EventType
-from services.orders.domain import orders as rules
 from services.orders.domain.carts import CartRecord
 from services.orders.domain.orders import OrderRecord
 from services.orders.domain.views import order_view
@@ -62,26 +59,6 @@ class CheckoutIntent:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderReadModel:
-    """An order as lists show it, as of a version of its log."""
-
-    version: int
-    order: dict[str, Any]
-
-    @property
-    def is_final(self) -> bool:
-        return self.order["state"] in rules.FINAL_STATES
-
-    @property
-    def is_refunding(self) -> bool:
-        """Whether it was final, and is no longer."""
-        return bool(self.order["state"] == rules.REFUNDING)
-
-    def has(self, what: str) -> bool:
-        return any(event["what"] == what for event in self.order["history"])
-
-
 class Repository:
     """The documents and lists of orders."""
 
@@ -99,7 +76,6 @@ class Repository:
             publishes=ORDER_CHANGED,
             to_event=lambda _, data: order_view(self.orders.decode_value(data)),
         )
-        self.read_models = service.collection("page", OrderReadModel)
         self.by_buyer = service.lists("buyer")
         self.by_seller = service.lists("seller")
         self.by_shop = service.lists("shop")
@@ -115,13 +91,11 @@ class Repository:
         intent, cart = (rows.get(key, ABSENT) for key in keys)
         return self.intents.decode(intent), self.carts.decode(cart)
 
-    async def read_models_of(self, ids: Sequence[str]) -> dict[str, OrderReadModel]:
-        """Return what lists show of orders. One state call, two if some were never final."""
-        found = await self.read_models.get_many(ids)
-        unfinished = await self.orders.load_many([id for id in ids if id not in found])
-        return found | {id: read_model_of(doc) for id, doc in unfinished.items()}
+    async def views_of(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return orders as lists show them, each a `contracts.orders.Order`. One state call."""
+        return {id: view_of(doc) for id, doc in (await self.orders.load_many(ids)).items()}
 
-    def lists_of(self, order: dict[str, Any]) -> list[ListRef]:
+    def lists_of(self, order: Mapping[str, Any]) -> list[ListRef]:
         """Return the lists in which an order stays, given its view."""
         return [
             (self.by_buyer, order["buyer"]),
@@ -136,11 +110,6 @@ def _claim_event(_: str, cart: dict[str, Any]) -> dict[str, Any] | None:
     return {"order": order["id"]} if order else None
 
 
-def read_model_of(doc: Document[OrderRecord]) -> OrderReadModel:
-    """Return the read model of an order."""
-    return OrderReadModel(doc.version, order_view(doc.value) | {"version": doc.version})
-
-
-def newer(kept: OrderReadModel | None, new: OrderReadModel) -> OrderReadModel:
-    """Return the read model of the later version."""
-    return kept if kept is not None and kept.version >= new.version else new
+def view_of(doc: Document[OrderRecord]) -> dict[str, Any]:
+    """Return the `contracts.orders.Order` of an order."""
+    return order_view(doc.value) | {"version": doc.version}

@@ -19,6 +19,6 @@ def subscribe(service: Service, repository: Repository, payments: PaymentService
         """Project a payment. A step that is open is mostly settled a moment later: wait for it."""
         if event.data.waiting:
             await payments.wait_for_settlement(event.subject)
-        await projector.project(event.subject, event.version, event.data)
+        await projector.project(event.subject, event.version)
 
     service.on(PAYMENT_CHANGED, on_payment_changed)

@@ -53,12 +53,11 @@ class Repository:
         heads = await self.statements.heads.get_many(accounts)
         return {account: head.summed for account, head in heads.items()}
 
-    async def payment_and_lists(self, order: str, accounts: Iterable[str]) -> dict[str, StateEntry]:
-        """Return a payment and the heads of its lists, by key. One state call."""
-        number = shard(order)
-        heads = [lists.heads.key(number) for lists in (self.ledger, self.unsettled)]
-        statements = [self.statements.heads.key(account) for account in accounts]
-        return await self.state.get_many([self.payments.key(order), *heads, *statements])
+    async def payment_and_unsettled(self, order: str) -> dict[str, StateEntry]:
+        """Return a payment and the head of its list of unsettled orders, by key. One state call."""
+        return await self.state.get_many(
+            [self.payments.key(order), self.unsettled.heads.key(shard(order))]
+        )
 
     def is_listed_correctly(self, payment: PaymentRecord, found: Mapping[str, StateEntry]) -> bool:
         """Whether the list of unsettled orders surely matches a payment, as it was read."""

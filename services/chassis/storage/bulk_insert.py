@@ -52,7 +52,11 @@ class BulkInserter:
         One read for every `READ_SIZE` and one write for every `BULK_SIZE` lists; two or three more
         for each list that does not exist yet, or was changed meanwhile.
         """
-        if wanted := dict.fromkeys(refs, rows):
+        await self.insert_rows(dict.fromkeys(refs, rows))
+
+    async def insert_rows(self, wanted: Mapping[ListRef, Sequence[Row]]) -> None:
+        """Insert rows of its own into each of some lists. Costs as `insert`."""
+        if wanted:
             await self._groups.submit(wanted)
 
     async def _insert_group(self, group: list[Request[_Insertion]]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from services.chassis.errors import NotFound, PreconditionFailed, ServiceError
+from services.chassis.errors import NotFound, PreconditionFailed
 from services.chassis.security.caller import Caller
 from services.clients.orders import OrdersClient
 from services.contracts.catalog import QuoteItem
@@ -14,8 +12,8 @@ FINAL_STATES = frozenset({"completed", "cancelled", "declined", "failed", "refun
 UNPAID_STATES = frozenset({"declined", "failed"})
 """Final states of an order that was not paid, though its buyer wanted to."""
 
-_POLL_INTERVALS = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds. Most orders are final after the second poll; a page shows how the others go on."""
+_WAIT = 1.5
+"""Seconds to wait until an order is final. A page shows how the others go on."""
 
 
 class Checkouts:
@@ -25,20 +23,11 @@ class Checkouts:
         self._orders = orders
 
     async def place(self, new: NewCheckout, caller: Caller) -> Order:
-        """Order what is in the cart, and wait 1.5 seconds at most until the order is final.
+        """Order what is in the cart, and wait `_WAIT` at most until the order is final.
 
-        Raises what `OrdersClient.checkout` raises. Up to five more calls, of one state call each.
+        Raises what `OrdersClient.checkout` raises. One call.
         """
-        order = await self._orders.checkout(new, caller)
-        for interval in _POLL_INTERVALS:
-            if order.state in FINAL_STATES:
-                break
-            await asyncio.sleep(interval)
-            try:
-                order = await self._orders.order(order.id, caller)
-            except ServiceError:  # it is placed all the same
-                break
-        return order
+        return await self._orders.checkout(new, caller, _WAIT)
 
     async def refill(self, order: Order, caller: Caller) -> bool:
         """Put the items of an order into its buyer's cart, except those that are no longer sold.

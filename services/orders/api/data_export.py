@@ -14,7 +14,7 @@ from services.chassis.data_export import (
 )
 from services.chassis.storage.window import Row
 from services.orders.application.carts import CartService
-from services.orders.repository import OrderReadModel, Repository
+from services.orders.repository import Repository
 
 
 def create_router(repository: Repository, carts: CartService) -> APIRouter:
@@ -27,8 +27,8 @@ def create_router(repository: Repository, carts: CartService) -> APIRouter:
 
     def orders_with(other: Literal["buyer", "seller"]) -> RowMapper:
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
-            models = await repository.read_models_of([row[0] for row in rows])
-            return [_with_account(models.get(row[0]), other) for row in rows]
+            orders = await repository.views_of([row[0] for row in rows])
+            return [_with_account(orders.get(row[0]), other) for row in rows]
 
         return describe
 
@@ -41,5 +41,5 @@ def create_router(repository: Repository, carts: CartService) -> APIRouter:
     )
 
 
-def _with_account(model: OrderReadModel | None, other: str) -> dict[str, Any] | None:
-    return {"account": model.order[other], **model.order} if model else None
+def _with_account(order: dict[str, Any] | None, other: str) -> dict[str, Any] | None:
+    return {"account": order[other], **order} if order else None

@@ -10,6 +10,7 @@ from services.chassis.http.dependencies import window
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import Window
+from services.contracts.limits import MAX_WAIT
 from services.contracts.orders import NewCheckout, Order, OrderList, RebuildResponse, WorkflowList
 from services.orders.api.parameters import Reader, Writer
 from services.orders.application.checkout import CheckoutService
@@ -19,6 +20,9 @@ from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
 
 OrderId = Annotated[str, Path(max_length=40, examples=["116548290000001537"])]
+Wait = Annotated[
+    float, Query(ge=0, le=MAX_WAIT, description="Seconds to wait until the order is final.")
+]
 PageWindow = Annotated[Window, Depends(window())]
 
 _ORDER = responses(Order, "The order.", 401, 403, 404, 409, 422, 503)
@@ -34,9 +38,10 @@ def create_router(
     router = APIRouter(tags=["orders"])
 
     @router.post("/checkouts", responses=_ORDER)
-    async def place_order(new: NewCheckout, caller: Writer) -> OrjsonResponse:
+    async def place_order(new: NewCheckout, caller: Writer, wait: Wait = 0.0) -> OrjsonResponse:
         """Order what is in the cart. The same idempotency key returns the same order."""
-        return OrjsonResponse(await checkout.place(caller.user_id, new))
+        order = await checkout.place(caller.user_id, new)
+        return OrjsonResponse(await queries.await_final(order, caller.user_id, wait))
 
     @router.get("/orders", responses=_LIST)
     async def list_orders(
@@ -72,7 +77,7 @@ def create_operation_router(rebuild: ProjectionRebuild, open_workflows: OpenWork
 
     @router.post("/rebuilds", responses=_REBUILT)
     async def rebuild_projections() -> OrjsonResponse:
-        """Rebuild lists and read models from the logs."""
+        """Rebuild lists from the logs."""
         return OrjsonResponse(await rebuild.run())
 
     @router.get("/workflows", responses=_WORKFLOWS)

@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cachetools import FIFOCache
+
 from services.chassis.errors import Conflict, Invalid, NotFound, ServiceError
 from services.chassis.storage.documents import Document
 from services.contracts.catalog import QuoteLine
@@ -21,6 +23,9 @@ from services.orders.domain import orders as rules
 from services.orders.domain.carts import CartRecord
 from services.orders.domain.orders import OrderItem, OrderRecord, OrderTerms
 from services.orders.repository import CheckoutIntent, Repository
+
+_MAX_REMEMBERED_ORDERS = 10_000
+"""Orders of which a process remembers that it has written them."""
 
 MAX_ATTEMPTS = 8
 """How often a checkout starts again because its cart has changed."""
@@ -47,16 +52,17 @@ class CheckoutService:
         self._now = now
         self._writing: dict[str, asyncio.Task[None]] = {}
         """By order, the writes of this process that are in progress."""
+        self._written: FIFOCache[str, None] = FIFOCache(_MAX_REMEMBERED_ORDERS)
 
     async def place(self, user: str, new: NewCheckout) -> dict[str, Any]:
-        """ListRef an order for what is in a user's cart, and return the `Order`.
+        """Place an order for what is in a user's cart, and return the `Order`.
 
         The same idempotency key creates the same order, and each revision of a cart at most one:
         one compare-and-set claims the cart for the order. It decides between two checkouts, or a
         checkout and a change of the cart. The claim contains the whole order, so any process can
-        write it (`complete`).
+        write it (`settle_claim`).
 
-        Six state calls, two for the journals, one invocation and one call of the workflow engine;
+        Four state calls, one for the journal, one invocation and one call of the workflow engine;
         a repeat needs two state calls. Raises `Invalid` (`cart_empty`; `key_reused` for another
         request with the same key), `Conflict` (`price_changed`, with the current price;
         `not_available`; `out_of_stock`) if the buyer must confirm again, and `Conflict`
@@ -66,8 +72,8 @@ class CheckoutService:
         for _ in range(MAX_ATTEMPTS):
             intent, doc = seen = await self._repository.intent_and_cart(key, user)
             cart = doc.value if doc else CartRecord()
-            if cart.order:
-                await self._write(user, cart.order)
+            if doc and cart.order:
+                await self._complete(user, doc, cart.order)
                 continue
             if intent and (placed := await self._existing_order(intent.value, fingerprint)):
                 return self._queries.view(placed)
@@ -81,22 +87,26 @@ class CheckoutService:
             id = await self._record_intent(key, fingerprint, intent)
             order = id and await self._claim_cart(user, doc, self._new_order(id, terms, cart, new))
             if order:
-                await self._write(user, order)
+                await self._write(order)
                 return self._queries.view_of_new(order)
         raise Conflict("The cart keeps changing. Read it again.", code="cart_changed")
 
-    async def complete(self, user: str, order: str) -> None:
-        """Write an order that has claimed a user's cart, if the process that claimed it died.
+    async def settle_claim(self, user: str, order: str) -> None:
+        """Take an order out of the cart that it has claimed.
 
-        No state call if this process is writing it; else one if it is written, and three more, a
-        journal and one call of the engine if it is not.
+        It is written before, if the process that claimed the cart died. Two state calls, and a
+        journal, one write and one call of the engine for an order that was not written.
         """
-        if order in self._writing:
-            await asyncio.shield(self._writing[order])
-            return
-        cart = await self._repository.carts.get(user)
-        if cart and cart.order:
-            await self._write(user, cart.order)
+        doc = await self._repository.carts.load(user)
+        if doc and doc.value.order and doc.value.order.id == order:
+            await self._complete(user, doc, doc.value.order)
+
+    async def _complete(self, user: str, seen: Document[CartRecord], order: OrderRecord) -> None:
+        """Write an order that has claimed a user's cart, and take it out of the cart."""
+        await self._write(order)
+        await self._repository.carts.update(
+            user, lambda cart: carts.clear_claim(cart, order.id), known=seen
+        )
 
     async def _record_intent(
         self, key: str, fingerprint: str, seen: Document[CheckoutIntent] | None
@@ -122,25 +132,25 @@ class CheckoutService:
         )
         return cart.order if cart and cart.order and cart.order.id == order.id else None
 
-    async def _write(self, user: str, order: OrderRecord) -> None:
+    async def _write(self, order: OrderRecord) -> None:
         """Write an order that has claimed a cart. Continues if the caller is cancelled.
 
         The order may be written already, or by another process at the same time.
         """
+        if order.id in self._written:
+            return
         writing = self._writing.get(order.id)
         if writing is None:
-            writing = self._writing[order.id] = asyncio.create_task(self._write_once(user, order))
+            writing = self._writing[order.id] = asyncio.create_task(self._write_once(order))
             writing.add_done_callback(lambda _: self._writing.pop(order.id, None))
         await asyncio.shield(writing)
 
-    async def _write_once(self, user: str, order: OrderRecord) -> None:
+    async def _write_once(self, order: OrderRecord) -> None:
         await self._repository.orders.update(
             order.id, lambda kept: kept or order, expect_absent=True
         )
-        await asyncio.gather(
-            self._watchdog.start_checkout(order.id),
-            self._repository.carts.update(user, lambda cart: carts.clear_claim(cart, order.id)),
-        )
+        self._written[order.id] = None
+        await self._watchdog.start_checkout(order.id)
 
     async def _existing_order(
         self, intent: CheckoutIntent, fingerprint: str

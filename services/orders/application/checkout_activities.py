@@ -7,6 +7,7 @@ raises, and is retried by the workflow.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from services.chassis.errors import Conflict, Invalid, NotFound, Unavailable
 from services.chassis.storage.documents import Document
@@ -27,7 +28,6 @@ from services.orders.application.order_logs import (
 from services.orders.domain import orders as rules
 from services.orders.domain import saga, transitions
 from services.orders.domain.orders import OrderRecord
-from services.orders.repository import Repository
 
 _REVERSALS = {"price_changed": rules.PRICE_CHANGED, "out_of_stock": rules.NOT_AVAILABLE}
 """The reversals for refusals of catalog by code. All other refusals give the checkout up."""
@@ -40,10 +40,8 @@ Step = Callable[[Document[OrderRecord], StepInput], Awaitable[StepResult]]
 class CheckoutActivities:
     """The activities of the checkout, by their names in the saga."""
 
-    def __init__(
-        self, repository: Repository, shop_services: ShopServices, *, now: Callable[[], str]
-    ) -> None:
-        self._orders = OrderLogs(repository, now=now)
+    def __init__(self, orders: OrderLogs, shop_services: ShopServices) -> None:
+        self._orders = orders
         self._shop_services = shop_services
 
     def all(self) -> dict[str, Activity]:
@@ -74,7 +72,7 @@ class CheckoutActivities:
 
         The order is read before the first step and before the last one.
         """
-        doc, marks = await self._orders.load(given), []
+        doc, marks = await self._orders.load(given), list[Any]()
         for step in (self.reserve, self.authorise, self.confirm):
             result = await step(doc, {**given, "marks": marks})
             if result["word"] != OK:

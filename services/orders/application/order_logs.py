@@ -11,6 +11,7 @@ from typing import Any
 
 from services.chassis.errors import NotFound
 from services.chassis.storage.documents import Document
+from services.orders.application.order_outcomes import OrderOutcomes
 from services.orders.domain import orders as rules
 from services.orders.domain import transitions
 from services.orders.domain.orders import OrderLogEntry, OrderRecord
@@ -26,8 +27,11 @@ REFUSED_BY_PROVIDER = "The payment provider refused it."
 class OrderLogs:
     """Reads and changes the logs of orders. `now` returns the current time."""
 
-    def __init__(self, repository: Repository, *, now: Callable[[], str]) -> None:
+    def __init__(
+        self, repository: Repository, outcomes: OrderOutcomes, *, now: Callable[[], str]
+    ) -> None:
         self._repository = repository
+        self._outcomes = outcomes
         self.now = now
 
     async def load(self, given: StepInput) -> Document[OrderRecord]:
@@ -44,6 +48,8 @@ class OrderLogs:
         kept = await self._repository.orders.update(
             doc.value.id, lambda order: decide(order) if order else None, known=doc
         )
+        if kept and kept.is_final:
+            self._outcomes.note_final(kept.id)
         return kept or doc.value
 
     async def reverse(self, given: StepInput, what: str, why: str) -> StepResult:

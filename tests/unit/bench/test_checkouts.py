@@ -76,10 +76,10 @@ class FakeShop:
     async def request(self, method: str, path: str, person: BenchPerson, **body: Any) -> Any:
         if path.endswith("/cart"):
             self.carts.append(person.id)
-        elif path.endswith("/checkouts"):
+        elif "/checkouts?wait=" in path:
             number = len(self.orders) + 1
-            self.orders[str(number)] = ["failed" if number % 5 == 0 else "completed", "pending"]
-            return {"id": str(number)}
+            self.orders[str(number)] = ["failed" if number % 5 == 0 else "completed", "placed"]
+            return {"id": str(number), "state": "placed"}
         elif method == "GET":
             return {"state": self.orders[path.rpartition("/")[2]].pop()}
         return {"id": "1", "variants": [{"id": "2"}]}

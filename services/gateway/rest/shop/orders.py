@@ -6,9 +6,9 @@ call of `orders`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from services.chassis.errors import Invalid, ServiceError
@@ -37,6 +37,11 @@ from services.gateway.rest.shop.responses import (
     entity_response,
     page_response,
 )
+
+Wait = Annotated[
+    float,
+    Query(ge=0, le=limits.MAX_WAIT, description="Seconds to wait until the order is final."),
+]
 
 
 class Checkout(Model):
@@ -125,8 +130,11 @@ def _order_routes(gateway: Gateway) -> APIRouter:
         wanted: Checkout,
         caller: ShopWriter,
         key: IdempotencyKey = "",
+        wait: Wait = 0.0,
     ) -> Response:
         """Order the items of the cart. The order's history shows its progress.
+
+        With `wait` it is mostly in its final state; else, or after that time, ask for it again.
 
         The same `Idempotency-Key` returns the same order, and is rejected with another body (422
         `key_reused`). If the total is not `expected_total`, nothing is ordered: 409 `price_changed`
@@ -138,7 +146,7 @@ def _order_routes(gateway: Gateway) -> APIRouter:
             raise Invalid("A checkout needs an Idempotency-Key.", code="key_missing")
         new = NewCheckout.model_construct(None, **body)
         try:
-            order = await gateway.services.orders.checkout(new, caller)
+            order = await gateway.services.orders.checkout(new, caller, wait)
         except ServiceError as failure:
             raise _price_changed(failure, gateway) from failure
         return shown(order, 201)
