@@ -19,6 +19,7 @@ from services.contracts.catalog import (
     ProductView,
     Quote,
     QuoteRequest,
+    ReleasedItems,
     Reservation,
     ShopList,
     ShopView,
@@ -135,7 +136,12 @@ class CatalogClient(ExportingClient):
         return await self._post(Reservation, "reservations", json=new)
 
     async def change_reservation(
-        self, order: str, action: Literal["confirm", "release", "restock"]
+        self, order: str, action: Literal["confirm", "restock"]
     ) -> Reservation:
-        """Sell what is held, hold it no more, or put back what was sold."""
+        """Sell what is held, or put back what was sold."""
         return await self._post(Reservation, f"reservations/{numeric_id(order)}/{action}")
+
+    async def release(self, order: str, items: ReleasedItems) -> Reservation:
+        """Hold the items of an order no more."""
+        path = f"reservations/{numeric_id(order)}/release"
+        return await self._post(Reservation, path, json=items)

@@ -384,6 +384,14 @@ class NewReservation(Model):
     seconds: int = Field(ge=1, le=limits.MAX_RESERVATION_SECONDS)
 
 
+class ReleasedItems(Model):
+    """All items of an order whose reservation is released."""
+
+    model_config = examples({"items": [_RESERVED_ITEM]})
+
+    items: list[ReservedItem] = Field(max_length=limits.MAX_LINES)
+
+
 ReservationState = Literal[
     "pending",
     "reserved",

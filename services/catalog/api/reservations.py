@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,12 +13,17 @@ from services.catalog.application.inventory import Inventory
 from services.catalog.application.queries import CatalogReader
 from services.catalog.application.quotes import QuoteService
 from services.catalog.domain import reservations
-from services.catalog.domain.reservations import ReservationRecord
+from services.catalog.domain.reservations import Items, ReservationRecord
 from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import timestamp
 from services.chassis.storage.window import normalize_id
-from services.contracts.catalog import NewReservation, Reservation
+from services.contracts.catalog import (
+    NewReservation,
+    ReleasedItems,
+    Reservation,
+    ReservedItem,
+)
 
 OrderId = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548290000001537"])]
 
@@ -34,12 +41,12 @@ def create_router(queries: CatalogReader, inventory: Inventory) -> APIRouter:
 
         Nothing is held, also by a repeat, if an agreed price has changed.
         """
-        if new.agreed:
-            await quotes.check_prices(new.agreed)
-        items = reservations.merge_items(
-            (normalize_id(one.variant), one.quantity) for one in new.items
+        items = _merged(new.items)
+        # Their reads share a state call.
+        _, seen = await asyncio.gather(
+            quotes.check_prices(new.agreed), inventory.read(new.order, items)
         )
-        return _response(await inventory.reserve(new.order, items, new.seconds))
+        return _response(await inventory.reserve(new.order, items, new.seconds, seen))
 
     @router.get("/reservations/{order}", responses=_RESERVATION)
     async def get_reservation(order: OrderId) -> OrjsonResponse:
@@ -52,9 +59,13 @@ def create_router(queries: CatalogReader, inventory: Inventory) -> APIRouter:
         return _response(await inventory.confirm(order))
 
     @router.post("/reservations/{order}/release", responses=_RESERVATION)
-    async def release(order: OrderId) -> OrjsonResponse:
-        """Release what is held for an order, and let it hold nothing later."""
-        return _response(await inventory.release(order))
+    async def release(order: OrderId, items: ReleasedItems | None = None) -> OrjsonResponse:
+        """Release what is held for an order, and let it hold nothing later.
+
+        The items are all of the order: pieces may be held before the reservation is made.
+        """
+        given = _merged(items.items) if items else ()
+        return _response(await inventory.release(order, given))
 
     @router.post("/reservations/{order}/restock", responses=_RESERVATION)
     async def restock(order: OrderId) -> OrjsonResponse:
@@ -62,6 +73,10 @@ def create_router(queries: CatalogReader, inventory: Inventory) -> APIRouter:
         return _response(await inventory.restock(order))
 
     return router
+
+
+def _merged(items: Iterable[ReservedItem]) -> Items:
+    return reservations.merge_items((normalize_id(one.variant), one.quantity) for one in items)
 
 
 def _response(kept: ReservationRecord) -> OrjsonResponse:

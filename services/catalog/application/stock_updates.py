@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from services.catalog.domain import reservations as reservation_rules
 from services.catalog.domain import stock as rules
 from services.catalog.domain.reservations import RELEASED, SETTLED, SOLD, ReservationRecord
 from services.catalog.domain.stock import InsufficientStock, StockRecord
 from services.catalog.repository import Repository
+from services.chassis.dapr.state import ABSENT
 from services.chassis.errors import Unavailable
+from services.chassis.storage.documents import Document
 
 STEP_TIMEOUT = 30.0
 """Seconds after which a step may not change stocks any more. Much shorter than the time for which
@@ -23,6 +26,15 @@ _BATCH_SIZE = 20
 _MAX_ATTEMPTS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class ReservationDocuments:
+    """The reservation of an order and some of its stocks, as they were read after `began`."""
+
+    began: float
+    reservation: Document[ReservationRecord] | None
+    stocks: Mapping[str, Document[StockRecord]]
+
+
 class StockUpdates:
     """Updates stocks to match reservations. `now` returns seconds since 1970."""
 
@@ -30,25 +42,48 @@ class StockUpdates:
         self._repository = repository
         self._now = now
 
-    async def hold_all(self, reservation: ReservationRecord, started: float) -> tuple[str, ...]:
+    async def read(self, order: str, variants: Sequence[str]) -> ReservationDocuments:
+        """Return the reservation of an order, and some stocks. One state call."""
+        began, reservations, stocks = (
+            self._now(),
+            self._repository.reservations,
+            self._repository.stocks,
+        )
+        keys = [reservations.key(order), *map(stocks.key, variants)]
+        rows = await self._repository.state.get_many(keys)
+        found = {id: stocks.decode(rows.get(stocks.key(id), ABSENT)) for id in variants}
+        return ReservationDocuments(
+            began,
+            reservations.decode(rows.get(reservations.key(order), ABSENT)),
+            {id: doc for id, doc in found.items() if doc},
+        )
+
+    async def hold_all(
+        self, reservation: ReservationRecord, seen: ReservationDocuments
+    ) -> tuple[str, ...]:
         """Hold one variant after another. Returns the variants that are out of stock."""
         for variant, quantity in reservation.items:
-            if not await self._hold(reservation, variant, quantity, started):
+            if not await self._hold(reservation, variant, quantity, seen):
                 return await self._missing_variants(reservation, variant)
         return ()
 
-    async def apply(self, reservation: ReservationRecord, started: float) -> ReservationRecord:
-        """Update the stocks of a reservation that was read after `started`, and record it."""
+    async def apply(
+        self, reservation: ReservationRecord, seen: ReservationDocuments
+    ) -> ReservationRecord:
+        """Update the stocks of a reservation, and record it."""
         if reservation.state in ("pending", "reserved"):
             return reservation
         await asyncio.gather(
-            *(self._update_stock(v, [reservation], started) for v, _ in reservation.items)
+            *(
+                self._update_stock(v, [reservation], seen.began, seen.stocks.get(v))
+                for v, _ in reservation.items
+            )
         )
         if reservation.state in SETTLED:
             return reservation
 
         def decide(kept: ReservationRecord) -> ReservationRecord:
-            self._check_deadline(started)
+            self.check_deadline(seen.began)
             return reservation_rules.finish_restocking(kept)
 
         return await self.update_reservation(reservation, decide)
@@ -65,17 +100,22 @@ class StockUpdates:
         return kept or reservation
 
     async def _hold(
-        self, reservation: ReservationRecord, variant: str, quantity: int, started: float
+        self,
+        reservation: ReservationRecord,
+        variant: str,
+        quantity: int,
+        seen: ReservationDocuments,
     ) -> bool:
         def decide(kept: StockRecord | None) -> StockRecord:
-            self._check_deadline(started)
+            self.check_deadline(seen.began)
             return rules.hold(kept, reservation.order, quantity, reservation.expires)
 
-        stocks = self._repository.stocks
+        stocks, known = self._repository.stocks, seen.stocks.get(variant)
         for _ in range(_MAX_ATTEMPTS):
             try:
-                stock = await stocks.update(variant, decide)
+                stock = await stocks.update(variant, decide, known=known)
             except InsufficientStock:
+                known = None
                 if not await self._release_expired(variant, await stocks.get(variant)):
                     return False
                 continue
@@ -100,19 +140,23 @@ class StockUpdates:
         )
 
     async def _update_stock(
-        self, variant: str, reservations: Sequence[ReservationRecord], started: float
+        self,
+        variant: str,
+        reservations: Sequence[ReservationRecord],
+        started: float,
+        known: Document[StockRecord] | None = None,
     ) -> StockRecord | None:
-        """Update one stock to match some reservations. Two state calls."""
+        """Update one stock to match some reservations. Two state calls, one if it was just read."""
 
         def decide(kept: StockRecord | None) -> StockRecord | None:
-            self._check_deadline(started)
+            self.check_deadline(started)
             for reservation in reservations:
                 kept = _with_reservation(kept, variant, reservation, self._now())
             return kept
 
-        return await self._repository.stocks.update(variant, decide)
+        return await self._repository.stocks.update(variant, decide, known=known)
 
-    def _check_deadline(self, started: float) -> None:
+    def check_deadline(self, started: float) -> None:
         """Refuse a step that took too long: its stock may have forgotten the allocation."""
         if self._now() > started + STEP_TIMEOUT:
             raise Unavailable("This took too long. Try again.")
@@ -131,10 +175,12 @@ class StockUpdates:
         return True
 
     async def _expire(self, order: str) -> ReservationRecord:
+        """Expire a reservation, or let none be made of a hold that was not used."""
+        unused = ReservationRecord(order, "released")
         kept = await self._repository.reservations.update(
-            order, lambda r: reservation_rules.expire_if_due(r, self._now()) if r else None
+            order, lambda r: reservation_rules.expire_if_due(r, self._now()) if r else unused
         )
-        return kept or ReservationRecord(order, "released")
+        return kept or unused
 
     async def _tidy(self, variant: str, stock: StockRecord) -> None:
         """Keep a stock small: release expired holds and forget old allocations, in batches."""

@@ -20,10 +20,20 @@ def find_disagreements(
     wrong = {""} if stock.on_hand < stock.held else set()
     for order, part in stock.parts.items():
         reservation = reservations.get(order)
-        quantity = dict(reservation.items).get(variant) if reservation else None
-        if reservation is None or quantity != part.quantity or _is_wrong(part.state, reservation):
+        if (
+            reservation is None
+            or _is_other_quantity(variant, part.quantity, reservation)
+            or _is_wrong(part.state, reservation)
+        ):
             wrong.add(order)
     return wrong
+
+
+def _is_other_quantity(variant: str, quantity: int, reservation: ReservationRecord) -> bool:
+    """Whether it is about other pieces. One that was released before it was made names none."""
+    if reservation.state in RELEASED and not reservation.items:
+        return False
+    return dict(reservation.items).get(variant) != quantity
 
 
 def _is_wrong(state: str, reservation: ReservationRecord) -> bool:

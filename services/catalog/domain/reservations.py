@@ -1,11 +1,15 @@
 """The reservation of an order: the document that decides what the order holds.
 
-    pending ──► reserved ──► confirmed ──► restocking ──► restocked
-       │  └───────┴──► expired, released
-       └──► refused (out of stock)
+    reserved ──► confirmed ──► restocking ──► restocked
+       └──► expired, released
+    refused (out of stock)
 
-The reservation changes first. Then the stocks are updated to match it. So any process can repeat
-any step after a crash, with the same result.
+All pieces are held first, and then the reservation is created with the answer. From then on it
+changes first, and the stocks are updated to match it. So any process can repeat any step after a
+crash, with the same result. Pieces that are held without a reservation are those of a step that was
+interrupted: a repeat finds them, a release frees them, and if neither comes, they expire.
+
+`pending` is the state of reservations that earlier releases began: they were created first.
 """
 
 from __future__ import annotations
@@ -75,15 +79,16 @@ def merge_items(items: Iterable[tuple[str, int]]) -> Items:
     return tuple(sorted(sums.items()))
 
 
-def begin(
-    kept: ReservationRecord | None, order: str, items: Items, seconds: int, now: float
-) -> ReservationRecord:
-    """Begin a reservation. A repeat changes nothing.
+def begin(order: str, items: Items, seconds: int, now: float) -> ReservationRecord:
+    """Return a reservation whose pieces are not held yet."""
+    return ReservationRecord(order, "pending", items, seconds, now + seconds)
+
+
+def repeat(kept: ReservationRecord, items: Items, seconds: int, now: float) -> ReservationRecord:
+    """Return an existing reservation, for a repeat.
 
     Raises `Conflict` (`order_differs`) if other items are reserved for the order.
     """
-    if kept is None:
-        return ReservationRecord(order, "pending", items, seconds, now + seconds)
     if kept.items and (kept.items, kept.seconds) != (items, seconds):
         raise Conflict("Other items are reserved for this order.", code="order_differs")
     return expire_if_due(kept, now)

@@ -24,7 +24,7 @@ from services.chassis.storage.documents import Codec, Document, DocumentStore, U
 T = TypeVar("T")
 
 _MAX_REMEMBERED_COMMITS = 4_096
-"""For how many published documents a process remembers the version that it committed last."""
+"""For how many documents of a kind a process remembers the version that it committed last."""
 
 
 class Collection(DocumentStore[T]):
@@ -79,7 +79,8 @@ class Collection(DocumentStore[T]):
         A swap that another process won is repeated with jitter, until `COMMIT_TIMEOUT`.
 
         Either of two hints saves the read: `expect_absent` (the document probably does not exist
-        yet) and `known` (it probably still is as it was just read). A wrong hint costs a repeat.
+        yet) and `known` (it probably still is as it was just read). A wrong hint costs a repeat,
+        unless this process itself has changed the document since.
         Two state calls, one more for a new document of a kind with an outbox. Concurrent commits
         share them.
         """
@@ -89,6 +90,8 @@ class Collection(DocumentStore[T]):
         if queue is not None:
             queue.append(pending)
         else:
+            if known is not None and self.has_newer_local_commit(id, known.version):
+                known = None
             self._queues[id] = [pending]
             task = asyncio.create_task(self._drain(id, expect_absent=expect_absent, known=known))
             self._drains.add(task)

@@ -53,14 +53,14 @@ class Commit(Generic[T]):
         outbox: Outbox | None,
         id: str,
         batch: Sequence[PendingUpdate[T]],
-        on_publish: Callable[[str, int], None],
+        on_commit: Callable[[str, int], None],
         publishes_if: Callable[[T], bool] | None = None,
     ) -> None:
         self._store = store
         self._outbox = outbox
         self._id = id
         self._batch = batch
-        self._on_publish = on_publish
+        self._on_commit = on_commit
         self._publishes_if = publishes_if
         self._intent: Intent | None = None
         self._change: ChangeMetadata | None = None
@@ -195,9 +195,9 @@ class Commit(Generic[T]):
         return False
 
     def _finish(self, stored: bytes, version: int, results: list[T | Exception | None]) -> None:
+        self._on_commit(self._id, version)
         if self._outbox is not None and self._intent is not None:
             self._is_published = True
-            self._on_publish(self._id, version)
             self._outbox.enqueue(self._store.key(self._id), stored)
         self._resolve(results)
 

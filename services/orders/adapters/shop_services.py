@@ -13,6 +13,7 @@ from services.contracts.catalog import (
     QuoteItem,
     QuoteLine,
     QuoteRequest,
+    ReleasedItems,
     Reservation,
     ReservedItem,
 )
@@ -60,9 +61,10 @@ class ShopServices:
             )
             for line in terms.lines
         ]
-        items = [ReservedItem(variant=variant, quantity=n) for variant, n in terms.quantities]
         await self._catalog.reserve(
-            NewReservation(order=order.id, items=items, agreed=agreed, seconds=RESERVATION_SECONDS)
+            NewReservation(
+                order=order.id, items=_items(order), agreed=agreed, seconds=RESERVATION_SECONDS
+            )
         )
 
     async def confirm(self, order: OrderRecord) -> None:
@@ -71,7 +73,7 @@ class ShopServices:
 
     async def release(self, order: OrderRecord) -> Reservation:
         """Release what is held, and let the order hold nothing later."""
-        return await self._catalog.change_reservation(order.id, "release")
+        return await self._catalog.release(order.id, ReleasedItems(items=_items(order)))
 
     async def restock(self, order: OrderRecord) -> None:
         """Put back what was sold."""
@@ -104,3 +106,7 @@ class ShopServices:
     async def payment(self, order: OrderRecord) -> Payment:
         """Return the payment of an order."""
         return await self._payments.payment(order.id)
+
+
+def _items(order: OrderRecord) -> list[ReservedItem]:
+    return [ReservedItem(variant=variant, quantity=n) for variant, n in order.terms.quantities]

@@ -85,8 +85,13 @@ class CatalogHarness:
         body = {"order": order, "items": rows, "agreed": [*agreed], "seconds": seconds}
         return await self.call_as_orders("POST", "/reservations", replica, json=body)
 
-    async def change_reservation(self, order: str, step: str, replica: int = 0) -> Response:
-        return await self.call_as_orders("POST", f"/reservations/{order}/{step}", replica)
+    async def change_reservation(
+        self, order: str, step: str, replica: int = 0, *, items: Sequence[tuple[str, int]] = ()
+    ) -> Response:
+        """Do a step; a release names the items of its order."""
+        rows = [{"variant": variant, "quantity": quantity} for variant, quantity in items]
+        body = {"json": {"items": rows}} if step == "release" else {}
+        return await self.call_as_orders("POST", f"/reservations/{order}/{step}", replica, **body)
 
     def state_call_count(self) -> int:
         """The number of state calls of catalog, including background work."""

@@ -97,11 +97,15 @@ class Stock(RuleBasedStateMachine):
         )
 
     async def act(self, replica: int, verb: str, order: str, pieces: list[int]) -> Response:
+        self.wanted.setdefault(order, pieces)
+        items = self.items(order)
         if verb != "reserve":
-            return await self.harness.change_reservation(order, verb, replica)
-        wanted = self.wanted.setdefault(order, pieces)
-        items = [(v, n) for v, n in zip(self.variants, wanted, strict=True) if n]
+            return await self.harness.change_reservation(order, verb, replica, items=items)
         return await self.harness.reserve(order, *items, seconds=60, replica=replica)
+
+    def items(self, order: str) -> list[tuple[str, int]]:
+        wanted = self.wanted.get(order, [0] * VARIANTS)
+        return [(v, n) for v, n in zip(self.variants, wanted, strict=True) if n]
 
     @rule(delta=st.integers(-2, 3), which=st.integers(0, VARIANTS - 1))
     def the_seller_counts(self, delta: int, which: int) -> None:
@@ -129,7 +133,7 @@ class Stock(RuleBasedStateMachine):
         """End every order: then every piece is sold or available."""
         for order in self.orders:
             await self.harness.change_reservation(order, "confirm")
-            await self.harness.change_reservation(order, "release")
+            await self.harness.change_reservation(order, "release", items=self.items(order))
         kept = self.cluster.state("catalog")
         for order in self.orders:
             if kept.peek(f"reservation:{order}")["data"]["state"] == "restocking":

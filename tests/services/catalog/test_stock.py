@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from services.catalog.application.stock_audit import StockAudit
 from services.catalog.application.stock_updates import STEP_TIMEOUT, TIDY_THRESHOLD
+from services.catalog.domain.reservations import ReservationRecord
 from services.catalog.domain.stock import ALLOCATION_TTL
+from services.catalog.repository import Repository
 from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Response, until
 from tests.services.catalog.harness import CatalogHarness, SellerClient, codes
@@ -169,6 +172,98 @@ async def test_a_crash_between_a_reservation_and_its_stocks_puts_pieces_back_onc
         assert (await harness.reserve(_ids.next(), (variant, 10))).status == 200
 
 
+async def hold_without_reservation(
+    harness: CatalogHarness, order: str, *items: tuple[str, int]
+) -> None:
+    """Let the process die after it holds all pieces and before it creates the reservation."""
+    faults = harness.catalog.sidecar.state.faults
+    faults.crash("compare_and_set", about="reservation:")
+    dying = asyncio.create_task(harness.reserve(order, *items))
+    await asyncio.wait_for(faults.dead.wait(), 20)
+    await harness.catalog.kill()
+    dying.cancel()
+    harness.replicas = []
+    await harness.add_replica()
+    assert harness.cluster.state("catalog").peek(f"reservation:{order}") is None
+    for variant, quantity in items:
+        assert stock(harness, variant)["parts"][order]["quantity"] == quantity
+
+
+async def test_an_interrupted_reservation_can_be_repeated(harness: CatalogHarness) -> None:
+    anna, order = harness.person(), _ids.next()
+    product, variant = await anna.create_product()
+    await hold_without_reservation(harness, order, (variant, 3))
+    assert await available(harness, product) == 7
+    assert (await harness.reserve(order, (variant, 3))).json()["state"] == "reserved"
+    assert await available(harness, product) == 7
+    assert (await harness.change_reservation(order, "confirm")).json()["state"] == "confirmed"
+    assert stock(harness, variant)["on_hand"] == 7
+
+
+async def test_an_interrupted_reservation_can_be_released(harness: CatalogHarness) -> None:
+    anna, order = harness.person(), _ids.next()
+    shop = await anna.create_shop()
+    made = [await anna.create_product(title, shop=shop) for title in ("Mug", "Bowl")]
+    items = [(variant, 3) for _, variant in made]
+    await hold_without_reservation(harness, order, *items)
+    for _ in range(2):
+        released = await harness.change_reservation(order, "release", items=items)
+        assert (released.json()["state"], released.json()["items"]) == ("released", [])
+    assert [await available(harness, product) for product, _ in made] == [10, 10]
+    assert code(await harness.reserve(order, *items)) == "released"
+    assert [await available(harness, product) for product, _ in made] == [10, 10]
+    audit = StockAudit(Repository(harness.catalog.service))
+    for _ in range(3):
+        await audit.sweep()
+    assert audit.disagreements == set()
+
+
+async def test_an_interrupted_reservation_expires_and_is_not_made_later(
+    harness: CatalogHarness,
+) -> None:
+    anna, order = harness.person(), _ids.next()
+    product, variant = await anna.create_product()
+    await hold_without_reservation(harness, order, (variant, 3))
+    assert code(await harness.reserve(_ids.next(), (variant, 8))) == "out_of_stock"
+    harness.clock.ahead = 61
+    assert (await harness.reserve(_ids.next(), (variant, 10), seconds=900)).status == 200
+    assert code(await harness.reserve(order, (variant, 3))) == "released"
+    assert await available(harness, product) == 0
+
+
+async def test_a_release_during_a_reservation_leaves_nothing_held(
+    harness: CatalogHarness,
+) -> None:
+    anna, order = harness.person(), _ids.next()
+    product, variant = await anna.create_product()
+    faults, items = harness.catalog.sidecar.state.faults, [(variant, 3)]
+
+    async def meanwhile(call: Any) -> None:
+        if call.name == "compare_and_set" and f"reservation:{order}" in call.about:
+            faults.before.clear()
+            await harness.change_reservation(order, "release", replica=1, items=items)
+
+    await harness.add_replica()
+    faults.before.append(meanwhile)
+    assert code(await harness.reserve(order, *items)) == "released"
+    assert not faults.before
+    assert await available(harness, product) == 10
+
+
+@pytest.mark.parametrize("pieces", [3, 11])
+async def test_a_reservation_that_an_earlier_release_began_is_completed(
+    harness: CatalogHarness, pieces: int
+) -> None:
+    anna, order = harness.person(), _ids.next()
+    product, variant = await anna.create_product()
+    begun = ReservationRecord(order, "pending", ((variant, pieces),), 60, harness.clock() + 60)
+    await Repository(harness.catalog.service).reservations.update(order, lambda _: begun)
+    assert code(await harness.change_reservation(order, "confirm")) == "not_reserved"
+    answer = await harness.reserve(order, (variant, pieces))
+    assert answer.status == (200 if pieces == 3 else 409)
+    assert await available(harness, product) == (7 if pieces == 3 else 10)
+
+
 async def test_a_reservation_with_an_older_schema_is_upgraded(
     harness: CatalogHarness,
 ) -> None:
@@ -224,7 +319,7 @@ async def test_a_step_that_exceeds_its_deadline_changes_nothing(harness: Catalog
     reached, slow = asyncio.Event(), asyncio.Event()
 
     async def wait(call: Any) -> None:
-        if call.name == "get" and f"stock:{variant}" in call.about:
+        if call.name == "get_many" and f"stock:{variant}" in call.about:
             reached.set()
             await slow.wait()
 

@@ -177,7 +177,7 @@ async def test_an_interrupted_checkout_loses_neither_cart_nor_order(
         id = await harness.request_until_answered("POST", "/checkouts", json=body)
     else:
         await harness.survive(harness.request_ok("POST", "/checkouts", json=body))
-        await harness.cluster.settle(3)
+    await harness.survive(harness.cluster.settle(3))
     assert sidecar.faults.dead.is_set()
     cart = await harness.request_ok("GET", "/cart")
     ids = [key.removeprefix("order:") for key in harness.cluster.state("orders").keys("order:")]
