@@ -35,10 +35,13 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: SystemUnderTe
         inventories = [Inventory(store, now=time.time) for store in stores]
         await inventories[0].create_stock(variant, PIECES)
 
+        items = ((variant, 1),)
+
         async def buy(number: int, order: str) -> str:
             inventory = inventories[number % REPLICAS]
             try:
-                await inventory.reserve(order, ((variant, 1),), 600)
+                seen = await inventory.read(order, items)
+                await inventory.reserve(order, items, 600, seen)
                 await inventory.confirm(order)
             except Conflict as refused:
                 return refused.code

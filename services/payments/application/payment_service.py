@@ -11,7 +11,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from services.chassis.errors import Conflict, NotFound, OutcomeUnknown, ServiceError
+from services.chassis.errors import Conflict, NotFound, ServiceError
+from services.chassis.storage.documents import Document
 from services.payments.domain import steps
 from services.payments.domain.payments import (
     AUTHORIZE,
@@ -58,13 +59,13 @@ class PaymentService:
             await asyncio.wait([done], timeout=timeout)
 
     async def authorize(self, order: str, terms: PaymentTerms) -> PaymentRecord:
-        """Hold an amount for an order. Seven state calls, two of them the sandbox provider's."""
+        """Hold an amount for an order. Five state calls, one of them the sandbox provider's."""
         return await self._update_and_settle(
             order, lambda known: steps.authorize(known, order, terms), expect_absent=True
         )
 
     async def capture(self, order: str) -> PaymentRecord:
-        """Capture what is held, once. Eight state calls, two of them the sandbox provider's."""
+        """Capture what is held, once. Five state calls, two of them the sandbox provider's."""
         return await self._update_and_settle(order, steps.capture)
 
     async def void(self, order: str) -> PaymentRecord:
@@ -135,35 +136,52 @@ class PaymentService:
             step = payment.next_open_step
             if step is None:
                 break
-            try:
-                result = await self._ask_provider(payment, step, again=again)
-            except ServiceError as error:
-                if error.status >= 500:
-                    break
-                result = ProviderResult("refused", error.code)
-            payment = await self._record_result(payment.order, step.name, result) or payment
+            result, doc = await asyncio.gather(
+                self._ask_provider(payment, step, again=again), self._read_again(payment.order)
+            )
+            if result is None:
+                break
+            payment = await self._record_result(payment.order, step.name, result, doc) or payment
             if result.outcome == "pending":
                 break
         return payment
 
     async def _ask_provider(
         self, payment: PaymentRecord, step: PaymentStep, *, again: bool
-    ) -> ProviderResult:
-        """Return the provider's result of a step. Raises `OutcomeUnknown` if it does not answer."""
+    ) -> ProviderResult | None:
+        """Return the provider's result of a step, or None if it does not answer."""
         asked = _provider_operation(payment, step)
         try:
             async with asyncio.timeout(self._provider_timeout):
                 known = await self._provider.find(asked.charge, asked.key) if again else None
                 return known or await self._provider.submit(asked)
-        except TimeoutError as error:
-            raise OutcomeUnknown("The payment provider does not answer.") from error
+        except TimeoutError:
+            return None
+        except ServiceError as error:
+            return None if error.status >= 500 else ProviderResult("refused", error.code)
+
+    async def _read_again(self, order: str) -> Document[PaymentRecord] | None:
+        """Read what was just written, to change it next: a write gives no ETag.
+
+        It shares a state call with the sandbox provider.
+        """
+        try:
+            return await self._repository.payments.load(order)
+        except ServiceError:  # it is tried again when the result is recorded
+            return None
 
     async def _record_result(
-        self, order: str, name: str, result: ProviderResult
+        self,
+        order: str,
+        name: str,
+        result: ProviderResult,
+        seen: Document[PaymentRecord] | None = None,
     ) -> PaymentRecord | None:
         entry_id = self._ids()
         return await self._repository.payments.update(
-            order, lambda known: steps.settle(known, name, result, entry_id) if known else None
+            order,
+            lambda known: steps.settle(known, name, result, entry_id) if known else None,
+            known=seen,
         )
 
 
