@@ -308,9 +308,9 @@ def lost_answer(is_placed: bool) -> Any:
     """A call of the checkout whose answer is lost, before or after its effect."""
     checkout = OrdersClient.checkout
 
-    async def lost(self: OrdersClient, new: NewCheckout, caller: Caller) -> Order:
+    async def lost(self: OrdersClient, new: NewCheckout, caller: Caller, wait: float) -> Order:
         if is_placed:
-            await checkout(self, new, caller)
+            await checkout(self, new, caller, wait)
         raise OutcomeUnknown("no answer")
 
     return lost
