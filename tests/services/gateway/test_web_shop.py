@@ -316,18 +316,6 @@ def lost_answer(is_placed: bool) -> Any:
     return lost
 
 
-async def test_an_order_whose_outcome_cannot_be_asked_for_is_shown(
-    mug: dict[str, Any], bob: FormBrowser
-) -> None:
-    await add(bob, mug)
-    form = {**hidden((await bob.get("/checkout")).text), "card": "tok_ok"}
-    bob.deployment.gateway.sidecar.faults.fail("invoke", about="orders/orders/", times=9)
-    led = await bob.send("/checkout", **form)
-    assert led.status == 303
-    (order,) = await orders_of(bob)
-    assert led.headers["location"] == f"/orders/{order['id']}"
-
-
 async def test_an_order_that_is_not_final_is_shown_as_such_and_can_be_cancelled(
     complete: GatewayDeployment,
     mug: dict[str, Any],
