@@ -62,7 +62,7 @@ class CheckoutService:
         checkout and a change of the cart. The claim contains the whole order, so any process can
         write it (`settle_claim`).
 
-        Four state calls, one for the journal, one invocation and one call of the workflow engine;
+        Four state calls, one invocation and one call of the workflow engine;
         a repeat needs two state calls. Raises `Invalid` (`cart_empty`; `key_reused` for another
         request with the same key), `Conflict` (`price_changed`, with the current price;
         `not_available`; `out_of_stock`) if the buyer must confirm again, and `Conflict`
