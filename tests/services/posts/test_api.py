@@ -399,7 +399,8 @@ async def test_liking_costs_the_same_number_of_calls_at_any_number_of_likes(
             costs.add(harness.state_call_count() - calls)
             harness.cluster.broker.release()
     await harness.cluster.settle()
-    assert costs == {2}
+    creates = await harness.posts.sidecar.can_create_in_transactions()
+    assert costs == {2 if creates else 3}  # else a new interaction is two calls
     first = Reactors.model_validate(
         await ann.request_ok("GET", f"/posts/{id}/favourited_by", params={"limit": "80"})
     )
