@@ -109,7 +109,12 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        if self._loop is not None:  # a handler of a signal must wake the loop
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop, from any thread or from the handler of a signal, which must wake the loop."""
+        self.should_exit = True
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -46,7 +46,7 @@ async def served(
     try:
         yield server.servers[0].sockets[0].getsockname()[1], hub, server
     finally:
-        server.should_exit = True
+        server.stop()
         await asyncio.wait_for(task, 30)
 
 
@@ -164,7 +164,7 @@ async def test_stopping_the_server_closes_streams_at_once(
         base = f"http://127.0.0.1:{port}/api/v1/streaming"
         async with client.get(f"{base}/user") as events, client.ws_connect(base) as frames:
             await until(lambda: len(hub) == 2)
-            server.should_exit = True
+            server.stop()
             assert b":)\n" in await asyncio.wait_for(events.read(), 30)  # read to its proper end
             end = await asyncio.wait_for(frames.receive(), 30)
             assert end.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING)

@@ -106,7 +106,7 @@ async def on_the_wire(deployment: GatewayDeployment, **config: Any) -> AsyncIter
     try:
         yield Wire(server.servers[0].sockets[0].getsockname()[1], server)
     finally:
-        server.should_exit = True
+        server.stop()
         await asyncio.wait_for(task, 30)
 
 
