@@ -312,11 +312,11 @@ func (a *App) answer(r *http.Request, asked bundled, mux http.Handler) json.RawM
 	if method == "" {
 		method = http.MethodGet
 	}
-	isRefused := strings.HasPrefix(path, "/bundles") || (method != "GET" && method != "POST")
 	inner, err := http.NewRequestWithContext(
 		r.Context(), method, "http://bundle"+path+"?"+query.Encode(), bytes.NewReader(asked.Body),
 	)
-	if isRefused || err != nil {
+	isAllowed := method == http.MethodGet || method == http.MethodPost
+	if err != nil || !isAllowed || strings.HasPrefix(inner.URL.Path, "/bundles") {
 		return []byte(`{"status":404,"body":{"code":"not_found","message":"A batch cannot contain this."}}`)
 	}
 	inner.Header = r.Header.Clone()

@@ -305,6 +305,7 @@ func (o *Outbox) enqueue(key string, envelope Envelope) {
 	select {
 	case o.queue <- event:
 	default: // consumers ask for it later
+		o.journal.Published(envelope.Change.Sequence)
 		o.idle.Done()
 	}
 }

@@ -160,19 +160,30 @@ func (i *Inbox) handleGroup(ctx context.Context, group *group) error {
 	if group.newest == nil {
 		return i.letters.Add(ctx, topicPosts, group.body, group.why)
 	}
-	if err := i.handleOne(ctx, group.newest); err != nil {
-		var bad poison
-		if !errors.As(err, &bad) {
+	if err := i.handleSafely(ctx, group.newest); err != nil {
+		var failure *Failure
+		if errors.As(err, &failure) || errors.Is(err, errConflict) {
 			slog.Warn("will retry an event", "why", err.Error())
 			return err
 		}
-		slog.Error("poison message", "why", bad.why)
-		if err := i.letters.Add(ctx, topicPosts, group.body, bad.why); err != nil {
+		// No retry can help. One such event must not stop those after it.
+		slog.Error("poison message", "why", err.Error())
+		if err := i.letters.Add(ctx, topicPosts, group.body, err.Error()); err != nil {
 			return err
 		}
 	}
 	i.markReceived(group.all)
 	return nil
+}
+
+// handleSafely turns a panic of a handler into an error: it must not end the process.
+func (i *Inbox) handleSafely(ctx context.Context, event *Event) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the handler failed: %v", fault)
+		}
+	}()
+	return i.handleOne(ctx, event)
 }
 
 func (i *Inbox) handleOne(ctx context.Context, event *Event) error {
@@ -270,17 +281,18 @@ func (i *Inbox) reconcile(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	isComplete := true
+	isComplete, failures := true, []error{}
 	for stream, head := range heads {
 		last, bound := announced[stream], i.gapUpperBound(stream, announced[stream], known[stream])
 		isComplete = isComplete && last == head && len(known[stream].missing(head)) == 0
 		for _, gap := range known[stream].missing(bound) {
 			if err := i.fetch(ctx, stream, gap[0]-1, gap[1]); err != nil {
-				return false, err
+				failures = append(failures, err) // it delays no other stream
+				break
 			}
 		}
 	}
-	return isComplete, nil
+	return isComplete, errors.Join(failures...)
 }
 
 // gapUpperBound: while events still arrive, what lies above the highest received one is only late.
@@ -474,10 +486,17 @@ func (d *DeadLetters) Add(ctx context.Context, topic string, event json.RawMessa
 	if err != nil {
 		return err
 	}
-	return d.change(ctx, func(ids []string) []string {
+	var dropped []string
+	err = d.change(ctx, func(ids []string) []string {
 		ids = append(removed(ids, id), id)
-		return ids[max(0, len(ids)-maxDeadLetters):]
+		excess := max(0, len(ids)-maxDeadLetters)
+		dropped = ids[:excess]
+		return ids[excess:]
 	})
+	for _, old := range dropped {
+		_ = d.letters.sidecar.Delete(ctx, d.letters.Key(old))
+	}
+	return err
 }
 
 // All returns the dead letters, oldest first.

@@ -27,7 +27,6 @@ type Note struct {
 	Sequence int
 	Key      string
 	At       int64
-	inTail   bool
 }
 
 // Tail is the stored end of a stream.
@@ -73,7 +72,8 @@ func NewJournal(topic string, sidecar *Sidecar) *Journal {
 	return journal
 }
 
-// Begin takes the next number of the stream. Commit or Discard must follow.
+// Begin takes the next number of the stream, and its place in the journal: entries are in the order
+// of their numbers, and none is left out. Commit or Discard must follow.
 func (j *Journal) Begin(ctx context.Context, key string) (*Note, Change) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
@@ -83,7 +83,9 @@ func (j *Journal) Begin(ctx context.Context, key string) (*Note, Change) {
 	if trace := traceOf(ctx); trace != nil {
 		change.Traceparent = trace.parent
 	}
-	return &Note{Sequence: j.sequence, Key: key}, change
+	note := &Note{j.sequence, key, time.Now().UnixMilli()}
+	j.tail = append(j.tail, note)
+	return note, change
 }
 
 func (j *Journal) Committed(sequence int) {
@@ -183,17 +185,22 @@ func (j *Journal) nextTail(ctx context.Context, batch []journalWrite) (*Tail, er
 		}
 	}
 	now := time.Now().UnixMilli()
+	j.mutex.Lock()
 	for _, write := range batch {
-		if write.note != nil && !write.note.inTail {
-			write.note.At, write.note.inTail = now, true
-			j.mutex.Lock()
-			j.tail = append(j.tail, write.note)
-			j.mutex.Unlock()
+		if write.note != nil {
+			write.note.At = now // it may have waited, and its document is still to come
 		}
 	}
-	for len(j.tail) >= journalSegment {
-		key := fmt.Sprintf("%s:%d", j.tailKey(j.Stream), j.segment)
-		full := map[string]any{"notes": rows(j.tail[:journalSegment])}
+	j.mutex.Unlock()
+	for {
+		j.mutex.Lock()
+		isFull, segment := len(j.tail) >= journalSegment, j.segment
+		full := map[string]any{"notes": rows(j.tail[:min(len(j.tail), journalSegment)])}
+		j.mutex.Unlock()
+		if !isFull {
+			break
+		}
+		key := fmt.Sprintf("%s:%d", j.tailKey(j.Stream), segment)
 		if err := j.sidecar.Set(ctx, Upsert{Key: key, Value: full, TTL: journalTTL}); err != nil {
 			return nil, err
 		}

@@ -39,6 +39,11 @@ func (p *Projector) Handle(ctx context.Context, event *Event) error {
 	if err := json.Unmarshal(event.Data, &post); err != nil {
 		return poison{"post.changed " + event.Subject + ": " + err.Error()}
 	}
+	for _, step := range post.Path {
+		if !isID(step[0]) || !isID(step[1]) {
+			return poison{"post.changed " + event.Subject + ": path has something that is no id."}
+		}
+	}
 	if !isID(post.ID) || !isID(post.Author) || post.CreatedAt == "" {
 		return poison{"post.changed " + event.Subject + ": id, author or created_at is missing."}
 	}

@@ -73,7 +73,7 @@ func (v *Verifier) refresh(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.readRevocations(ctx, revocationWait)
+	return v.readRevocations(ctx)
 }
 
 func (v *Verifier) ageOfKeys() time.Time {
@@ -102,24 +102,42 @@ func (v *Verifier) fetchKeys(ctx context.Context) error {
 	return nil
 }
 
-func (v *Verifier) readRevocations(ctx context.Context, wait time.Duration) error {
-	var answer struct {
-		Revoked []string
-		Next    int
-	}
+// readRevocations asks until auth has no more: an answer has only some of them. The first question
+// does not wait, and no token is good before all are known.
+func (v *Verifier) readRevocations(ctx context.Context) error {
 	v.mutex.Lock()
-	path := fmt.Sprintf("revocations?after=%d&wait=%.1f", v.next, wait.Seconds())
+	wait := revocationWait
+	if v.revokedAt.IsZero() {
+		wait = 0
+	}
 	v.mutex.Unlock()
-	if err := v.sidecar.Invoke(ctx, "auth", path, wait+2*time.Second, &answer); err != nil {
-		return err
+	for {
+		var answer struct {
+			Revoked []string
+			Next    int
+		}
+		v.mutex.Lock()
+		before := v.next
+		v.mutex.Unlock()
+		path := fmt.Sprintf("revocations?after=%d&wait=%.1f", before, wait.Seconds())
+		if err := v.sidecar.Invoke(ctx, "auth", path, wait+2*time.Second, &answer); err != nil {
+			return err
+		}
+		v.mutex.Lock()
+		for _, entry := range answer.Revoked {
+			v.revoke(entry)
+		}
+		v.next = answer.Next
+		isComplete := len(answer.Revoked) == 0 || answer.Next <= before
+		if isComplete || wait > 0 {
+			v.revokedAt = time.Now()
+		}
+		v.mutex.Unlock()
+		if isComplete {
+			return nil
+		}
+		wait = 0
 	}
-	v.mutex.Lock()
-	defer v.mutex.Unlock()
-	for _, entry := range answer.Revoked {
-		v.revoke(entry)
-	}
-	v.next, v.revokedAt = answer.Next, time.Now()
-	return nil
 }
 
 // revoke takes an id of a token, or user:ID:SECOND for all tokens issued before that second.

@@ -283,8 +283,9 @@ class ServiceUnderTest:
 
     def _runner(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self._run.path)]
+        env = {name: each for name, each in os.environ.items() if name != "MICROGRAM_GUEST"}
         done = subprocess.run(
-            [*command, *arguments], cwd=REPO, capture_output=True, text=True, check=False
+            [*command, *arguments], cwd=REPO, env=env, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -39,13 +39,20 @@ def create_router(queries: CatalogReader, inventory: Inventory) -> APIRouter:
     async def reserve(new: NewReservation) -> OrjsonResponse:
         """Hold all pieces of an order, or nothing.
 
-        Nothing is held, also by a repeat, if an agreed price has changed.
+        Nothing is held if an agreed price has changed. A repeat for an order that has its
+        reservation asks for no price: the order may be authorized or confirmed already.
         """
         items = _merged(new.items)
         # Their reads share a state call.
-        _, seen = await asyncio.gather(
-            quotes.check_prices(new.agreed), inventory.read(new.order, items)
+        refused, seen = await asyncio.gather(
+            quotes.check_prices(new.agreed),
+            inventory.read(new.order, items),
+            return_exceptions=True,
         )
+        if isinstance(seen, BaseException):
+            raise seen
+        if refused is not None and seen.reservation is None:
+            raise refused
         return _response(await inventory.reserve(new.order, items, new.seconds, seen))
 
     @router.get("/reservations/{order}", responses=_RESERVATION)

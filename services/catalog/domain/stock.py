@@ -90,9 +90,14 @@ def _is_held(part: Allocation, now: float) -> bool:
 
 
 def hold(stock: StockRecord | None, order: str, quantity: int, until: float) -> StockRecord:
-    """Hold pieces for an order, once. Raises `InsufficientStock`."""
+    """Hold pieces for an order, once. Raises `InsufficientStock`.
+
+    A repeat holds them as long as the reservation that it then makes.
+    """
     stock = stock or StockRecord()
-    if order in stock.parts:
+    if part := stock.parts.get(order):
+        if part.state == "held" and part.at < until:
+            return stock.with_allocation(order, replace(part, at=until))
         return stock
     if stock.on_hand - stock.held < quantity:
         raise InsufficientStock

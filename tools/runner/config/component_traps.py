@@ -82,13 +82,18 @@ def _refuse_settings(
     name: str, component: Document, required: Mapping[str, tuple[str, str]]
 ) -> None:
     metadata = component["spec"].get("metadata") or []
-    given = {str(item["name"]): str(item.get("value", "")) for item in metadata}
+    given = {str(item["name"]): _as_text(item.get("value", "")) for item in metadata}
     for setting, (value, why) in required.items():
         if given.get(setting) != value:
             raise RunnerError(
                 f'the component set "{name}" is refused: {setting} of {_name(component)} must be '
                 f'"{value}": {why}'
             )
+
+
+def _as_text(value: object) -> str:
+    """Return a value as a sidecar reads it: YAML's true is "true"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _name(component: Document) -> str:

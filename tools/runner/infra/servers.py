@@ -164,15 +164,18 @@ def external(context: ServerContext, name: str, secret: str) -> ManagedServer | 
     url = context.secrets.get(secret)
     if not url or is_generated(credentials(url)[1]):
         return None
-    address = _address(url)
+    address = _address(url, secret)
     return ManagedServer(name, address, spec=None, owner=f"the one at {address}")
 
 
-def _address(url: str) -> str:
+def _address(url: str, secret: str) -> str:
     """Return host and port in a connection URL, or in `user:password@tcp(host:port)/`."""
     found = re.search(r"@(?:tcp\()?([^/?)]+:\d+)", url)
     if not found:
-        raise RunnerError(f"the secret with {url.partition(':')[0]}:… names no host and port")
+        raise RunnerError(
+            f"the secret {secret} names no host and port: write it as a URL with both, such as "
+            "scheme://user:password@host:port/database"
+        )
     return found[1]
 
 
