@@ -144,6 +144,7 @@ class DocumentCache:
         """
         used_at = {key: each.used_at for key in values if (each := self._pop(key))}
         started = {key: self._note_change(key) for key in values}
+        began = time.monotonic()  # its end may be later than another replica's next write
         try:
             yield
         except BaseException:
@@ -155,7 +156,7 @@ class DocumentCache:
         for key in kept:
             if now - used_at[key] < READ_WITHIN:
                 json = b"" if values[key] is None else orjson.dumps(values[key])
-                self._put(key, CachedDocument(json, None, now, used_at[key]))
+                self._put(key, CachedDocument(json, None, began, used_at[key]))
 
     def _end(self, keys: Iterable[str]) -> None:
         """Let no read that began before the end of a write keep what it found."""

@@ -123,7 +123,7 @@ class StateClient(Transport):
     def __init__(self, port: int, token: str = "", metrics: Metrics | None = None) -> None:
         super().__init__(port, token, metrics)
         self._creates_in_transactions: bool | None = None
-        self._trial = asyncio.Lock()
+        self._trial: asyncio.Task[bool | None] | None = None
         self._reads: CallGroups[tuple[str, ...]] = CallGroups(
             self._read_group, lambda span, keys: _describe(span, "get", keys)
         )
@@ -229,9 +229,9 @@ class StateClient(Transport):
         Where it does, a bulk save of many keys is many transactions, which wait for each other.
         """
         if self._creates_in_transactions is None:
-            async with self._trial:
-                if self._creates_in_transactions is None:
-                    self._creates_in_transactions = await self._try_creation()
+            if self._trial is None or self._trial.done():
+                self._trial = asyncio.create_task(self._try_creation())
+            self._creates_in_transactions = await asyncio.shield(self._trial)
         return bool(self._creates_in_transactions)
 
     async def _try_creation(self) -> bool | None:

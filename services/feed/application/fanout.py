@@ -17,12 +17,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from services.chassis.cache import DEFAULT_TTL
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.dapr.state_client import STATE_TIMEOUT
 from services.chassis.errors import ServiceError, Unavailable
+from services.chassis.ids import first_id_at, utc_now
 from services.chassis.storage.bulk_insert import BulkInserter
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window, newest_first
@@ -48,6 +51,14 @@ _MAX_REBUILD_ATTEMPTS = 8
 
 FLUSH_SIZE = 64
 """Posts that a process adds to the recent ones before it moves them to homes."""
+
+KEPT = 2 * STATE_TIMEOUT + DEFAULT_TTL
+"""Seconds for which a moved post stays among the recent ones: who has a home as it was before the
+move finds the post there. That may be as old as a cache keeps it, and two reads may be slow."""
+
+GIVEN_UP_AFTER = timedelta(days=1)
+"""The age of a post that is no longer tried to be moved: a home that cannot be written must not let
+the recent posts of everybody grow."""
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +95,14 @@ class FanOut:
 
     async def _tell_followers(self, post: Mapping[str, Any]) -> None:
         """Have caches drop the homes that show a new post, or begin to share its fan-out."""
-        if post["author"] in self._large:  # for ever, and their timelines are on pages themselves
+        author = post["author"]
+        if author in self._large:  # for ever, and their timelines are on pages of others themselves
+            self._repository.invalidate_homes([author])
             return
-        followers = await self._repository.followers(post["author"])
-        if not await self._insert_otherwise([row_of(post)], followers):
-            self._repository.invalidate_homes(home_owners(post, followers))
+        followers = await self._repository.followers(author)
+        if await self._insert_otherwise([row_of(post)], followers):
+            followers = []
+        self._repository.invalidate_homes(home_owners(post, followers))
 
     async def _insert_otherwise(self, rows: Iterable[Row], followers: list[str]) -> bool:
         """Insert rows of an author with many followers. False if these are not so many."""
@@ -112,43 +126,57 @@ class FanOut:
             await self._is_due.wait()
             self._is_due.clear()
             counted = self._unflushed
+            if counted < FLUSH_SIZE:  # the last move took them along
+                continue
             try:
-                await self._move_recent()
+                is_complete = await self._move_recent()
             except ServiceError as failure:
                 log.warning("could not move recent posts", extra={"why": failure.message})
             else:
-                self._unflushed -= counted
+                self._unflushed -= counted if is_complete else 0
 
-    async def _move_recent(self) -> None:
-        """Insert recent posts into homes, and remove those that were inserted a while ago.
+    async def _move_recent(self) -> bool:
+        """Insert recent posts into homes, and remove those that were inserted `KEPT` seconds ago.
 
-        A post stays for as long as a read may take: who has read a home before it was inserted
-        finds it here.
+        False if some could not be inserted.
         """
         recent = self._repository.recent
         by_author: dict[str, list[Row]] = {}
         for row in await recent.all("all"):
             if row[POST_ID] not in self._moved_at:
                 by_author.setdefault(row[AUTHOR_ID], []).append(row)
-        await asyncio.gather(*(self._move(author, rows) for author, rows in by_author.items()))
-        oldest = time.monotonic() - STATE_TIMEOUT
+        moves = (self._move(author, rows) for author, rows in by_author.items())
+        is_complete = all(await asyncio.gather(*moves))
+        oldest = time.monotonic() - KEPT
         settled = [id for id, moved_at in self._moved_at.items() if moved_at < oldest]
         if settled:
             await recent.remove("all", settled)
             for id in settled:
                 del self._moved_at[id]
+        return is_complete
 
-    async def _move(self, author: str, rows: list[Row]) -> None:
+    async def _move(self, author: str, rows: list[Row]) -> bool:
         """Insert an author's recent posts into homes. A failure stops no other author's."""
         try:
             followers = await self._repository.followers(author)
-            if not await self._insert_otherwise(rows, followers):
-                owners = dict.fromkeys([author, *followers])
-                await self._moved.insert([(self._moved_to, owner) for owner in owners], rows)
-        except Exception:
-            log.exception("could not move recent posts", extra={"author": author})
-            return
-        self._moved_at |= dict.fromkeys((row[POST_ID] for row in rows), time.monotonic())
+            if await self._insert_otherwise(rows, followers):
+                followers = []
+            owners = dict.fromkeys([author, *followers])
+            await self._moved.insert([(self._moved_to, owner) for owner in owners], rows)
+        except Exception as failure:
+            if not isinstance(failure, ServiceError):
+                log.exception("could not move recent posts", extra={"author": author})
+            else:
+                why = {"author": author, "why": failure.message}
+                log.warning("could not move recent posts", extra=why)
+            oldest = first_id_at(utc_now() - GIVEN_UP_AFTER)
+            moved = [row[POST_ID] for row in rows if row[POST_ID] < oldest]
+            if moved:
+                log.exception("gave up moving posts to homes: rebuild them", extra={"posts": moved})
+        else:
+            moved = [row[POST_ID] for row in rows]
+        self._moved_at |= dict.fromkeys(moved, time.monotonic())
+        return len(moved) == len(rows)
 
     # ── homes ───────────────────────────────────────────────────────────────────────────────
 

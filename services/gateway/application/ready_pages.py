@@ -163,6 +163,8 @@ class DocumentChanges:
         self._unattributed: dict[str, float] = {}
         """When a document was last changed by another process, or it is not known by which."""
         self._cleared_at = NEVER
+        self._began_at = clock()
+        """What was told before is not known."""
 
     def __len__(self) -> int:
         return len(self._changed_at)
@@ -215,7 +217,8 @@ class DocumentChanges:
         """How old what is cached of these documents may be in the service that has them."""
         now, wanted = self.now(), list(documents)
         written = [self._written[each] for each in wanted if each in self._written]
-        times = [self._cleared_at, *(self._unattributed.get(each, NEVER) for each in wanted)]
+        last_unknown = max(self._cleared_at, self._began_at)
+        times = [last_unknown, *(self._unattributed.get(each, NEVER) for each in wanted)]
         writer = written[0].process if written else ""
         if any(each.process != writer for each in written):
             times += [each.at for each in written]

@@ -8,8 +8,15 @@ import pytest
 from services.chassis.errors import OutcomeUnknown
 from services.feed.app import create_app as feed_app
 from services.feed.application import fanout
-from tests.fakes import until
-from tests.services.feed.test_timelines import FeedHarness, harness, start
+from services.feed.domain.relations import FanOutLimits
+from tests.fakes import FakeCluster, until
+from tests.services.feed.test_timelines import (
+    FeedHarness,
+    harness,
+    posts_app,
+    start,
+    users_app,
+)
 
 __all__ = ["harness"]
 
@@ -18,7 +25,7 @@ __all__ = ["harness"]
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Posts move when there are three, and are removed at the next move."""
     monkeypatch.setattr(fanout, "FLUSH_SIZE", 3)
-    monkeypatch.setattr(fanout, "STATE_TIMEOUT", -1.0)
+    monkeypatch.setattr(fanout, "KEPT", -1.0)
 
 
 def rows(harness: FeedHarness, key: str) -> list[str]:
@@ -131,3 +138,22 @@ async def test_cached_pages_of_followers_are_dropped_when_a_post_comes_not_when_
         await until(lambda: f"home:{ben}" in told() and f"home:{ann}" in told())
         assert f"home:{cat}" not in told()
         assert told().count(f"home:{ben}") == 1
+
+
+@pytest.mark.parametrize("limits", [FanOutLimits(chunk=1), FanOutLimits(chunk=1, large=2)])
+async def test_who_has_many_followers_sees_their_own_posts(limits: FanOutLimits) -> None:
+    async with FakeCluster() as cluster:
+        users = await start(cluster, "users", users_app)
+        posts = await start(cluster, "posts", posts_app)
+        feed = await start(cluster, "feed", lambda service: feed_app(service, limits))
+        harness = FeedHarness(cluster, users, posts, feed)
+        ann = await harness.person()
+        for _ in range(4):
+            await harness.follow(await harness.person(), ann)
+        await cluster.settle()
+        made: list[str] = []
+        for _ in range(8):
+            made.append(await harness.post(ann))
+            await cluster.settle()
+            assert await harness.home(ann) == made[::-1]
+        assert len(rows(harness, "recent:all")) < len(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ class Clock:
     """Time that passes only on purpose, but for a little between any two moments."""
 
     def __init__(self) -> None:
-        self.time = 0.0
+        self.time = time.monotonic() + 60  # the gateway has run for a minute
 
     def __call__(self) -> float:
         self.time += 1e-6
