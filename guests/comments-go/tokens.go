@@ -102,15 +102,19 @@ func (v *Verifier) fetchKeys(ctx context.Context) error {
 	return nil
 }
 
+func (v *Verifier) isStale() bool {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	return time.Since(v.revokedAt) > maxRevocationAge
+}
+
 // readRevocations asks until auth has no more: an answer has only some of them. The first question
 // does not wait, and no token is good before all are known.
 func (v *Verifier) readRevocations(ctx context.Context) error {
-	v.mutex.Lock()
 	wait := revocationWait
-	if v.revokedAt.IsZero() {
+	if v.isStale() {
 		wait = 0
 	}
-	v.mutex.Unlock()
 	for {
 		var answer struct {
 			Revoked []string
@@ -158,11 +162,13 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.isStale() {
+		if err := v.readRevocations(ctx); err != nil {
+			return nil, unavailable("Tokens cannot be checked, since auth does not answer.")
+		}
+	}
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
-	if time.Since(v.revokedAt) > maxRevocationAge {
-		return nil, unavailable("Tokens cannot be checked, since auth does not answer.")
-	}
 	if v.revoked[claims.ID] || *claims.Issued < v.validFrom[claims.Subject] {
 		return nil, unauthenticated("The access token was revoked or has expired.")
 	}
