@@ -11,7 +11,14 @@ from tests.system import LoggedInUser, System, start_system, wait_until
 from tests.system.shopping import await_final_state, buy, create_product
 
 FOREIGN = "ab" * 16
-SAGA = ("reserve", "authorise", "confirm", "capture")
+ADVANCE = "activity advance"
+SAGA = (
+    ("catalog", "POST /reservations"),
+    ("payments", "POST /payments/{order}/authorize"),
+    ("catalog", "POST /reservations/{order}/confirm"),
+    ("payments", "POST /payments/{order}/capture"),
+)
+"""The calls of the steps of a checkout, all made by one activity."""
 
 
 class Trace:
@@ -100,7 +107,7 @@ def _post_reaches_the_timeline_of_a_follower(
         assert trace.ways("feed", "process posts") == [[*hops, "feed"]]
         delivered = trace.ways("feed", "pubsub/posts", sidecar=True)
         assert delivered == [[*hops, "posts.daprd", "feed.daprd"]]
-        ways = [trace.way_to(span) for span in trace.written("home")]
+        ways = [trace.way_to(span) for span in trace.written("recent")]
         return bool(ways) and all(way == [*hops, "feed", "feed.daprd"] for way in ways)
 
     wait_until(is_one_trace)
@@ -114,14 +121,14 @@ def _checkout_shows_the_steps_of_the_saga(
     assert await_final_state(ben, order["id"])["state"] == "completed"
 
     def is_one_trace() -> bool:
-        ids = {each.trace_id for each in receiver.spans() if each.name == f"activity {SAGA[-1]}"}
+        ids = {each.trace_id for each in receiver.spans() if each.name == ADVANCE}
         assert len(ids) == 1
         trace = Trace(receiver.spans(ids.pop()))
         hops = ["gateway", "gateway.daprd", "orders.daprd", "orders"]
-        for step in SAGA:
-            assert trace.ways("orders", f"activity {step}") == [[*hops, "orders.daprd", "orders"]]
-        (reserved,) = trace.ways("catalog", "POST /reservations")
-        assert reserved[-3:] == ["orders.daprd", "catalog.daprd", "catalog"]
+        assert trace.ways("orders", ADVANCE) == [[*hops, "orders.daprd", "orders"]]
+        for service, route in SAGA:
+            (way,) = trace.ways(service, route)
+            assert way[-3:] == ["orders.daprd", f"{service}.daprd", service]
         return True
 
     wait_until(is_one_trace)

@@ -9,14 +9,10 @@ from services.chassis.errors import OutcomeUnknown
 from services.feed.app import create_app as feed_app
 from services.feed.application import fanout
 from services.feed.domain.relations import FanOutLimits
+from services.posts.app import create_app as posts_app
+from services.users.app import create_app as users_app
 from tests.fakes import FakeCluster, until
-from tests.services.feed.test_timelines import (
-    FeedHarness,
-    harness,
-    posts_app,
-    start,
-    users_app,
-)
+from tests.services.feed.test_timelines import FeedHarness, harness, start
 
 __all__ = ["harness"]
 
