@@ -38,13 +38,13 @@ class Trace:
         assert found, f"{name} of {service} has not arrived"
         return [way for at, way in enumerate(found) if way not in found[:at]]
 
-    def written(self, kind: str) -> list[ReceivedSpan]:
-        """The sidecars' spans of writes of one kind of documents."""
+    def written(self, service: str) -> list[ReceivedSpan]:
+        """The sidecars' spans of a service's writes of documents."""
         writes = [
             span.span_id
             for span in self.spans
             if span.name.startswith(("compare_and_set", "transact"))
-            and kind in span.attributes["db.collection.name"].split(",")
+            and (span.service, span.scope) == (service, "microgram")
         ]
         return [span for span in self.spans if span.parent_id in writes]
 
@@ -107,7 +107,7 @@ def _post_reaches_the_timeline_of_a_follower(
         assert trace.ways("feed", "process posts") == [[*hops, "feed"]]
         delivered = trace.ways("feed", "pubsub/posts", sidecar=True)
         assert delivered == [[*hops, "posts.daprd", "feed.daprd"]]
-        ways = [trace.way_to(span) for span in trace.written("recent")]
+        ways = [trace.way_to(span) for span in trace.written("feed")]
         return bool(ways) and all(way == [*hops, "feed", "feed.daprd"] for way in ways)
 
     wait_until(is_one_trace)

@@ -75,6 +75,7 @@ class Stage:
             supervisor, "sidecar_spec", lambda each, _: self.spec(each.sidecar_name, run)
         )
         monkeypatch.setattr(scaling, "SETTLE_TIME", 0.0)
+        monkeypatch.setattr(scaling, "RECONNECT_TIME", 0.0)
         self.system.on_replicas_changed = self._count_change
         self.scaler = ReplicaScaler(self.system)
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tools.runner.supervisor.supervisor import Supervisor
 
 MAX_REPLICAS = 50
+RECONNECT_TIME = 3.0
+"""Seconds for which a replica that is ready again stays hidden: it has the address of before, to
+which other sidecars have failed to connect meanwhile, and which they try again after a pause."""
+
 SETTLE_TIME = 1.0
 """Seconds from the last lookup of a name until its call has arrived, and for the subscriptions to
 stop. A call that comes later still is refused before it has an effect; its caller repeats it."""
@@ -106,7 +110,9 @@ class ReplicaScaler:
             process.enable_restarts(False)
             process.start()
         try:
-            await self._become_ready([replica])
+            await self._system.replicas_ready([replica])
+            await asyncio.sleep(RECONNECT_TIME)
+            await self._names.release(replica.internal_address)
         except BaseException:
             await self._stop(replica)
             raise
