@@ -22,7 +22,7 @@ import yaml
 from services.chassis.dapr.pubsub import encode_event, event_message
 from services.chassis.ids import timestamp
 from services.chassis.security.access_rules import OPERATOR_HEADER, ServiceAccess, read_access
-from services.contracts.events import EVENTS, EventType
+from services.contracts.events import EventType
 from tests.fakes.auth import FakeAuth
 from tests.system.waiting import wait_until
 from tools.runner.config.manifest import read_manifest
@@ -227,7 +227,6 @@ class ServiceUnderTest:
         token: str = "",
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request as its sidecar would; with `caller=None` as somebody without its token."""
         sent = dict(headers or {})
@@ -246,7 +245,6 @@ class ServiceUnderTest:
             f"{self._base}{path}",
             data=data,
             headers=sent,
-            params=params,
             timeout=_TIMEOUT,
         )
         return Answer(answer.status_code, answer.headers, answer.text)
@@ -314,11 +312,6 @@ class ServiceUnderTest:
                 for number, (app, command) in enumerate(sorted(commands.items()))
             ],
         }
-
-
-def event_type(name: str) -> EventType[Any]:
-    """The type of event with a name."""
-    return next(each for each in EVENTS if each.name == name)
 
 
 def example(kind: EventType[Any]) -> dict[str, Any]:

@@ -9,10 +9,8 @@ from services.chassis.errors import OutcomeUnknown
 from services.feed.app import create_app as feed_app
 from services.feed.application import fanout
 from services.feed.domain.relations import FanOutLimits
-from services.posts.app import create_app as posts_app
-from services.users.app import create_app as users_app
 from tests.fakes import FakeCluster, until
-from tests.services.feed.test_timelines import FeedHarness, harness, start
+from tests.services.feed.test_timelines import FeedHarness, harness, start, start_with_limits
 
 __all__ = ["harness"]
 
@@ -139,10 +137,7 @@ async def test_cached_pages_of_followers_are_dropped_when_a_post_comes_not_when_
 @pytest.mark.parametrize("limits", [FanOutLimits(chunk=1), FanOutLimits(chunk=1, large=2)])
 async def test_who_has_many_followers_sees_their_own_posts(limits: FanOutLimits) -> None:
     async with FakeCluster() as cluster:
-        users = await start(cluster, "users", users_app)
-        posts = await start(cluster, "posts", posts_app)
-        feed = await start(cluster, "feed", lambda service: feed_app(service, limits))
-        harness = FeedHarness(cluster, users, posts, feed)
+        harness = await start_with_limits(cluster, limits)
         ann = await harness.person()
         for _ in range(4):
             await harness.follow(await harness.person(), ann)

@@ -345,15 +345,19 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
     assert older <= 3
 
 
+async def start_with_limits(cluster: FakeCluster, limits: FanOutLimits) -> FeedHarness:
+    users = await start(cluster, "users", users_app)
+    posts = await start(cluster, "posts", posts_app)
+    feed = await start(cluster, "feed", lambda service: feed_app(service, limits))
+    return FeedHarness(cluster, users, posts, feed)
+
+
 @pytest.mark.parametrize(
     "limits", [FanOutLimits(chunk=2, large=100), FanOutLimits(chunk=1, large=3)]
 )
 async def test_shared_and_large_fan_outs_show_the_same_homes(limits: FanOutLimits) -> None:
     async with FakeCluster() as cluster:
-        users = await start(cluster, "users", users_app)
-        posts = await start(cluster, "posts", posts_app)
-        feed = await start(cluster, "feed", lambda service: feed_app(service, limits))
-        harness = FeedHarness(cluster, users, posts, feed)
+        harness = await start_with_limits(cluster, limits)
         ann = await harness.person()
         fans = [await harness.person() for _ in range(6)]
         for fan in fans:

@@ -110,15 +110,17 @@ class ReplicaScaler:
             process.enable_restarts(False)
             process.start()
         try:
-            await self._system.replicas_ready([replica])
-            await asyncio.sleep(RECONNECT_TIME)
-            await self._names.release(replica.internal_address)
+            await self._become_ready([replica], hidden_for=RECONNECT_TIME)
         except BaseException:
             await self._stop(replica)
             raise
 
-    async def _become_ready(self, replicas: Sequence[ServiceReplica]) -> None:
+    async def _become_ready(
+        self, replicas: Sequence[ServiceReplica], hidden_for: float = 0.0
+    ) -> None:
+        """Wait for replicas, and for some more seconds; then let others call them."""
         await self._system.replicas_ready(replicas)
+        await asyncio.sleep(hidden_for)
         for replica in replicas:
             await self._names.release(replica.internal_address)
 
