@@ -27,7 +27,9 @@ _CHECKS = {
 }
 _PYTEST = [str(_BIN / "python"), "-m", "pytest", "--durations=20"]
 _WITHOUT_SIDECARS = ["tests/unit", "tests/services"]
-_ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
+_ON_ALL_CORES = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
+"""Half of the time of these tests is waiting for processes and for intervals that they set."""
+
 _WITH_SIDECARS = ["tests/contract", "tests/conformance", "tests/e2e", "tests/chaos"]
 _ONE_SYSTEM_PER_WORKER = ["--dist", "loadscope", "-n"]
 _TWO_SYSTEMS = [*_ONE_SYSTEM_PER_WORKER, "2"]
