@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.chassis.security.access_rules import read_access
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import ACCOUNT_CHANGED, LOGIN_REGISTERED, EventType
@@ -15,7 +16,8 @@ from tests.fakes import APP_TOKEN, FakeCluster, RunningReplica
 from tools.contracts.__main__ import SERVICES, settings_of
 
 USER, OTHER = "115581273340018689", "115581273340018690"
-CONSUMERS = ("catalog", "feed", "media", "notifications", "orders", "posts", "users")
+CONSUMERS = sorted(read_access()["auth"].calls["GET /deletions"])
+"""Who asks auth for deletions."""
 
 
 def deletion(event_type: EventType[Any], user: str, named: str, source: str = "") -> dict[str, Any]:

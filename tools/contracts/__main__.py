@@ -23,20 +23,8 @@ from tools.contracts.access import access_page
 from tools.contracts.tokens import add_token_needs
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
-SERVICES = (
-    "auth",
-    "catalog",
-    "comments",
-    "feed",
-    "gateway",
-    "media",
-    "notifications",
-    "orders",
-    "payments",
-    "posts",
-    "users",
-)
-
+SERVICES = tuple(sorted(read_access()))
+"""Every service that services/access.yaml names."""
 
 ABOUT = (
     "CloudEvents 1.0 on the Dapr component `pubsub`. Each carries the newest state of one document "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import itertools
 import json
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +27,11 @@ from typing import (
 
 from pydantic import BaseModel
 
+from services import clients
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients import feed
-from services.clients.base import CacheAge
+from services.clients.base import CacheAge, ServiceClient
 
 CONTRACTS = Path(__file__).parents[3] / "docs" / "contracts"
 
@@ -52,6 +55,23 @@ _SAMPLES: Mapping[Any, Sequence[Any]] = {
     feed.Timeline: _TIMELINES,
     CacheAge: [CacheAge(1.0, "a", 0.5)],
 }
+
+
+def client_classes() -> list[type[ServiceClient]]:
+    """Every client of a service that a module of services/clients defines."""
+    modules = [
+        importlib.import_module(f"{clients.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(clients.__path__)
+    ]
+    return [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if inspect.isclass(kind)
+        and issubclass(kind, ServiceClient)
+        and kind.__module__ == module.__name__
+        and hasattr(kind, "app_id")
+    ]
 
 
 class _SentError(Exception):

@@ -12,20 +12,12 @@ from pydantic import BaseModel
 
 from services import contracts
 from services.chassis.http import batch
-from services.clients.auth import AuthClient
 from services.clients.base import batch_request, given
-from services.clients.catalog import CatalogClient
-from services.clients.comments import CommentsClient
-from services.clients.feed import FeedClient
 from services.clients.json_types import accounts, notifications, posts
-from services.clients.media import MediaClient
-from services.clients.notifications import NotificationsClient
-from services.clients.orders import OrdersClient
-from services.clients.payments import PaymentsClient, PaymentWebhookClient
-from services.clients.posts import PostsClient
-from services.clients.users import UsersClient
+from services.clients.payments import PaymentWebhookClient
 from tests.unit.clients.routes import (
     Sent,
+    client_classes,
     document_of,
     operation_of,
     requests_of,
@@ -35,19 +27,7 @@ from tests.unit.clients.routes import (
     shape_of_type,
 )
 
-CLIENTS = (
-    AuthClient,
-    UsersClient,
-    PostsClient,
-    CommentsClient,
-    FeedClient,
-    MediaClient,
-    NotificationsClient,
-    CatalogClient,
-    OrdersClient,
-    PaymentsClient,
-    PaymentWebhookClient,
-)
+CLIENTS = (*client_classes(), PaymentWebhookClient)
 SENT = [sent for client in CLIENTS for sent in requests_of(client)]
 
 OF_THE_CHASSIS = (
