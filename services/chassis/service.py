@@ -325,7 +325,9 @@ class Service:
         self._resources.insert(0, Exporting(self.name))
         shared = self.settings.public_listener()
         listener = server.PublicListener(shared, self.sidecar.is_ready) if shared else None
-        server.serve(app, self.settings.app_port, self._shutdown_callbacks, listener)
+        address = str(self.settings.microgram_listen_address)
+        port = self.settings.app_port
+        server.serve(app, address, port, self._shutdown_callbacks, listener)
 
     def _measure(self) -> None:
         """Measure what the service has. What it does not have has no metrics."""

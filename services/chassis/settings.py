@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from ipaddress import IPv4Address
 
-from pydantic import AnyHttpUrl, SecretStr
+from pydantic import AnyHttpUrl, IPvAnyAddress, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,6 +29,9 @@ class Settings(BaseSettings):
     microgram_listen_fd: int | None = None
     """A listening socket for public requests, which replicas share; without it, `app_port` is for
     them too. Set by the runner."""
+
+    microgram_listen_address: IPvAnyAddress = IPv4Address("127.0.0.1")
+    """Where `app_port` listens. In a container, `0.0.0.0`: probes and a proxy come from outside."""
 
     microgram_log_level: str = "INFO"
 

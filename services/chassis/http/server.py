@@ -161,17 +161,18 @@ class Server(uvicorn.Server):
 
 def serve(
     app: Any,
+    address: str,
     port: int,
     on_shutdown: Sequence[Callable[[], None]],
     listener: PublicListener | None = None,
 ) -> None:
-    """Serve an application on the loopback interface until a signal stops it.
+    """Serve an application at an address until a signal stops it.
 
     With a listener, also what comes to that socket.
     """
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
+        host=address,
         port=port,
         loop="uvloop",
         http=BoundedHttpProtocol,
