@@ -293,6 +293,12 @@ def _bench(options: Namespace, _: RunDir) -> int:
     return checks.bench(options.rest)
 
 
+def _learn(options: Namespace, run: RunDir) -> int:
+    from tools.learn.command import learn
+
+    return learn(options, run)
+
+
 _VERBS = {
     "up": _up,
     "down": _down,
@@ -318,6 +324,7 @@ _VERBS = {
     "test": _test,
     "audit": _audit,
     "bench": _bench,
+    "learn": _learn,
     "conform": _conform,
 }
 

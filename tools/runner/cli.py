@@ -6,6 +6,13 @@ from pathlib import Path
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
+LEARN = ("where", "list", "start", "check", "hint", "solution", "reset", "watch")
+_LEARN_HELP = (
+    "where: what is done and what is next (the default); start: get the files of an exercise; "
+    "check: try them; watch: check again after each change; solution: the difference to it, after "
+    "a try; reset: get the files anew"
+)
+
 VERBS = {
     "up": "start everything and follow the logs (the default verb)",
     "down": "stop everything, also processes that a killed runner left",
@@ -32,6 +39,7 @@ VERBS = {
     "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
     "audit": "look up known vulnerabilities of all that is pinned",
     "bench": "measure the system",
+    "learn": "learn from exercises that check themselves (docs/learn)",
 }
 
 _EXAMPLES = """\
@@ -244,6 +252,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["test"].add_argument(
         "--backup", action="store_true", help="tests of backup, restore and upgrade only"
     )
+    _learn_options(made["learn"])
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",
@@ -281,6 +290,14 @@ def _backup_options(backup: argparse.ArgumentParser, restore: argparse.ArgumentP
         action="store_true",
         help="make new signing keys: everybody logs in again, as after a theft of tokens",
     )
+
+
+def _learn_options(learn: argparse.ArgumentParser) -> None:
+    learn.add_argument("action", nargs="?", default="where", choices=LEARN, help=_LEARN_HELP)
+    learn.add_argument(
+        "step", nargs="?", help="an exercise (the current one; `start`: the next one)"
+    )
+    learn.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _count(text: str) -> int:

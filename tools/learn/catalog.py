@@ -1,0 +1,100 @@
+"""The path through the exercises, read from `exercises/path.yaml` and a folder for each of them.
+
+    exercises/STEP/exercise.yaml    title, minutes, goal, page and hints
+    exercises/STEP/given/           what the learner gets, with the planted fault
+    exercises/STEP/solution/        the same files without it
+    exercises/STEP/check.py         `async def check(work: Work) -> None`
+    exercises/STEP/answers.yaml     instead of these: questions, with the answers that are right
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools.runner.errors import RunnerError
+
+EXERCISES = Path(__file__).parent / "exercises"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise. `minutes` is how long it takes somebody who has read its page."""
+
+    name: str
+    phase: str
+    title: str
+    minutes: int
+    goal: str
+    page: str
+    hints: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return EXERCISES / self.name
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The files that the learner gets, by name."""
+        return _texts(self.folder / "given")
+
+    @property
+    def solution(self) -> dict[str, str]:
+        """The same files as they should become, by name."""
+        return _texts(self.folder / "solution")
+
+
+@dataclass(frozen=True)
+class LearningPath:
+    """All exercises in their order, and what the checklist of topics asks for."""
+
+    exercises: tuple[Exercise, ...]
+    checklist: dict[str, tuple[str, ...]]
+    """The topics, each with the names of the exercises that it takes."""
+
+    @cached_property
+    def phases(self) -> tuple[str, ...]:
+        """The titles of the phases, in order."""
+        return tuple(dict.fromkeys(exercise.phase for exercise in self.exercises))
+
+    def find(self, name: str) -> Exercise:
+        """Return an exercise by name. Raises RunnerError, which names the nearest ones."""
+        for exercise in self.exercises:
+            if exercise.name == name:
+                return exercise
+        names = ", ".join(exercise.name for exercise in self.exercises)
+        raise RunnerError(f'there is no exercise "{name}": choose one of {names}')
+
+
+def read_path() -> LearningPath:
+    """Read the path. Raises KeyError or ValueError for data that is not as described above."""
+    data = yaml.safe_load((EXERCISES / "path.yaml").read_text())
+    exercises = tuple(
+        _read_exercise(name, phase["title"]) for phase in data["phases"] for name in phase["steps"]
+    )
+    checklist = {topic: tuple(names) for topic, names in data["checklist"].items()}
+    return LearningPath(exercises, checklist)
+
+
+def _read_exercise(name: str, phase: str) -> Exercise:
+    data: dict[str, Any] = yaml.safe_load((EXERCISES / name / "exercise.yaml").read_text())
+    hints: Sequence[str] = data["hints"]
+    return Exercise(
+        name=name,
+        phase=phase,
+        title=data["title"],
+        minutes=int(data["minutes"]),
+        goal=" ".join(data["goal"].split()),
+        page=data["page"],
+        hints=tuple(" ".join(hint.split()) for hint in hints),
+    )
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return {path.name: path.read_text() for path in files if path.name != "__init__.py"}

@@ -1,0 +1,87 @@
+"""Runs the check of an exercise: in this process, or in one of its own that can be ended.
+
+    python -m tools.learn.checking STEP FOLDER RESULT.json
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.learn.catalog import Exercise, read_path
+from tools.learn.questions import check_answers
+from tools.learn.report import Finding, Report, Work, importable
+from tools.runner.config.paths import REPO
+
+DEADLINE = 30.0
+"""Seconds that a check may take. All of them take less than five on two cores."""
+
+
+async def check(exercise: Exercise, folder: Path) -> Report:
+    """Check the files in a folder, in this process."""
+    work = Work(folder)
+    try:
+        if (exercise.folder / "check.py").exists():
+            module = importlib.import_module(f"tools.learn.exercises.{exercise.name}.check")
+            with importable(folder):
+                await module.check(work)
+        else:
+            check_answers(work, exercise.folder)
+    except (Exception, SystemExit) as error:
+        return work.report(error)
+    return work.report()
+
+
+def check_apart(exercise: Exercise, folder: Path, deadline: float = DEADLINE) -> tuple[Report, str]:
+    """Check in a process of its own; return the report, and what the learner's code printed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        result = Path(scratch) / "report.json"
+        command = [sys.executable, "-m", "tools.learn.checking"]
+        try:
+            done = subprocess.run(
+                [*command, exercise.name, str(folder), str(result)],
+                cwd=REPO,
+                capture_output=True,
+                text=True,
+                timeout=deadline,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            return Report((), _late(deadline)), _text(late.stdout)
+        if not result.exists():
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            return Report((), _ended(lines[-1])), done.stdout
+        return Report.from_json(result.read_text()), done.stdout
+
+
+def _late(deadline: float) -> Finding:
+    return Finding(
+        "the check ends",
+        f"an end within {deadline:.0f} s",
+        "it still runs",
+        "a loop without a bound, or something that waits without a deadline",
+    )
+
+
+def _ended(last_line: str) -> Finding:
+    return Finding("your code runs", "a result", last_line, "what ends the process")
+
+
+def _text(output: bytes | str | None) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
+
+
+def main(arguments: list[str]) -> int:
+    """Check one exercise and write the report as JSON."""
+    name, folder, result = arguments
+    report = asyncio.run(check(read_path().find(name), Path(folder)))
+    Path(result).write_text(report.to_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
