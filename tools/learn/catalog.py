@@ -1,10 +1,10 @@
 """The path through the exercises, read from `exercises/path.yaml` and a folder for each of them.
 
-    exercises/STEP/exercise.yaml    title, minutes, goal, page and hints
-    exercises/STEP/given/           what the learner gets, with the planted fault
-    exercises/STEP/solution/        the same files without it
-    exercises/STEP/check.py         `async def check(work: Work) -> None`
-    exercises/STEP/answers.yaml     instead of these: questions, with the answers that are right
+exercises/STEP/exercise.yaml    title, minutes, goal, page and hints
+exercises/STEP/given/           what the learner gets, with the planted fault
+exercises/STEP/solution/        the same files without it
+exercises/STEP/check.py         `async def check(work: Work) -> None`
+exercises/STEP/answers.yaml     instead of these: questions, with the answers that are right
 """
 
 from __future__ import annotations

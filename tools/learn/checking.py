@@ -1,6 +1,6 @@
 """Runs the check of an exercise: in this process, or in one of its own that can be ended.
 
-    python -m tools.learn.checking STEP FOLDER RESULT.json
+python -m tools.learn.checking STEP FOLDER RESULT.json
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from tools.learn.catalog import Exercise, read_path
 from tools.learn.questions import check_answers
-from tools.learn.report import Finding, Report, Work, importable
+from tools.learn.report import BrokenInvariant, CheckReport, Work, importable
 from tools.runner.config.paths import REPO
 
 DEADLINE = 30.0
 """Seconds that a check may take. All of them take less than five on two cores."""
 
 
-async def check(exercise: Exercise, folder: Path) -> Report:
+async def check(exercise: Exercise, folder: Path) -> CheckReport:
     """Check the files in a folder, in this process."""
     work = Work(folder)
     try:
@@ -36,7 +36,9 @@ async def check(exercise: Exercise, folder: Path) -> Report:
     return work.report()
 
 
-def check_apart(exercise: Exercise, folder: Path, deadline: float = DEADLINE) -> tuple[Report, str]:
+def check_apart(
+    exercise: Exercise, folder: Path, deadline: float = DEADLINE
+) -> tuple[CheckReport, str]:
     """Check in a process of its own; return the report, and what the learner's code printed."""
     with tempfile.TemporaryDirectory() as scratch:
         result = Path(scratch) / "report.json"
@@ -51,15 +53,15 @@ def check_apart(exercise: Exercise, folder: Path, deadline: float = DEADLINE) ->
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
-            return Report((), _late(deadline)), _text(late.stdout)
+            return CheckReport((), _late(deadline)), _text(late.stdout)
         if not result.exists():
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            return Report((), _ended(lines[-1])), done.stdout
-        return Report.from_json(result.read_text()), done.stdout
+            return CheckReport((), _ended(lines[-1])), done.stdout
+        return CheckReport.from_json(result.read_text()), done.stdout
 
 
-def _late(deadline: float) -> Finding:
-    return Finding(
+def _late(deadline: float) -> BrokenInvariant:
+    return BrokenInvariant(
         "the check ends",
         f"an end within {deadline:.0f} s",
         "it still runs",
@@ -67,8 +69,8 @@ def _late(deadline: float) -> Finding:
     )
 
 
-def _ended(last_line: str) -> Finding:
-    return Finding("your code runs", "a result", last_line, "what ends the process")
+def _ended(last_line: str) -> BrokenInvariant:
+    return BrokenInvariant("your code runs", "a result", last_line, "what ends the process")
 
 
 def _text(output: bytes | str | None) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 from tools.learn.catalog import Exercise, read_path
 from tools.learn.progress import progress_file, workspace_root
-from tools.learn.report import Report
-from tools.learn.session import Session
+from tools.learn.report import CheckReport
+from tools.learn.session import LearnerSession
 from tools.runner.config.paths import REPO, RunDir
 
 ME = "./tye-like-run.sh learn"
@@ -21,7 +21,7 @@ _MARKS = {"done": "✓", "started": "…", "open": " "}
 
 def learn(options: Namespace, run: RunDir) -> int:
     """Run one command of `learn`. Returns 1 if a check did not pass."""
-    session = Session(read_path(), workspace_root(REPO), progress_file(run.path))
+    session = LearnerSession(read_path(), workspace_root(REPO), progress_file(run.path))
     commands = {
         "where": _where,
         "list": _list,
@@ -38,7 +38,7 @@ def learn(options: Namespace, run: RunDir) -> int:
 # ── where am I ──────────────────────────────────────────────────────────────────────────────
 
 
-def _where(session: Session, options: Namespace) -> int:
+def _where(session: LearnerSession, options: Namespace) -> int:
     done = sum(session.progress.is_done(each.name) for each in session.path.exercises)
     upcoming = session.next_exercise()
     current = session.progress.current
@@ -68,7 +68,7 @@ def _where(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _list(session: Session, options: Namespace) -> int:
+def _list(session: LearnerSession, options: Namespace) -> int:
     if options.json:
         return _print_json(_listing(session))
     for phase in session.path.phases:
@@ -86,7 +86,7 @@ def _list(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _listing(session: Session) -> dict[str, Any]:
+def _listing(session: LearnerSession) -> dict[str, Any]:
     steps = session.progress.step
     return {
         "exercises": [
@@ -112,7 +112,7 @@ def _listing(session: Session) -> dict[str, Any]:
 # ── one exercise ────────────────────────────────────────────────────────────────────────────
 
 
-def _start(session: Session, options: Namespace) -> int:
+def _start(session: LearnerSession, options: Namespace) -> int:
     exercise = session.path.find(options.step) if options.step else session.next_exercise()
     if exercise is None:
         print("All exercises are done. Name one to do it again.")
@@ -128,7 +128,7 @@ def _start(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _check(session: Session, options: Namespace) -> int:
+def _check(session: LearnerSession, options: Namespace) -> int:
     exercise = session.choose(options.step)
     report, printed = session.check(exercise)
     if options.json:
@@ -138,7 +138,9 @@ def _check(session: Session, options: Namespace) -> int:
     return 0 if report.passed else 1
 
 
-def _print_report(session: Session, exercise: Exercise, report: Report, printed: str) -> None:
+def _print_report(
+    session: LearnerSession, exercise: Exercise, report: CheckReport, printed: str
+) -> None:
     if printed.strip():
         print(f"your code printed:\n{printed.rstrip()}\n")
     for invariant in report.held:
@@ -155,7 +157,7 @@ def _print_report(session: Session, exercise: Exercise, report: Report, printed:
     print(f"Next: {ME} start {upcoming.name}" if upcoming else "That was the last one.")
 
 
-def _hint(session: Session, options: Namespace) -> int:
+def _hint(session: LearnerSession, options: Namespace) -> int:
     exercise = session.choose(options.step)
     number, text = session.hint(exercise)
     if options.json:
@@ -164,7 +166,7 @@ def _hint(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _solution(session: Session, options: Namespace) -> int:
+def _solution(session: LearnerSession, options: Namespace) -> int:
     exercise = session.choose(options.step)
     difference = session.solution(exercise)
     if options.json:
@@ -173,7 +175,7 @@ def _solution(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _reset(session: Session, options: Namespace) -> int:
+def _reset(session: LearnerSession, options: Namespace) -> int:
     exercise = session.choose(options.step)
     aside = session.reset(exercise)
     if options.json:
@@ -183,7 +185,7 @@ def _reset(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _watch(session: Session, options: Namespace) -> int:
+def _watch(session: LearnerSession, options: Namespace) -> int:
     """Check again after each change of a file, until the exercise is done or Ctrl-C."""
     from watchfiles import watch
 

@@ -16,9 +16,12 @@ from tests.fakes import FakeCluster, RunningReplica, open_access
 STORIES = "stories"
 """The app-id of the service that owns stories, and the topic of their events."""
 
+CONSUMER = "consumer"
+"""An app-id that may ask for events which it misses."""
+
 
 @dataclass(frozen=True)
-class Story:
+class StoryRecord:
     """A photo with a text, which its author can edit and delete. A stored document."""
 
     id: str
@@ -28,7 +31,7 @@ class Story:
     deleted: bool = False
 
 
-STORY_CHANGED = EventType("story.changed", STORIES, STORIES, Story)
+STORY_CHANGED = EventType("story.changed", STORIES, STORIES, StoryRecord)
 
 Create = Callable[[Settings], tuple[Service, APIRouter]]
 """How an exercise makes a service with routes."""
@@ -47,12 +50,12 @@ def assembled(create: Create) -> Callable[[Settings], FastAPI]:
 def create_stories(settings: Settings) -> tuple[Service, APIRouter]:
     """The service that owns stories: it keeps and publishes what it is told."""
     service = Service(settings)
-    stories = service.collection("story", Story, publishes=STORY_CHANGED)
+    stories = service.collection("story", StoryRecord, publishes=STORY_CHANGED)
     router = APIRouter()
 
     @router.post("/stories/{id}")
     async def tell(id: str, author: str, text: str = "", taken_on: str = "2026-11-30") -> None:
-        await stories.update(id, lambda _: Story(id, author, text, taken_on))
+        await stories.update(id, lambda _: StoryRecord(id, author, text, taken_on))
 
     @router.delete("/stories/{id}")
     async def delete(id: str) -> None:
@@ -61,12 +64,12 @@ def create_stories(settings: Settings) -> tuple[Service, APIRouter]:
     return service, router
 
 
-def create_reader(settings: Settings) -> Service:
+def create_consumer(settings: Settings) -> Service:
     """A service that keeps the newest version of every story, for checks to compare with."""
     service = Service(settings)
-    copies = service.collection("copy", Story)
+    copies = service.collection("copy", StoryRecord)
 
-    async def keep(event: Event[Story]) -> None:
+    async def keep(event: Event[StoryRecord]) -> None:
         await copies.update(event.subject, lambda _: event.data)
 
     service.on(STORY_CHANGED, keep)

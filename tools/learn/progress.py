@@ -35,7 +35,7 @@ class StepProgress:
 
 
 @dataclass
-class Progress:
+class LearnerProgress:
     """All of it. `current` is the exercise that the learner started last."""
 
     current: str = ""
@@ -56,21 +56,21 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def read_progress(path: Path) -> Progress:
+def read_progress(path: Path) -> LearnerProgress:
     """Read the file. What is not readable is put aside, and the progress begins anew."""
     try:
         data = json.loads(path.read_text())
     except FileNotFoundError:
-        return Progress()
+        return LearnerProgress()
     except (ValueError, OSError):
         data = None
     if not isinstance(data, dict) or not isinstance(data.get("steps", {}), dict):
         path.replace(path.with_suffix(".unreadable"))
-        return Progress()
+        return LearnerProgress()
     return _progress(data)
 
 
-def _progress(data: dict[str, Any]) -> Progress:
+def _progress(data: dict[str, Any]) -> LearnerProgress:
     steps, unreadable = {}, {}
     for name, fields in data.get("steps", {}).items():
         if (step := _step(fields)) is None:
@@ -81,7 +81,7 @@ def _progress(data: dict[str, Any]) -> Progress:
     unknown = {key: value for key, value in data.items() if key not in ("current", "steps")}
     if unreadable:
         unknown["other_steps"] = {**unknown.get("other_steps", {}), **unreadable}
-    return Progress(current if isinstance(current, str) else "", steps, unknown)
+    return LearnerProgress(current if isinstance(current, str) else "", steps, unknown)
 
 
 def _step(fields: object) -> StepProgress | None:
@@ -96,7 +96,7 @@ def _step(fields: object) -> StepProgress | None:
     return known
 
 
-def write_progress(path: Path, progress: Progress) -> None:
+def write_progress(path: Path, progress: LearnerProgress) -> None:
     """Replace the file at once: a reader, or a process that dies, leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     steps = {name: vars(step) for name, step in progress.steps.items()}

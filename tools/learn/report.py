@@ -17,7 +17,7 @@ import yaml
 
 
 @dataclass(frozen=True)
-class Finding:
+class BrokenInvariant:
     """What is wrong: the invariant that falls, what was expected and seen, and where to look."""
 
     invariant: str
@@ -27,11 +27,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """The outcome of a check: the invariants that hold, and the first that does not."""
 
     held: tuple[str, ...] = ()
-    fallen: Finding | None = None
+    fallen: BrokenInvariant | None = None
 
     @property
     def passed(self) -> bool:
@@ -41,17 +41,17 @@ class Report:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Report:
+    def from_json(cls, text: str) -> CheckReport:
         """Read what `to_json` wrote."""
         data = json.loads(text)
-        fallen = Finding(**data["fallen"]) if data["fallen"] else None
+        fallen = BrokenInvariant(**data["fallen"]) if data["fallen"] else None
         return cls(tuple(data["held"]), fallen)
 
 
 class InvariantFallen(Exception):
     """Ends a check at the first invariant that does not hold."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: BrokenInvariant) -> None:
         super().__init__(finding.invariant)
         self.finding = finding
 
@@ -86,21 +86,21 @@ class Work:
     ) -> None:
         """Note that an invariant holds, or end the check here."""
         if not holds:
-            finding = Finding(invariant, str(expected), str(seen), look)
+            finding = BrokenInvariant(invariant, str(expected), str(seen), look)
             raise InvariantFallen(finding)
         self.held.append(invariant)
 
-    def report(self, error: BaseException | None = None) -> Report:
+    def report(self, error: BaseException | None = None) -> CheckReport:
         """Return the report of a check that ended, or that an error has ended."""
         if error is None:
-            return Report(tuple(self.held))
+            return CheckReport(tuple(self.held))
         if isinstance(error, InvariantFallen):
-            return Report(tuple(self.held), error.finding)
-        return Report(tuple(self.held), self._crash(error))
+            return CheckReport(tuple(self.held), error.finding)
+        return CheckReport(tuple(self.held), self._crash(error))
 
-    def _crash(self, error: BaseException) -> Finding:
+    def _crash(self, error: BaseException) -> BrokenInvariant:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
-        return Finding("your code runs", "no error", what, self._where(error))
+        return BrokenInvariant("your code runs", "no error", what, self._where(error))
 
     def _where(self, error: BaseException) -> str:
         if isinstance(error, SyntaxError) and error.filename:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tools.learn.catalog import Exercise, LearningPath
 from tools.learn.checking import check_apart
-from tools.learn.progress import Progress, now, read_progress, write_progress
-from tools.learn.report import Report
+from tools.learn.progress import LearnerProgress, now, read_progress, write_progress
+from tools.learn.report import CheckReport
 from tools.runner.errors import RunnerError
 
 PREVIOUS = ".previous"
@@ -18,7 +18,7 @@ PREVIOUS = ".previous"
 
 
 @dataclass
-class Session:
+class LearnerSession:
     """A learner on the path. `root` has a folder for each exercise that was started."""
 
     path: LearningPath
@@ -26,7 +26,7 @@ class Session:
     file: Path
 
     def __post_init__(self) -> None:
-        self.progress: Progress = read_progress(self.file)
+        self.progress: LearnerProgress = read_progress(self.file)
 
     def folder(self, exercise: Exercise) -> Path:
         """The learner's folder of an exercise."""
@@ -59,7 +59,7 @@ class Session:
         self._save()
         return [folder / name for name in exercise.given]
 
-    def check(self, exercise: Exercise) -> tuple[Report, str]:
+    def check(self, exercise: Exercise) -> tuple[CheckReport, str]:
         """Check an exercise; return the report and what the code printed. Counts a try."""
         self._require_started(exercise)
         report, printed = check_apart(exercise, self.folder(exercise))

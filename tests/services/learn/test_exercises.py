@@ -9,7 +9,7 @@ import pytest
 
 from tools.learn.catalog import Exercise, read_path
 from tools.learn.checking import check
-from tools.learn.report import Report
+from tools.learn.report import CheckReport
 from tools.runner.config.paths import REPO
 
 EXERCISES = read_path().exercises
@@ -20,7 +20,7 @@ def _without_logs() -> None:
     logging.disable(logging.CRITICAL)
 
 
-async def checked(exercise: Exercise, files: dict[str, str], folder: Path) -> Report:
+async def checked(exercise: Exercise, files: dict[str, str], folder: Path) -> CheckReport:
     for name, text in files.items():
         (folder / name).write_text(text)
     return await check(exercise, folder)

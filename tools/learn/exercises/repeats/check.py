@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes import FakeCluster
-from tools.learn.lab import start_stories, tell
+from tools.learn.lab import CONSUMER, start_stories, tell
 from tools.learn.report import Work
 
 
@@ -14,7 +14,7 @@ async def check(work: Work) -> None:
     module = work.module("statistics")
     async with FakeCluster() as cluster:
         stories = await start_stories(cluster)
-        await cluster.start(module.create_service, "statistics")
+        await cluster.start(module.create_service, CONSUMER)
         for n in range(3):
             await tell(stories, str(n), "ada")
         await cluster.settle()
@@ -51,5 +51,5 @@ async def check(work: Work) -> None:
 
 
 def _count(module: Any, cluster: FakeCluster) -> int:
-    stored = cluster.state("statistics").peek("statistics:ada")
+    stored = cluster.state(CONSUMER).peek("statistics:ada")
     return int(module.count(module.Statistics(**stored["data"]))) if stored else 0

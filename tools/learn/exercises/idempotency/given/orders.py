@@ -1,4 +1,4 @@
-"""Takes orders. A client sends a key with each order, and the same key when it repeats a request."""
+"""Takes orders. A client sends a key with each one, and the same key when it repeats a request."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.chassis.consuming.events import Event
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tools.learn.lab import STORY_CHANGED, Story
+from tools.learn.lab import STORY_CHANGED, StoryRecord
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ def create_service(settings: Settings) -> Service:
     service = Service(settings)
     statistics = service.collection("statistics", Statistics)
 
-    async def on_story_changed(event: Event[Story]) -> None:
+    async def on_story_changed(event: Event[StoryRecord]) -> None:
         await statistics.update(
             event.data.author, lambda kept: Statistics((kept.stories if kept else 0) + 1)
         )

@@ -1,0 +1,87 @@
+"""The code that pages show: taken from the files, and held equal to them by a test.
+
+    python -m tools.learn.pages       writes the blocks of all pages in docs/learn anew
+
+A block that begins with ```python services/x.py#name shows the function, class or constant `name`
+of that file, and `Class.method` a method; without #name it shows the whole file.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+
+from tools.runner.config.paths import REPO
+
+PAGES = REPO / "docs" / "learn"
+_BLOCK = re.compile(
+    r"^```(\w+) ([\w./-]+\.\w+)(?:#([\w.]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+
+
+class MissingCodeError(LookupError):
+    """A page shows something that its file does not have."""
+
+
+def render(text: str) -> str:
+    """Return a page with the code of its blocks as it is in the files now."""
+    return _BLOCK.sub(_render_block, text)
+
+
+def _render_block(block: re.Match[str]) -> str:
+    language, path, name, _ = block.groups()
+    source = (REPO / path).read_text()
+    code = extract(source, name) if name else source.rstrip()
+    return f"```{language} {path}{f'#{name}' if name else ''}\n{code}\n```"
+
+
+def extract(source: str, name: str) -> str:
+    """Return the source of a function, class, method or constant. Raises MissingCodeError."""
+    found: ast.AST = ast.parse(source)
+    for part in name.split("."):
+        found = _child(found, part)
+    assert isinstance(found, ast.stmt)  # noqa: S101 (for mypy)
+    decorators = getattr(found, "decorator_list", [])
+    first = min([found.lineno, *(each.lineno for each in decorators)])
+    lines = source.splitlines()[first - 1 : found.end_lineno]
+    return textwrap.dedent("\n".join(lines))
+
+
+def _child(parent: ast.AST, name: str) -> ast.AST:
+    for each in getattr(parent, "body", []):
+        if name in _names(each):
+            return each  # type: ignore[no-any-return]
+    raise MissingCodeError(name)
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return {statement.name}
+        case ast.Assign():
+            targets = [
+                each
+                for target in statement.targets
+                for each in (target.elts if isinstance(target, ast.Tuple) else [target])
+            ]
+            return {target.id for target in targets if isinstance(target, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+    return set()
+
+
+def pages() -> list[Path]:
+    """Return the files of all pages."""
+    return sorted(PAGES.rglob("*.md"))
+
+
+def main() -> None:
+    """Write all pages anew."""
+    for page in pages():
+        page.write_text(render(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()
