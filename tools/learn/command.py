@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -120,7 +121,9 @@ def _start(session: LearnerSession, options: Namespace) -> int:
     files = session.start(exercise)
     if options.json:
         return _print_json({"exercise": exercise.name, "files": [str(file) for file in files]})
-    print(f"{exercise.name}: {exercise.title} ({exercise.minutes} min)\n\n{exercise.goal}\n")
+    print(
+        f"{exercise.name}: {exercise.title} ({exercise.minutes} min)\n\n{_wrapped(exercise.goal)}\n"
+    )
     print(f"  read   {exercise.page}")
     for file in files:
         print(f"  edit   {_short(file)}")
@@ -162,7 +165,7 @@ def _hint(session: LearnerSession, options: Namespace) -> int:
     number, text = session.hint(exercise)
     if options.json:
         return _print_json({"hint": number, "of": len(exercise.hints), "text": text})
-    print(f"Hint {number} of {len(exercise.hints)}: {text}")
+    print(_wrapped(f"Hint {number} of {len(exercise.hints)}: {text}"))
     return 0
 
 
@@ -205,6 +208,10 @@ def _watch(session: LearnerSession, options: Namespace) -> int:
 def _short(path: Path) -> str:
     """Return a path as the learner would type it."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _print_json(value: dict[str, Any]) -> int:
