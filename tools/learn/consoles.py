@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
 import re
 import shlex
@@ -78,8 +79,12 @@ def _workspace(scratch: Path) -> Iterator[None]:
         "MICROGRAM_LEARN_DIR": str(scratch / "learn"),
         "MICROGRAM_RUN_DIR": str(scratch / "run"),
     }
-    with mock.patch.dict(os.environ, places), mock.patch.object(session, "check_apart", _check):
-        yield
+    logging.disable(logging.CRITICAL)  # a check shows what it found, and not what services log
+    try:
+        with mock.patch.dict(os.environ, places), mock.patch.object(session, "check_apart", _check):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _check(exercise: Exercise, folder: Path) -> tuple[CheckReport, str]:

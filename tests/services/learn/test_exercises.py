@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ EXERCISES = read_path().exercises
 
 
 @pytest.fixture(autouse=True)
-def _without_logs() -> None:
+def _without_logs() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 async def checked(exercise: Exercise, files: dict[str, str], folder: Path) -> CheckReport:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ def test_the_code_of_a_page_is_that_of_its_file(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
-    logging.disable(logging.CRITICAL)
     text = page.read_text()
     assert replay(text, tmp_path) == text, "write it anew: python -m tools.learn.consoles"
 
@@ -36,7 +34,8 @@ def test_the_first_page_leads_to_every_page_and_exercise() -> None:
 
 
 def test_code_is_found_by_its_name() -> None:
-    source = "A, B = 1, 2\n\n\n@cache\ndef one():\n    pass\n\n\nclass C:\n    def m(self):\n        pass\n"
+    source = "A, B = 1, 2\n\n\n@cache\ndef one():\n    pass\n\n\n"
+    source += "class C:\n    def m(self):\n        pass\n"
     assert extract(source, "B") == "A, B = 1, 2"
     assert extract(source, "one") == "@cache\ndef one():\n    pass"
     assert extract(source, "C.m") == "def m(self):\n    pass"
