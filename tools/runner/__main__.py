@@ -241,6 +241,14 @@ def _restore(options: Namespace, run: RunDir) -> int:
     )
 
 
+def _kubernetes(options: Namespace, run: RunDir) -> int:
+    from tools.kubernetes import command
+
+    if options.secrets:
+        return command.print_secrets(run)
+    return command.check() if options.check else command.write()
+
+
 def _demo(options: Namespace, run: RunDir) -> int:
     from tools.demo.command import fill_demo
 
@@ -319,6 +327,7 @@ _VERBS = {
     "rebuild": _rebuild,
     "backup": _backup,
     "restore": _restore,
+    "kubernetes": _kubernetes,
     "demo": _demo,
     "doctor": _doctor,
     "test": _test,

@@ -33,6 +33,7 @@ VERBS = {
     "rebuild": "rebuild the lists of orders from their event logs",
     "backup": "copy all data of a system, as of one instant, while it runs",
     "restore": "fill a new system from a backup",
+    "kubernetes": "write deploy/kubernetes again, or print the secrets of a cluster",
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
@@ -223,6 +224,11 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["admin"].add_argument("--remove", action="store_true", help="remove the role")
     made["password"].add_argument("name", help="a username or an e-mail address")
     _backup_options(made["backup"], made["restore"])
+    how = made["kubernetes"].add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="only report what would be written")
+    how.add_argument(
+        "--secrets", action="store_true", help="print Secrets, made of those of the run directory"
+    )
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )

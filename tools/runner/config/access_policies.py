@@ -21,14 +21,18 @@ _GRPC_USERS = {"workflows", "metadata", "shutdown"}
 """What the engine of workflows calls by gRPC."""
 
 
-def configure(document: Document, own: ServiceAccess, *, has_mtls: bool) -> Document:
+def configure(
+    document: Document, own: ServiceAccess, *, has_mtls: bool, namespace: str = NAMESPACE
+) -> Document:
     """Return a sidecar's configuration with the policies of its service.
+
+    All sidecars are in one namespace.
 
     Without mTLS a sidecar does not know who calls, and so cannot control it.
     """
     spec = {**document["spec"], "api": _api(own), "secrets": _secrets(own)}
     if has_mtls:
-        spec["accessControl"] = _access_control(own)
+        spec["accessControl"] = _access_control(own, namespace)
     return {**document, "spec": spec}
 
 
@@ -58,16 +62,16 @@ def _rules(names: Iterable[str], protocol: str) -> list[Document]:
     ]
 
 
-def _access_control(own: ServiceAccess) -> Document:
+def _access_control(own: ServiceAccess, namespace: str) -> Document:
     callers = sorted({caller for allowed in own.calls.values() for caller in allowed})
     return {
         "defaultAction": "deny",
         "trustDomain": APP_TRUST_DOMAIN,
-        "policies": [_policy(caller, own) for caller in callers],
+        "policies": [_policy(caller, own, namespace) for caller in callers],
     }
 
 
-def _policy(caller: str, own: ServiceAccess) -> Document:
+def _policy(caller: str, own: ServiceAccess, namespace: str) -> Document:
     """Allow the verbs of a caller by the first segment of the path.
 
     In 1.18 a name that daprd finds covers all paths below it, whatever longer names are listed. The
@@ -82,7 +86,7 @@ def _policy(caller: str, own: ServiceAccess) -> Document:
         "appId": caller,
         "defaultAction": "deny",
         "trustDomain": APP_TRUST_DOMAIN,
-        "namespace": NAMESPACE,
+        "namespace": namespace,
         "operations": [
             {"name": name, "httpVerb": sorted(verbs[name]), "action": "allow"}
             for name in sorted(verbs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from services.chassis.security.access_rules import ServiceAccess
 from tools.runner.config.access_policies import delivered_topics, published_topics
 from tools.runner.config.components import own_login
 from tools.runner.config.secrets import credentials, password
@@ -33,12 +34,8 @@ def create_logins(context: ServerContext, secret: str, url: str) -> list[BrokerL
     `url` is a template with `{user}` and `{password}`. A service keeps its password.
     """
     logins = [
-        BrokerLogin(
-            app,
-            credentials(context.secrets.get(own_login(secret, app)) or "")[1] or password(),
-            published_topics(own),
-            delivered_topics(own),
-            delivered_topics(own, "broadcast"),
+        login_of(
+            own, credentials(context.secrets.get(own_login(secret, app)) or "")[1] or password()
         )
         for app, own in context.access.items()
     ]
@@ -49,6 +46,17 @@ def create_logins(context: ServerContext, secret: str, url: str) -> list[BrokerL
         }
     )
     return logins
+
+
+def login_of(own: ServiceAccess, secret: str) -> BrokerLogin:
+    """Return the login of a service with this password."""
+    return BrokerLogin(
+        own.name,
+        secret,
+        published_topics(own),
+        delivered_topics(own),
+        delivered_topics(own, "broadcast"),
+    )
 
 
 def topics(login: BrokerLogin) -> Iterable[str]:

@@ -38,6 +38,15 @@ log.file = false
 disk_free_limit.absolute = 200MB
 """
 
+BROADCAST_POLICY = {
+    "vhost": "/",
+    "name": "broadcast",
+    "pattern": "^broadcast-",
+    "apply-to": "queues",
+    "definition": {"expires": 60_000},
+}
+"""Removes the queues of components/broadcast.yaml of dead replicas, after a minute."""
+
 
 def set_up(context: ServerContext) -> ManagedServer:
     """Use the RabbitMQ at the component's address if it accepts the login, else start one."""
@@ -55,7 +64,7 @@ def set_up(context: ServerContext) -> ManagedServer:
     data = context.run.path / "rabbitmq"
     template = f"amqp://{{user}}:{{password}}@localhost:{port}/"
     logins = create_logins(context, RABBITMQ, template)
-    conf = _write(data, port, _definitions(user, secret, logins))
+    conf = _write(data, port, definitions(user, secret, logins))
     spec = ProcessSpec(
         name="rabbitmq",
         argv=(require_program("rabbitmq-server"),),
@@ -95,34 +104,26 @@ def _pending_counter(url: str, logins: Sequence[BrokerLogin]) -> CountPending:
 def _write(data: Path, port: int, content: Mapping[str, object]) -> Path:
     """Write configuration and definitions, and return the configuration's path."""
     data.mkdir(exist_ok=True, mode=0o700)
-    definitions = data / "definitions.json"
-    write_private(definitions, json.dumps(content))
-    write_private(data / "rabbitmq.conf", _CONF.format(port=port, definitions=definitions))
+    file = data / "definitions.json"
+    write_private(file, json.dumps(content))
+    write_private(data / "rabbitmq.conf", _CONF.format(port=port, definitions=file))
     write_private(data / "enabled_plugins", "[].\n")
     return data / "rabbitmq.conf"
 
 
-def _definitions(user: str, secret: str, logins: Iterable[BrokerLogin]) -> dict[str, object]:
+def definitions(user: str, secret: str, logins: Iterable[BrokerLogin]) -> dict[str, object]:
     """Return all users (with definitions to load, RabbitMQ creates no guest) and the policy."""
     every = {"configure": ".*", "write": ".*", "read": ".*"}
-    permissions = [{"user": user, "vhost": "/", **every}]
-    permissions += [{"user": each.app, "vhost": "/", **_permissions(each)} for each in logins]
+    allowed = [{"user": user, "vhost": "/", **every}]
+    allowed += [{"user": each.app, "vhost": "/", **permissions(each)} for each in logins]
     return {
         "users": [
             _user(user, secret, "administrator"),
             *(_user(each.app, each.password) for each in logins),
         ],
         "vhosts": [{"name": "/"}],
-        "permissions": permissions,
-        "policies": [
-            {  # removes the queues of components/broadcast.yaml of dead replicas
-                "vhost": "/",
-                "name": "broadcast",
-                "pattern": "^broadcast-",
-                "apply-to": "queues",
-                "definition": {"expires": 60_000},
-            }
-        ],
+        "permissions": allowed,
+        "policies": [BROADCAST_POLICY],
     }
 
 
@@ -135,7 +136,7 @@ def _user(name: str, secret: str, *tags: str) -> dict[str, object]:
     }
 
 
-def _permissions(login: BrokerLogin) -> dict[str, str]:
+def permissions(login: BrokerLogin) -> dict[str, str]:
     """Return the permissions of a login, by names of exchanges (topics) and of its own queues.
 
     Publisher and subscriber both declare the exchange of a topic, and a binding writes to a queue.

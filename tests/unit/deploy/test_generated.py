@@ -1,0 +1,60 @@
+"""The generated files of deploy/kubernetes are those that their sources give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.chassis.security.access_rules import read_access
+from tools.kubernetes import files
+from tools.kubernetes.secrets import secret_names, secrets_of
+from tools.runner.config.manifest import read_manifest
+from tools.runner.config.paths import REPO, RunDir
+
+
+def test_the_committed_files_are_up_to_date() -> None:
+    assert files.outdated() == [], "run `./tye-like-run.sh kubernetes`"
+
+
+def test_a_changed_file_is_found_and_written_again(tmp_path: Path) -> None:
+    files.write(tmp_path)
+    assert files.outdated(tmp_path) == []
+    changed = Path("base/posts.yaml")
+    with (tmp_path / changed).open("a") as file:
+        file.write("# by hand\n")
+    assert files.outdated(tmp_path) == [changed]
+    assert files.write(tmp_path) == [changed]
+    assert files.outdated(tmp_path) == []
+
+
+def test_kustomize_is_told_of_every_service() -> None:
+    listed = yaml.safe_load((files.FOLDER / "base/kustomization.yaml").read_text())["resources"]
+    apps = {f"{app.app_id}.yaml" for app in read_manifest(REPO / "dapr.yaml")}
+    assert apps <= set(listed)
+    assert {str(path.name) for path in (files.FOLDER / "base").glob("*.yaml")} == {
+        *listed,
+        "kustomization.yaml",
+    }
+
+
+def test_secrets_are_the_same_at_every_call(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.create()
+    first, second = (list(yaml.safe_load_all(secrets_of(run, read_access()))) for _ in range(2))
+    hashed = "rabbitmq-definitions"  # with new salt each time
+    for one, other in zip(first, second, strict=True):
+        assert one == other or one["metadata"]["name"] == hashed
+    assert {each["metadata"]["name"] for each in first} == secret_names(read_access())
+
+
+@pytest.mark.parametrize("app", sorted(read_access()))
+def test_a_service_gets_its_own_secrets_only(app: str, tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.create()
+    documents = yaml.safe_load_all(secrets_of(run, read_access()))
+    (own,) = [each for each in documents if each["metadata"]["name"] == f"{app}-secrets"]
+    secrets = yaml.safe_load(own["stringData"]["secrets.json"])
+    assert set(secrets) == read_access()[app].secrets
+    assert all(secrets.values())

@@ -1,0 +1,76 @@
+"""The generated files of deploy/kubernetes; the others there are written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from services.chassis.security.access_rules import Access, read_access
+from tools.kubernetes import autoscaling, broker, dapr, network, workloads
+from tools.kubernetes.settings import Document
+from tools.runner.config.manifest import ManifestApp, read_manifest
+from tools.runner.config.paths import REPO
+
+FOLDER = REPO / "deploy" / "kubernetes"
+
+_HEADER = """\
+# Written by `./tye-like-run.sh kubernetes`, from dapr.yaml, components/ and services/access.yaml.
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a value that occurs twice in full, and numbers of modes as Kubernetes reads them."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def rendered(access: Access | None = None) -> Mapping[Path, str]:
+    """Return the content of each generated file, by its path below deploy/kubernetes."""
+    access = access or read_access()
+    apps = {app.app_id: app for app in read_manifest(REPO / "dapr.yaml")}
+    files = {Path(f"base/{name}.yaml"): _service(app, access) for name, app in apps.items()}
+    files[Path("base/components.yaml")] = dapr.shared_resources(access)
+    files[Path("overlays/production/media-pictures.yaml")] = [
+        workloads.picture_keys(apps["media"], access["media"])
+    ]
+    files[Path("overlays/production/rabbitmq-logins.yaml")] = broker.login_resources(access)
+    scalers = [autoscaling.autoscaler(name, access) for name in apps]
+    files[Path("autoscaling/autoscalers.yaml")] = [*scalers, autoscaling.trigger_authentication()]
+    return {path: _text(documents) for path, documents in files.items()}
+
+
+def _service(app: ManifestApp, access: Access) -> list[Document]:
+    name = app.app_id
+    return [
+        workloads.service_account(name),
+        workloads.deployment(app, access[name]),
+        workloads.disruption_budget(name),
+        network.network_policy(name, app.ports["app-port"].number, access),
+        dapr.configuration(name, access),
+    ]
+
+
+def _text(documents: Iterable[Document]) -> str:
+    parts = (yaml.dump(each, Dumper=_Dumper, sort_keys=False, width=100) for each in documents)
+    return _HEADER + "---\n".join(parts)
+
+
+def outdated(folder: Path = FOLDER) -> list[Path]:
+    """Return the generated files that are missing or differ from what would be written."""
+    return [
+        path
+        for path, text in rendered().items()
+        if not (folder / path).is_file() or (folder / path).read_text() != text
+    ]
+
+
+def write(folder: Path = FOLDER) -> list[Path]:
+    """Write the generated files, and return those that changed."""
+    changed, texts = outdated(folder), rendered()
+    for path in changed:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(texts[path])
+    return changed
