@@ -15,6 +15,8 @@ from tools.runner.config.paths import REPO
 
 FOLDER = REPO / "deploy" / "kubernetes"
 
+_SERVICES = Path("base/services")
+
 _HEADER = """\
 # Written by `./tye-like-run.sh kubernetes`, from dapr.yaml, components/ and services/access.yaml.
 """
@@ -31,7 +33,8 @@ def rendered(access: Access | None = None) -> Mapping[Path, str]:
     """Return the content of each generated file, by its path below deploy/kubernetes."""
     access = access or read_access()
     apps = {app.app_id: app for app in read_manifest(REPO / "dapr.yaml")}
-    files = {Path(f"base/{name}.yaml"): _service(app, access) for name, app in apps.items()}
+    files = {_SERVICES / f"{name}.yaml": _service(app, access) for name, app in apps.items()}
+    files[_SERVICES / "kustomization.yaml"] = [_list_of(sorted(path.name for path in files))]
     files[Path("base/components.yaml")] = dapr.shared_resources(access)
     files[Path("overlays/production/media-pictures.yaml")] = [
         workloads.picture_keys(apps["media"], access["media"])
@@ -40,6 +43,11 @@ def rendered(access: Access | None = None) -> Mapping[Path, str]:
     scalers = [autoscaling.autoscaler(name, access) for name in apps]
     files[Path("autoscaling/autoscalers.yaml")] = [*scalers, autoscaling.trigger_authentication()]
     return {path: _text(documents) for path, documents in files.items()}
+
+
+def _list_of(names: list[str]) -> Document:
+    api = "kustomize.config.k8s.io/v1beta1"
+    return {"apiVersion": api, "kind": "Kustomization", "resources": names}
 
 
 def _service(app: ManifestApp, access: Access) -> list[Document]:
@@ -59,18 +67,23 @@ def _text(documents: Iterable[Document]) -> str:
 
 
 def outdated(folder: Path = FOLDER) -> list[Path]:
-    """Return the generated files that are missing or differ from what would be written."""
+    """Return the generated files that are missing, differ, or belong to a service that is gone."""
+    texts = rendered()
+    there = {path.relative_to(folder) for path in (folder / _SERVICES).glob("*.yaml")}
     return [
         path
-        for path, text in rendered().items()
-        if not (folder / path).is_file() or (folder / path).read_text() != text
+        for path in [*texts, *sorted(there - texts.keys())]
+        if not (folder / path).is_file() or (folder / path).read_text() != texts.get(path)
     ]
 
 
 def write(folder: Path = FOLDER) -> list[Path]:
-    """Write the generated files, and return those that changed."""
+    """Write the generated files, remove those of services that are gone, and return what changed."""
     changed, texts = outdated(folder), rendered()
     for path in changed:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(texts[path])
+        if path in texts:
+            (folder / path).write_text(texts[path])
+        else:
+            (folder / path).unlink()
     return changed

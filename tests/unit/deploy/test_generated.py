@@ -10,8 +10,7 @@ import yaml
 from services.chassis.security.access_rules import read_access
 from tools.kubernetes import files
 from tools.kubernetes.secrets import secret_names, secrets_of
-from tools.runner.config.manifest import read_manifest
-from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.paths import RunDir
 
 
 def test_the_committed_files_are_up_to_date() -> None:
@@ -21,7 +20,7 @@ def test_the_committed_files_are_up_to_date() -> None:
 def test_a_changed_file_is_found_and_written_again(tmp_path: Path) -> None:
     files.write(tmp_path)
     assert files.outdated(tmp_path) == []
-    changed = Path("base/posts.yaml")
+    changed = Path("base/services/posts.yaml")
     with (tmp_path / changed).open("a") as file:
         file.write("# by hand\n")
     assert files.outdated(tmp_path) == [changed]
@@ -29,14 +28,20 @@ def test_a_changed_file_is_found_and_written_again(tmp_path: Path) -> None:
     assert files.outdated(tmp_path) == []
 
 
-def test_kustomize_is_told_of_every_service() -> None:
-    listed = yaml.safe_load((files.FOLDER / "base/kustomization.yaml").read_text())["resources"]
-    apps = {f"{app.app_id}.yaml" for app in read_manifest(REPO / "dapr.yaml")}
-    assert apps <= set(listed)
-    assert {str(path.name) for path in (files.FOLDER / "base").glob("*.yaml")} == {
-        *listed,
-        "kustomization.yaml",
-    }
+def test_the_file_of_a_service_that_is_gone_is_removed(tmp_path: Path) -> None:
+    files.write(tmp_path)
+    gone = Path("base/services/stories.yaml")
+    (tmp_path / gone).write_text("")
+    assert files.outdated(tmp_path) == [gone]
+    files.write(tmp_path)
+    assert not (tmp_path / gone).exists()
+
+
+@pytest.mark.parametrize("folder", ["base", "base/services"])
+def test_kustomize_is_told_of_every_file(folder: str) -> None:
+    listed = yaml.safe_load((files.FOLDER / folder / "kustomization.yaml").read_text())["resources"]
+    there = {path.name for path in (files.FOLDER / folder).iterdir()}
+    assert there == {*listed, "kustomization.yaml"}
 
 
 def test_secrets_are_the_same_at_every_call(tmp_path: Path) -> None:
