@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,16 +23,20 @@ _HEADER = """\
 """
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes a value that occurs twice in full, and numbers of modes as Kubernetes reads them."""
+_FAST = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_FAST):  # type: ignore[misc, valid-type]
+    """Writes a value that occurs twice in full."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
-def rendered(access: Access | None = None) -> Mapping[Path, str]:
+@functools.cache
+def rendered() -> Mapping[Path, str]:
     """Return the content of each generated file, by its path below deploy/kubernetes."""
-    access = access or read_access()
+    access = read_access()
     apps = {app.app_id: app for app in read_manifest(REPO / "dapr.yaml")}
     files = {_SERVICES / f"{name}.yaml": _service(app, access) for name, app in apps.items()}
     files[_SERVICES / "kustomization.yaml"] = [_list_of(sorted(path.name for path in files))]
@@ -78,7 +83,7 @@ def outdated(folder: Path = FOLDER) -> list[Path]:
 
 
 def write(folder: Path = FOLDER) -> list[Path]:
-    """Write the generated files, remove those of services that are gone, and return what changed."""
+    """Write the generated files, remove those of gone services, and return what changed."""
     changed, texts = outdated(folder), rendered()
     for path in changed:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
