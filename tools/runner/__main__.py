@@ -249,6 +249,13 @@ def _kubernetes(options: Namespace, run: RunDir) -> int:
     return command.check() if options.check else command.write()
 
 
+def _migrate(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands.migrate import migrate
+
+    os.umask(0o077)
+    return migrate(run, options.from_set, options.to_set)
+
+
 def _demo(options: Namespace, run: RunDir) -> int:
     from tools.demo.command import fill_demo
 
@@ -328,6 +335,7 @@ _VERBS = {
     "backup": _backup,
     "restore": _restore,
     "kubernetes": _kubernetes,
+    "migrate": _migrate,
     "demo": _demo,
     "doctor": _doctor,
     "test": _test,

@@ -34,6 +34,7 @@ VERBS = {
     "backup": "copy all data of a system, as of one instant, while it runs",
     "restore": "fill a new system from a backup",
     "kubernetes": "write deploy/kubernetes again, or print the secrets of a cluster",
+    "migrate": "move the state of a stopped system to another component set",
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
@@ -229,6 +230,14 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     how.add_argument(
         "--secrets", action="store_true", help="print Secrets, made of those of the run directory"
     )
+    for side, whose in (("from", "that it was started with"), ("to", "that it will be")):
+        made["migrate"].add_argument(
+            f"--{side}",
+            dest=f"{side}_set",
+            required=True,
+            metavar="NAME",
+            help=f"the component set {whose}",
+        )
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )

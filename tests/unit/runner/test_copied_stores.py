@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -28,7 +28,7 @@ from tools.runner.infra.redis import accepts
 DOCUMENTS = [
     StoredDocument("posts||post:1", b'{"text":"\xc3\xa4"}', first_write=True),
     StoredDocument("posts||journal:posts:abc", b"{}", ttl=600),
-    StoredDocument("feed||home:1", b"\x00\xff binary"),
+    StoredDocument("feed||home:1", b"\x00\xff binary", first_write=True),
     *(StoredDocument(f"feed||row:{n}", b"%d" % n, first_write=True) for n in range(2_500)),
 ]
 APPS = ("posts", "feed", "users")
@@ -41,7 +41,7 @@ def sqlite_store(run: RunDir) -> Iterator[CopiedStore]:
 
 @contextmanager
 def redis_store(run: RunDir) -> Iterator[CopiedStore]:
-    yield RedisStore.private(run)
+    yield RedisStore.private(run, APPS)
 
 
 @contextmanager
@@ -71,17 +71,13 @@ KINDS = [
 ]
 
 
-def plain(documents: Iterator[StoredDocument], *, marks: bool) -> dict[str, tuple[object, ...]]:
-    """Return what must be the same after a copy; SQLite needs no marks, so it keeps none."""
-    return {
-        each.key: (each.value, each.ttl is not None, each.first_write and marks)
-        for each in documents
-    }
+def plain(documents: Iterable[StoredDocument]) -> dict[str, tuple[object, ...]]:
+    """Return what must be the same after a copy."""
+    return {each.key: (each.value, each.ttl is not None, each.first_write) for each in documents}
 
 
 @pytest.mark.parametrize(("new", "running"), KINDS)
 def test_a_loaded_store_gives_the_same_documents(new: Opened, running: Opened, run: RunDir) -> None:
-    marks = running is running_redis
     with new(run) as store:
         assert store.is_empty()
         store.load(DOCUMENTS)
@@ -89,9 +85,32 @@ def test_a_loaded_store_gives_the_same_documents(new: Opened, running: Opened, r
     with running(run) as store, store.snapshot() as documents:
         assert store.size() > 0
         found = list(documents)
-    assert plain(iter(found), marks=marks) == plain(iter(DOCUMENTS), marks=marks)
+    assert plain(found) == plain(DOCUMENTS)
     (left,) = [each.ttl for each in found if each.ttl is not None]
     assert 0 < left <= 600
+
+
+@pytest.mark.parametrize(("new", "running"), KINDS)
+def test_a_stopped_store_gives_its_documents_and_stays_as_it_is(
+    new: Opened, running: Opened, run: RunDir
+) -> None:
+    del running
+    with new(run) as store:
+        store.load([*DOCUMENTS, StoredDocument("users||gone", b"1", ttl=1)])
+        before = _files(run)
+        wait_until(lambda: "users||gone" not in _snapshot(store))
+        assert plain(_snapshot(store).values()) == plain(DOCUMENTS)
+        assert store.size() > 0
+    assert _files(run) == before
+
+
+def _snapshot(store: CopiedStore) -> dict[str, StoredDocument]:
+    with store.snapshot() as documents:
+        return {each.key: each for each in documents}
+
+
+def _files(run: RunDir) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(("new", "running"), KINDS)

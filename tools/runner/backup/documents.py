@@ -11,6 +11,10 @@ from typing import IO, Any
 
 import orjson
 
+_OVERWRITTEN = ("journal:", "recovered:")
+"""What keys begin with that services overwrite without an ETag (chassis/publishing). All others
+are created once, and then changed by compare-and-swap."""
+
 _COMPRESSION = 3
 """Most of the gain at a fraction of the processor time, which services need meanwhile."""
 
@@ -21,8 +25,9 @@ class StoredDocument:
 
     `ttl` is the seconds that it had left, not the time at which it ends: in a backup time stands
     still, so that a journal of last month is still there for consumers to catch up from.
-    `first_write` is a mark of Dapr's Redis component, without which creating a document that exists
-    would overwrite it. Other stores have none.
+    `first_write` is a mark of Dapr's Redis component. Without it, creating a document that exists
+    would overwrite it; with it, only a write with the ETag does. Other stores need none: there it
+    follows from the key (`is_created`).
     """
 
     key: str
@@ -54,6 +59,11 @@ class StoredDocument:
         row = orjson.loads(line)
         value = row["text"].encode() if "text" in row else base64.b64decode(row["base64"])
         return cls(row["key"], value, row.get("ttl"), row.get("first_write", False))
+
+
+def is_created(key: str) -> bool:
+    """Return whether services create a key once, and never overwrite it without an ETag."""
+    return not key.partition("||")[2].startswith(_OVERWRITTEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,25 +37,19 @@ _ENGINE = "dapr.internal."
 
 
 class RedisStore:
-    """The keys of all services in one Redis: at an address, or in a folder that no server uses.
+    """The keys of all services in one Redis: at an address, or in the folder of the runner's own.
 
-    What is read from an address passes through the folder, too.
+    No server may run in that folder. What is read from either passes through a copy.
     """
 
     def __init__(
-        self,
-        run: RunDir,
-        folder: Path,
-        *,
-        address: str = "",
-        password: str = "",
-        apps: Iterable[str] = (),
+        self, run: RunDir, apps: Iterable[str], *, address: str = "", password: str = ""
     ) -> None:
         self._run = run
-        self._folder = folder
+        self._apps = frozenset(apps)
+        self._folder = run.path / "redis"
         self._address = address
         self._password = password
-        self._apps = frozenset(apps)
 
     @classmethod
     def of(
@@ -66,11 +60,10 @@ class RedisStore:
         if own.get("keyPrefix", "appid") != "appid":
             raise RunnerError("the keys in Redis do not begin with the app-id (keyPrefix: appid)")
         password = secrets.get(str(own.get("redisPassword"))) or ""
-        folder = run.backup_staging / "redis"
-        return cls(run, folder, address=str(own["redisHost"]), password=password, apps=metadata)
+        return cls(run, metadata, address=str(own["redisHost"]), password=password)
 
     @classmethod
-    def private(cls, run: RunDir) -> RedisStore:
+    def private(cls, run: RunDir, apps: Iterable[str]) -> RedisStore:
         """Return the folder of the server that the runner starts.
 
         Raises RunnerError if it would use the server of another process instead.
@@ -81,16 +74,21 @@ class RedisStore:
                 f"a Redis of another process listens on {redis.PORT}, and {run.path} would use it: "
                 "only a Redis of the runner's own can be filled. Stop it, or use --run-dir"
             )
-        return cls(run, run.path / "redis")
+        return cls(run, apps)
 
     @contextmanager
     def snapshot(self) -> Iterator[Iterator[StoredDocument]]:
         """See `CopiedStore`. Raises RunnerError if the server gives no copy."""
-        self._folder.mkdir(parents=True, mode=0o700)
-        self._fetch(self._folder / "dump.rdb")
-        with _private_server(self._run, self._folder, "--appendonly", "no") as connection:
+        copy = self._run.backup_staging / "redis"
+        if self._address:
+            copy.mkdir(parents=True, mode=0o700)
+            self._fetch(copy / "dump.rdb")
+        else:  # not in the folder itself: a server removes what expires, and cuts a torn end
+            shutil.copytree(self._folder, copy)
+        with_log = "no" if self._address else "yes"
+        with _private_server(self._run, copy, "--appendonly", with_log) as connection:
             yield self._read(connection)
-        shutil.rmtree(self._folder)
+        shutil.rmtree(copy)
 
     def _fetch(self, dump: Path) -> None:
         host, _, port = self._address.rpartition(":")
@@ -131,6 +129,8 @@ class RedisStore:
 
     def size(self) -> int:
         """See `CopiedStore`."""
+        if not self._address:
+            return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         host, _, port = self._address.rpartition(":")
         try:
             with closing(RedisConnection((host, int(port)), self._password, 10.0)) as connection:

@@ -17,7 +17,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.runner.backup.documents import StoredDocument
+from tools.runner.backup.documents import StoredDocument, is_created
 from tools.runner.errors import RunnerError
 
 BARRIER_TIMEOUT = 2.0
@@ -109,7 +109,8 @@ class SqliteStore:
 
     def is_empty(self) -> bool:
         """See `CopiedStore`."""
-        return not any(path.exists() for path in self._files.values())
+        folders = {path.parent for path in self._files.values()}  # also with the engine's files
+        return not any(folder.exists() and any(folder.iterdir()) for folder in folders)
 
     def load(self, documents: Iterable[StoredDocument]) -> None:
         """See `CopiedStore`. Raises RunnerError for a document of an unknown service."""
@@ -131,7 +132,7 @@ class SqliteStore:
 
     def _create(self, app: str) -> sqlite3.Connection:
         if app not in self._files:
-            raise RunnerError(f'the backup has documents of "{app}", which is no service here')
+            raise RunnerError(f'there are documents of "{app}", which is no service here')
         path = self._files[app]
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         writer = sqlite3.connect(path, isolation_level=None)
@@ -188,7 +189,8 @@ def _begin_reading(reader: sqlite3.Connection) -> None:
 
 def _read(reader: sqlite3.Connection) -> Iterator[StoredDocument]:
     for key, value, is_binary, ttl in reader.execute(_SELECT):
-        yield StoredDocument(key, base64.b64decode(value) if is_binary else value.encode(), ttl)
+        content = base64.b64decode(value) if is_binary else value.encode()
+        yield StoredDocument(key, content, ttl, is_created(key))
 
 
 def _row(document: StoredDocument) -> tuple[Any, ...]:

@@ -64,15 +64,30 @@ def running_store(run: RunDir, apps: Iterable[str]) -> tuple[str, CopiedStore]:
 
 
 def new_store(set_name: str, run: RunDir, apps: Iterable[str]) -> tuple[str, CopiedStore]:
-    """Return the type and the store that a component set would use in a new run directory.
+    """Return the type and the store that a component set uses in a run directory, which is stopped.
 
     Raises RunnerError for a store that the runner cannot fill.
     """
-    (document,) = (each for each in load_set(set_name) if each["metadata"]["name"] == STATE_STORE)
+    document = _component(set_name)
     type_ = str(document["spec"]["type"])
     if type_ == "state.redis":
-        return type_, RedisStore.private(run)
+        return type_, RedisStore.private(run, apps)
     return _store(dict.fromkeys(apps, relocated(document, run)), run, None)
+
+
+def place_of(set_name: str, run: RunDir) -> str:
+    """Return where a component set keeps its state: the same place means the same documents."""
+    document = relocated(_component(set_name), run)
+    type_ = str(document["spec"]["type"])
+    if type_ == "state.redis":
+        return str(run.path / "redis")
+    connection = str(_metadata(document).get("connectionString", ""))
+    return f"{type_}: {connection.partition('?')[0]}"
+
+
+def _component(set_name: str) -> Document:
+    (found,) = (each for each in load_set(set_name) if each["metadata"]["name"] == STATE_STORE)
+    return found
 
 
 def _rendered(run: RunDir, app: str) -> Document | None:

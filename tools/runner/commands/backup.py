@@ -36,8 +36,8 @@ def back_up(run: RunDir, file: Path | None, *, with_secrets: bool) -> int:
         raise RunnerError(f"a restore into {run.path} was interrupted: run it again first")
     kind, store = running_store(run, apps_with_state())
     pictures = picture_folder(run)
-    _require_room(store.size() + folder_size(pictures), path.parent, run.path)
-    with _staging(run) as staging:
+    require_room(store.size() + folder_size(pictures), path.parent, run.path)
+    with staging_folder(run) as staging:
         totals, moment = _gather(store, pictures, staging)
         secrets = secrets_of(SecretsFile(run.secrets))
         header = _header(run, kind, moment, fingerprints(secrets))
@@ -69,7 +69,7 @@ def _default_file() -> Path:
     return folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.tar"
 
 
-def _require_room(wanted: int, *folders: Path) -> None:
+def require_room(wanted: int, *folders: Path) -> None:
     """Raise RunnerError if a folder has too little room for a copy of everything."""
     for folder in folders:
         free = shutil.disk_usage(folder).free
@@ -80,7 +80,7 @@ def _require_room(wanted: int, *folders: Path) -> None:
 
 
 @contextmanager
-def _staging(run: RunDir) -> Iterator[Path]:
+def staging_folder(run: RunDir) -> Iterator[Path]:
     """Give an empty folder for one backup at a time; remove it at the end."""
     with (run.path / "backup.lock").open("w") as lock:
         try:

@@ -25,8 +25,8 @@ from tools.runner.supervisor.lock import RunLock, runner_pid
 from tools.runner.supervisor.orphans import find_orphans
 
 _DATABASES = ("redis", "postgresql", "mariadb")
-_BROKERS = ("nats", "rabbitmq", "mosquitto")
-_DATA = ("state", "blobs", *_DATABASES, *_BROKERS, "scheduler")
+BROKERS = ("nats", "rabbitmq", "mosquitto")
+_DATA = ("state", "blobs", *_DATABASES, *BROKERS, "scheduler")
 """Folders that must be empty. What a broker or a scheduler holds is of another system, too."""
 
 _ROOM = 3
@@ -55,7 +55,7 @@ def restore(
         path = secrets_file or file.with_name(file.name + SECRETS_SUFFIX)
         secrets = _chosen_secrets(archive, path, end_sessions)
     run.create()
-    with _locked(run):
+    with while_stopped(run):
         set_name = components or archive.header.components
         store = _store(archive, set_name, run)
         pictures = new_picture_folder(set_name, run)
@@ -69,6 +69,7 @@ def restore(
         SecretsFile(run.secrets).update(
             secrets | ({JWT: new_signing_keys()} if end_sessions else {})
         )
+        run.migration.unlink(missing_ok=True)  # of data that was here before
         os.sync()  # all of it, before the folder is said to be complete
         run.unfinished_restore.unlink()
     _describe(archive)
@@ -95,12 +96,13 @@ def _chosen_secrets(archive: Archive, path: Path, end_sessions: bool) -> dict[st
 
 
 @contextmanager
-def _locked(run: RunDir) -> Iterator[None]:
+def while_stopped(run: RunDir) -> Iterator[None]:
+    """Let nothing start in a run directory. Raises RunnerError if something runs there."""
     lock = RunLock(run)
     if not lock.acquire():
         raise RunnerError(
             f"a system is running in {run.path} (pid {runner_pid(run)}): stop it with `down`, or "
-            "restore into another --run-dir. Nothing was changed"
+            "use another --run-dir. Nothing was changed"
         )
     try:
         if find_orphans(run):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from tools.runner.backup.migration import require_current
 from tools.runner.config.components import load_set
 from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import MARKER, REPO, RunDir, write_private
@@ -58,6 +59,7 @@ def prepare(plan: StartPlan) -> None:
         )
     topology, everything = read_topology(plan.rules()), read_manifest(plan.manifest)
     chosen_set = plan.components or topology.default_set
+    require_current(chosen_set, plan.run)
     apps = plan.select_apps(everything)
     documents = load_set(chosen_set, everything[0].resources)
     # nats-server first: it needs few modules, so its build begins while others are downloaded

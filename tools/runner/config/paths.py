@@ -79,6 +79,11 @@ class RunDir:
         """The file that exists from the first change of a restore until its end."""
         return self.path / "restore.unfinished"
 
+    @property
+    def migration(self) -> Path:
+        """The record of the last migration of state (backup/migration.py)."""
+        return self.path / "migration.json"
+
     def create(self) -> None:
         """Create the folder and its subfolders, for their owner only.
 
