@@ -246,11 +246,12 @@ migrate.migrate(RunDir(Path(sys.argv[1])), sys.argv[2], sys.argv[3])
 """
 _STORES = "sys.modules['tools.runner.backup.{0}_store']._{1}"
 MOMENTS = {
-    "before anything is written": ("migrate._copy", 1),
-    "within the documents, into Redis": (_STORES.format("redis", "commands"), 1_200),
-    "between copy and comparison": ("migrate.Inventory.compare", 1),
-    "before it is complete": ("migrate.os.sync", 1),
+    "before anything is written": ("migrate._copy", 1, 0),
+    "within the documents, into Redis": (_STORES.format("redis", "commands"), 1_200, 1),
+    "between copy and comparison": ("migrate.Inventory.compare", 1, 1),
+    "before it is complete": ("migrate.os.sync", 1, 0),
 }
+"""A call in which it dies, which one, and how many servers are left."""
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -269,7 +270,7 @@ def test_a_killed_migration_is_repeated(moment: str, used: RunDir) -> None:
 def test_a_killed_way_back_is_repeated(used: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(used, "embedded", "rabbitmq-redis")
     shutil.rmtree(used.path / "state")
-    monkeypatch.setitem(MOMENTS, "into SQLite", (_STORES.format("sqlite", "row"), 1_200))
+    monkeypatch.setitem(MOMENTS, "into SQLite", (_STORES.format("sqlite", "row"), 1_200, 1))
     _kill("into SQLite", used, "rabbitmq-redis", "embedded")
     with pytest.raises(RunnerError, match="was interrupted"):
         require_current("embedded", used)
@@ -291,11 +292,11 @@ def test_after_a_killed_migration_work_goes_on_and_is_moved_too(used: RunDir) ->
 
 
 def _kill(moment: str, run: RunDir, *sets: str) -> None:
-    place, count = MOMENTS[moment]
+    place, count, left = MOMENTS[moment]
     script = _KILLED.format(place=place, count=count)
     command = [sys.executable, "-c", script, str(run.path), *sets]
     assert subprocess.run(command, cwd=REPO, check=False).returncode == -signal.SIGKILL
-    stop_orphans(run)  # a private Redis
+    assert stop_orphans(run) == left
 
 
 # ── marks ───────────────────────────────────────────────────────────────────────────────────

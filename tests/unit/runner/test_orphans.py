@@ -1,18 +1,25 @@
 """Nothing of ours survives, and nothing of others is touched."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.system.waiting import wait_until
 from tools.runner.__main__ import main
 from tools.runner.commands import start
 from tools.runner.config.paths import MARKER, RunDir
+from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.start_plan import StartPlan
+from tools.runner.infra import redis
+from tools.runner.infra.ports import free_ports
+from tools.runner.infra.servers import ServerContext
 from tools.runner.supervisor import control
 from tools.runner.supervisor.lock import RunLock, runner_pid, stop_runner
 from tools.runner.supervisor.orphans import find_orphans, stop_orphans
@@ -54,6 +61,20 @@ def test_only_processes_with_the_mark_are_stopped(run: RunDir) -> None:
         finally:
             ours.kill()
             theirs.kill()
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="Redis is not installed")
+def test_a_redis_is_found_too(run: RunDir) -> None:
+    """It writes its title over its environment unless it is told not to."""
+    context = ServerContext(run, SecretsFile(run.secrets), free_ports(), tool=Path)
+    spec = redis.set_up(context).spec
+    assert spec is not None
+    with subprocess.Popen(spec.argv, env=spec.env, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: (run.path / "redis" / "appendonlydir").exists())
+            assert find_orphans(run) == [server.pid]
+        finally:
+            server.kill()
 
 
 def test_there_is_one_runner_in_a_run_directory(run: RunDir, holder: int) -> None:

@@ -172,13 +172,14 @@ def _private_server(run: RunDir, folder: Path, *options: str) -> Iterator[RedisC
     """Run a server on a folder's data, for this process only.
 
     It is stopped at the end, and has written and synced its log then. It carries the mark of the
-    run directory: `down` stops one that a killed command left.
+    run directory, which a title would overwrite: `down` stops one that a killed command left.
     """
     with tempfile.TemporaryDirectory(prefix="microgram-redis-") as own:
         log, path = Path(own) / "redis.log", f"{own}/redis.sock"
         command = [require_program("redis-server"), "--port", "0", "--unixsocket", path]
         command += ["--dir", str(folder), "--save", "", "--appendfsync", "no", *options]
         command += ["--logfile", str(log), "--maxmemory-policy", "noeviction"]
+        command += ["--set-proc-title", "no"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=base_env(run))
         try:
             with closing(_connect(path, process, log)) as connection:

@@ -29,6 +29,8 @@ repl-diskless-sync-delay 0
 # Without memory, refuse writes instead of evicting state.
 maxmemory-policy noeviction
 daemonize no
+# A title overwrites the environment, with the mark by which `down` finds what a killed runner left.
+set-proc-title no
 """
 
 
