@@ -20,11 +20,11 @@ from tools.runner.backup.migration import Inventory, Migration, require_current
 from tools.runner.backup.pictures import link_pictures, new_picture_folder
 from tools.runner.backup.stores import CopiedStore, new_store
 from tools.runner.commands.backup import apps_with_state, require_room, staging_folder
-from tools.runner.commands.restore import BROKERS, while_stopped
+from tools.runner.commands.restore import while_stopped
 from tools.runner.config.components import load_set
 from tools.runner.config.paths import RunDir
 from tools.runner.errors import RunnerError
-from tools.runner.infra.servers import needed_servers
+from tools.runner.infra.servers import BROKERS, needed_servers
 from tools.runner.output.progress import Progress
 
 _ROOM = 4

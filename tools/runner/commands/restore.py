@@ -21,11 +21,11 @@ from tools.runner.commands.backup import SECRETS_SUFFIX, apps_with_state
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import JWT, SecretsFile, new_signing_keys
 from tools.runner.errors import RunnerError
+from tools.runner.infra.servers import BROKERS
 from tools.runner.supervisor.lock import RunLock, runner_pid
 from tools.runner.supervisor.orphans import find_orphans
 
 _DATABASES = ("redis", "postgresql", "mariadb")
-BROKERS = ("nats", "rabbitmq", "mosquitto")
 _DATA = ("state", "blobs", *_DATABASES, *BROKERS, "scheduler")
 """Folders that must be empty. What a broker or a scheduler holds is of another system, too."""
 

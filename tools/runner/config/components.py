@@ -115,17 +115,53 @@ def render_set(
     """
     shutil.rmtree(run.components, ignore_errors=True)
     documents = [*load_set(name, folder), workflow_policy(access)]
-    for document in documents:
-        _override(document, _identity(document)[1], overrides)
-    scoped = [relocated(scope_component(document, access), run) for document in documents]
+    scoped = _scoped(documents, run, overrides, access)
     for app in access:
         (run.components / app).mkdir(parents=True, mode=0o700)
-        for document in scoped:
-            if app in document.get("scopes", (app,)):
-                kind, own_name = _identity(document)
-                file = run.components / app / f"{kind.lower()}-{own_name}.yaml"
-                _write(file, _with_own_login(document, app, logins))
+        _write_for(app, scoped, run, logins)
     return run.components
+
+
+def render_brokers(
+    name: str,
+    app: str,
+    run: RunDir,
+    overrides: Overrides,
+    access: Access,
+    folder: Path | None = None,
+    logins: Collection[str] = (),
+) -> None:
+    """Replace the components of the broker of one service by those of another set.
+
+    Each file is replaced atomically: its sidecar can start at any time.
+    """
+    chosen = [each for each in load_set(name, folder) if is_of_broker(each)]
+    _write_for(app, _scoped(chosen, run, overrides, access), run, logins)
+
+
+def is_of_broker(document: Document) -> bool:
+    """Return whether a document of a set is a component through which events pass."""
+    return _identity(document) in (("Component", "pubsub"), ("Component", "broadcast"))
+
+
+def _scoped(
+    documents: Iterable[Document], run: RunDir, overrides: Overrides, access: Access
+) -> list[Document]:
+    scoped = []
+    for document in documents:
+        _override(document, _identity(document)[1], overrides)
+        scoped.append(relocated(scope_component(document, access), run))
+    return scoped
+
+
+def _write_for(
+    app: str, documents: Iterable[Document], run: RunDir, logins: Collection[str]
+) -> None:
+    for document in documents:
+        if app in document.get("scopes", (app,)):
+            kind, own_name = _identity(document)
+            file = run.components / app / f"{kind.lower()}-{own_name}.yaml"
+            _write(file, _with_own_login(document, app, logins))
 
 
 def own_login(secret: str, app: str) -> str:

@@ -55,10 +55,10 @@ def set_up(context: ServerContext) -> ManagedServer:
         probe=thread_probe(partial(accepts, port, context.secrets[REDIS])),
     )
     address = f"127.0.0.1:{port}"
-    overrides = {
+    overrides = {  # other components have no such setting
         (str(each["metadata"]["name"]), "redisHost"): address
         for each in context.documents
-        if str(each["spec"].get("type")).endswith(".redis")
+        if each["kind"] == "Component"
     }
     return ManagedServer("redis", address, spec, data=data, overrides=overrides)
 

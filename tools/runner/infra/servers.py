@@ -21,6 +21,9 @@ from tools.runner.infra.ports import is_free, is_listening, port_owner
 from tools.runner.supervisor.process import ProcessSpec
 
 SENTRY = "sentry"
+BROKERS = ("nats", "rabbitmq", "mosquitto")
+"""Servers that only pass events. A Redis can do that too, beside its documents."""
+
 _MODULES = {
     "mariadb": "mariadb",
     "mosquitto": "mosquitto",
