@@ -24,7 +24,7 @@ PAIRS = [("embedded", "rabbitmq-redis"), ("rabbitmq-redis", "embedded")]
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("old", "new"), PAIRS, ids="-to-".join)
+@pytest.mark.parametrize(("old", "new"), PAIRS, ids=["-to-".join(pair) for pair in PAIRS])
 def test_nothing_is_lost_when_state_moves_to_another_set(
     old: str, new: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
