@@ -17,7 +17,7 @@ from tests.fakes import FakeState
 from tests.unit.runner import saved_system
 from tests.unit.runner.saved_system import PICTURES, pictures_of
 from tools.runner.backup.documents import StoredDocument, is_created
-from tools.runner.backup.migration import Inventory, require_current
+from tools.runner.backup.migration import CopyComparison, require_current
 from tools.runner.backup.redis_store import RedisStore
 from tools.runner.backup.sqlite_store import SqliteStore
 from tools.runner.backup.stores import new_store
@@ -210,18 +210,18 @@ def test_a_difference_is_found_and_nothing_starts_on_the_copy(
 
 
 def test_the_time_that_is_left_is_compared() -> None:
-    inventory = Inventory()
-    list(inventory.note([StoredDocument("a||b", b"1", ttl=600)]))
-    inventory.compare([StoredDocument("a||b", b"1", ttl=599)])
+    comparison = CopyComparison()
+    list(comparison.note([StoredDocument("a||b", b"1", ttl=600)]))
+    comparison.compare([StoredDocument("a||b", b"1", ttl=599)])
     for wrong in (500, 700, None):
         with pytest.raises(RunnerError, match="1 are not"):
-            inventory.compare([StoredDocument("a||b", b"1", ttl=wrong)])
+            comparison.compare([StoredDocument("a||b", b"1", ttl=wrong)])
 
 
 def test_what_expires_meanwhile_is_not_missed() -> None:
-    inventory = Inventory()
-    list(inventory.note([StoredDocument("a||b", b"1", ttl=0)]))
-    inventory.compare([])
+    comparison = CopyComparison()
+    list(comparison.note([StoredDocument("a||b", b"1", ttl=0)]))
+    comparison.compare([])
 
 
 # ── interruptions ───────────────────────────────────────────────────────────────────────────
@@ -248,7 +248,7 @@ _STORES = "sys.modules['tools.runner.backup.{0}_store']._{1}"
 MOMENTS = {
     "before anything is written": ("migrate._copy", 1, 0),
     "within the documents, into Redis": (_STORES.format("redis", "commands"), 1_200, 1),
-    "between copy and comparison": ("migrate.Inventory.compare", 1, 1),
+    "between copy and comparison": ("migrate.CopyComparison.compare", 1, 1),
     "before it is complete": ("migrate.os.sync", 1, 0),
 }
 """A call in which it dies, which one, and how many servers are left."""

@@ -80,7 +80,7 @@ def require_current(set_name: str, run: RunDir) -> None:
         )
 
 
-class Inventory:
+class CopyComparison:
     """What one store gave: the digest of each document by key, and when it ends.
 
     It needs about 250 bytes of memory for each (243, with keys of 41 characters).

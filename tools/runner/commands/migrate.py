@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from tools.runner.backup.documents import StoredDocument
-from tools.runner.backup.migration import Inventory, Migration, require_current
+from tools.runner.backup.migration import CopyComparison, Migration, require_current
 from tools.runner.backup.pictures import link_pictures, new_picture_folder
 from tools.runner.backup.stores import CopiedStore, new_store
 from tools.runner.commands.backup import apps_with_state, require_room, staging_folder
@@ -66,12 +66,12 @@ def migrate(run: RunDir, source_set: str, target_set: str) -> int:
 def _copy(source: CopiedStore, target: CopiedStore) -> int:
     """Fill the new store, and compare it with the old one. Returns the number of documents."""
     target.clear()
-    inventory = Inventory()
+    comparison = CopyComparison()
     with source.snapshot() as documents:
-        target.load(_shown("copying documents", inventory.note(documents)))
+        target.load(_shown("copying documents", comparison.note(documents)))
     with target.snapshot() as documents:
-        inventory.compare(_shown("comparing documents", documents))
-    return len(inventory)
+        comparison.compare(_shown("comparing documents", documents))
+    return len(comparison)
 
 
 def _shown(what: str, documents: Iterable[StoredDocument]) -> Iterator[StoredDocument]:
