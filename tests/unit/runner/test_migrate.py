@@ -246,12 +246,12 @@ migrate.migrate(RunDir(Path(sys.argv[1])), sys.argv[2], sys.argv[3])
 """
 _STORES = "sys.modules['tools.runner.backup.{0}_store']._{1}"
 MOMENTS = {
-    "before anything is written": ("migrate._copy", 1, 0),
-    "within the documents, into Redis": (_STORES.format("redis", "commands"), 1_200, 1),
-    "between copy and comparison": ("migrate.CopyComparison.compare", 1, 1),
-    "before it is complete": ("migrate.os.sync", 1, 0),
+    "before anything is written": ("migrate._copy", 1, False),
+    "within the documents, into Redis": (_STORES.format("redis", "commands"), 1_200, True),
+    "between copy and comparison": ("migrate.CopyComparison.compare", 1, True),
+    "before it is complete": ("migrate.os.sync", 1, False),
 }
-"""A call in which it dies, which one, and how many servers are left."""
+"""A call in which it dies, which one, and whether a Redis is left."""
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -270,7 +270,7 @@ def test_a_killed_migration_is_repeated(moment: str, used: RunDir) -> None:
 def test_a_killed_way_back_is_repeated(used: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(used, "embedded", "rabbitmq-redis")
     shutil.rmtree(used.path / "state")
-    monkeypatch.setitem(MOMENTS, "into SQLite", (_STORES.format("sqlite", "row"), 1_200, 1))
+    monkeypatch.setitem(MOMENTS, "into SQLite", (_STORES.format("sqlite", "row"), 1_200, True))
     _kill("into SQLite", used, "rabbitmq-redis", "embedded")
     with pytest.raises(RunnerError, match="was interrupted"):
         require_current("embedded", used)
@@ -296,7 +296,7 @@ def _kill(moment: str, run: RunDir, *sets: str) -> None:
     script = _KILLED.format(place=place, count=count)
     command = [sys.executable, "-c", script, str(run.path), *sets]
     assert subprocess.run(command, cwd=REPO, check=False).returncode == -signal.SIGKILL
-    assert stop_orphans(run) == left
+    assert (stop_orphans(run) > 0) == left  # it may have a child that rewrites its log
 
 
 # ── marks ───────────────────────────────────────────────────────────────────────────────────
