@@ -19,7 +19,9 @@ def check_answers(work: Work, exercise: Path) -> None:
         work.require(
             question,
             letter == str(answer).lower(),
-            expected="the letter of one of the choices" if not letter else "another choice",
+            expected="another answer" if letter else "one of the choices",
             seen=f'"{letter}"' if letter else "no answer yet",
-            look=reasons[question],
+            look=reasons[question]
+            if letter
+            else "answers.yaml: write behind the colon of this question",
         )

@@ -42,9 +42,12 @@ class LearnerSession:
         raise RunnerError("no exercise is started: ./tye-like-run.sh learn start")
 
     def next_exercise(self) -> Exercise | None:
-        """Return the first exercise that is not done, or None."""
-        open_ = (each for each in self.path.exercises if not self.progress.is_done(each.name))
-        return next(open_, None)
+        """Return the first exercise that is not done behind the current one, else of all."""
+        names = [exercise.name for exercise in self.path.exercises]
+        current = self.progress.current
+        start = names.index(current) + 1 if current in names else 0
+        ordered = (*self.path.exercises[start:], *self.path.exercises[:start])
+        return next((each for each in ordered if not self.progress.is_done(each.name)), None)
 
     def start(self, exercise: Exercise) -> list[Path]:
         """Make the current exercise; return its files. Files that are there stay as they are."""
