@@ -1,0 +1,21 @@
+"""Keeps people. The first release had one field, `name`; this one has two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.chassis.dapr.state import StateStore
+from services.chassis.storage.collection import Collection
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person. A stored document, `person:ID`. `last` is the last word of a name."""
+
+    first: str
+    last: str
+
+
+def create_people(state: StateStore) -> Collection[Person]:
+    """Return the documents of all people."""
+    return Collection(state, "person", Person)
