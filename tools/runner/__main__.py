@@ -124,6 +124,12 @@ def _scale(options: Namespace, run: RunDir) -> int:
     return _send(run, [{"verb": "scale", "name": name, "count": n} for name, n in counts])
 
 
+def _switch(options: Namespace, run: RunDir) -> int:
+    from tools.runner.commands.switch import switch
+
+    return switch(run, options.components)
+
+
 def _send(run: RunDir, orders: Iterable[dict[str, object]]) -> int:
     """Send orders to the runner, one after another, and print the last report."""
     from tools.runner.output import tables
@@ -320,6 +326,7 @@ _VERBS = {
     "ps": _ps,
     "restart": _order,
     "scale": _scale,
+    "switch": _switch,
     "stop": _order,
     "start": _order,
     "logs": _logs,

@@ -22,6 +22,7 @@ VERBS = {
     "dashboard": "print the address of the dashboard, or show an export of a run",
     "restart": "restart a service with its sidecar, one process, or a server",
     "scale": "change how many replicas a service has, without losing a request",
+    "switch": "move a running system to the broker of another component set",
     "stop": "stop one of these until `start`",
     "start": "start it again after `stop`",
     "infra": "start or stop only the servers, including Dapr's, for a plain `dapr run -f .`",
@@ -215,6 +216,12 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     made["scale"].add_argument(
         "replicas", type=_replicas, metavar="A=N,B=M", help="replicas of a service"
+    )
+    made["switch"].add_argument(
+        "--components",
+        required=True,
+        metavar="NAME",
+        help="a component set that differs in its broker only",
     )
     made["infra"].add_argument("action", choices=["up", "down"])
     made["deadletters"].add_argument("app", nargs="?", help="a service (default: all)")

@@ -1,10 +1,12 @@
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.unit.runner import saved_system
+from tests.unit.runner.staged_system import Stage
 from tools.runner.commands.backup import back_up
 from tools.runner.config.paths import RunDir
 
@@ -48,3 +50,10 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
     """A place for a restore, which does not wait for the disks of the whole machine."""
     monkeypatch.setattr(os, "sync", lambda: None)
     return RunDir(tmp_path / "new")
+
+
+@pytest.fixture
+async def stage(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    stage = Stage(run, monkeypatch)
+    yield stage
+    await stage.system.stop()

@@ -11,6 +11,7 @@ from tools.runner.errors import RunnerError
 from tools.runner.supervisor.control import _execute
 from tools.runner.supervisor.scaling import ReplicaScaler
 from tools.runner.supervisor.supervisor import Supervisor
+from tools.runner.supervisor.switching import BrokerSwitch
 
 RESTART = {"verb": "restart", "name": "broker", "empty": True}
 
@@ -41,7 +42,9 @@ class System:
 
 
 async def execute(system: System) -> None:
-    await _execute(cast(Supervisor, system), cast(ReplicaScaler, None), RESTART)
+    await _execute(
+        cast(Supervisor, system), cast(ReplicaScaler, None), cast(BrokerSwitch, None), RESTART
+    )
 
 
 async def test_an_emptied_server_starts_in_an_empty_folder(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tools.runner.config.paths import RunDir
 from tools.runner.errors import RunnerError
 from tools.runner.supervisor.scaling import ReplicaScaler
 from tools.runner.supervisor.supervisor import READY_TIMEOUT, Supervisor
+from tools.runner.supervisor.switching import BrokerSwitch
 
 LONG_TIMEOUT = 900.0
 """Seconds for which a command waits for the replicas of a service."""
@@ -34,10 +35,11 @@ def socket_path(run: RunDir) -> Path:
 async def serve_control_socket(system: Supervisor, path: Path) -> AsyncIterator[None]:
     """Serve the socket while the block runs; replace one that a killed runner left."""
     scaler = ReplicaScaler(system)
+    switch = BrokerSwitch(system, scaler)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            reply = await _execute(system, scaler, json.loads(await reader.readline()))
+            reply = await _execute(system, scaler, switch, json.loads(await reader.readline()))
         except (RunnerError, TimeoutError, ValueError, KeyError) as error:
             reply = {"error": str(error) or "not ready yet"}
         except Exception as error:  # without an answer the command would wait for it
@@ -61,7 +63,7 @@ def remove_socket(path: Path) -> None:
 
 
 async def _execute(
-    system: Supervisor, scaler: ReplicaScaler, order: dict[str, Any]
+    system: Supervisor, scaler: ReplicaScaler, switch: BrokerSwitch, order: dict[str, Any]
 ) -> dict[str, Any]:
     """Execute one order; return the report on the system after it."""
     verb, name = order["verb"], order.get("name", "")
@@ -79,6 +81,12 @@ async def _execute(
         await scaler.scale(name, int(order["count"]))
     elif verb == "restart-rolling":
         await scaler.restart_rolling(name)
+    elif verb == "switch-begin":
+        return system.report() | {"moved": await switch.begin(name)}
+    elif verb == "switch-move":
+        await switch.move(name, order["app"])
+    elif verb == "switch-finish":
+        await switch.finish(name)
     return system.report()
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from services.chassis.security.access_rules import METRICS_SECRET, OPERATOR_SECRET
-from tools.runner.config.components import load_set, render_configs, render_set
+from tools.runner.config.components import (
+    Document,
+    load_set,
+    render_brokers,
+    render_configs,
+    render_set,
+)
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.monitoring_settings import MonitoringSettings
 from tools.runner.config.secrets import SecretsFile, create_token, read_or_create_token
@@ -90,7 +96,7 @@ class Supervisor:
         apps = self.plan.select_apps(everything)
         self._prepare_run_dir()
         self._launch_dashboard()
-        context = self._server_context(everything)
+        context = self._server_context(load_set(self.set_name, everything[0].resources))
         names: tuple[str, ...] = (servers.SENTRY,) if self._identities else ()
         names += servers.needed_servers(context.documents)
         served = self.plan.served_apps(everything)
@@ -165,7 +171,7 @@ class Supervisor:
             self._identities.create()
             self._spawn_task(self._identities.keep_fresh())
 
-    def _server_context(self, apps: Sequence[ManifestApp]) -> servers.ServerContext:
+    def _server_context(self, documents: Sequence[Document]) -> servers.ServerContext:
         secrets = SecretsFile(self.plan.run.secrets)
         secrets.create_missing()
         create_token(self.plan.run.operator_token, secrets, OPERATOR_SECRET)
@@ -177,7 +183,7 @@ class Supervisor:
             tool=toolchain.require_tool,
             topics=self.topology.topics,
             standard_ports=self.plan.infra_only,
-            documents=load_set(self.set_name, apps[0].resources),
+            documents=documents,
             identities=self._identities,
             access=self.access,
         )
@@ -188,8 +194,6 @@ class Supervisor:
         )
 
     def _run_settings(self, apps: Sequence[ManifestApp]) -> RunSettings:
-        overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
-        logins = {secret for server in self.servers for secret in server.logins}
         port = self._gateway_port(apps)
         if any(app.app_id == self.topology.gateway for app in apps):
             self.gateway_port = port
@@ -198,7 +202,12 @@ class Supervisor:
             run=self.plan.run,
             daprd=toolchain.require_tool(self._daprd(apps)),
             resources=render_set(
-                self.set_name, self.plan.run, overrides, self.access, apps[0].resources, logins
+                self.set_name,
+                self.plan.run,
+                self._overrides(),
+                self.access,
+                apps[0].resources,
+                self._logins(),
             ),
             configs=render_configs(
                 apps,
@@ -217,6 +226,12 @@ class Supervisor:
             identities=self._identities,
             tracing=self._tracing,
         )
+
+    def _overrides(self) -> dict[tuple[str, str], str]:
+        return {key: value for each in self.servers for key, value in each.overrides.items()}
+
+    def _logins(self) -> set[str]:
+        return {secret for server in self.servers for secret in server.logins}
 
     def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:
         count = self.plan.replicas.get(app.app_id, self.topology.replicas.get(app.app_id, 1))
@@ -310,12 +325,14 @@ class Supervisor:
         for process in self._processes.values():
             process.enable_restarts()
         for server in self.servers:
-            if server.spec and server.restart_sidecars_after is not None:
-                self._processes[server.name].on_recovered = self._sidecar_restarter(
-                    server.restart_sidecars_after
-                )
+            self._restart_sidecars_after(server)
         for replica in self.replicas:
             self._redeliver_after_restarts(replica)
+
+    def _restart_sidecars_after(self, server: servers.ManagedServer) -> None:
+        if server.spec and server.restart_sidecars_after is not None:
+            restarter = self._sidecar_restarter(server.restart_sidecars_after)
+            self._processes[server.name].on_recovered = restarter
 
     def _redeliver_after_restarts(self, replica: ServiceReplica) -> None:
         app_id = replica.app.app_id
@@ -446,6 +463,54 @@ class Supervisor:
         if self._monitoring:
             self._monitoring.write_targets(self.replicas)
         self.on_replicas_changed()
+
+    # ── brokers ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def daprd(self) -> Path:
+        """The program of all sidecars."""
+        assert self._settings is not None  # noqa: S101 (for mypy: it was started with services)
+        return self._settings.daprd
+
+    async def add_servers(self, names: Iterable[str], documents: Sequence[Document]) -> None:
+        """Start servers of a component set that do not run yet, and wait until they are ready."""
+        running = {server.name for server in self.servers}
+        context = self._server_context(documents)
+        for name in names:
+            if name not in running:
+                await self._add_server(servers.set_up_server(name, context))
+
+    async def _add_server(self, server: servers.ManagedServer) -> None:
+        self.servers.append(server)
+        try:
+            await self._start_servers([server])
+        except BaseException:
+            await self.remove_server(server)
+            raise
+        if server.spec:
+            self._processes[server.name].enable_restarts()
+            self._restart_sidecars_after(server)
+
+    async def remove_server(self, server: servers.ManagedServer) -> None:
+        """Stop a server that nothing uses any more. Its data stay."""
+        if server.jetstream:
+            await server.jetstream.stop()
+        if server.spec:
+            await self._processes.pop(server.name).stop()
+        self.servers.remove(server)
+
+    def render_brokers(self, set_name: str, app_id: str) -> None:
+        """Write the files by which sidecars of a service find the broker of a set, once started."""
+        resources = read_manifest(self.plan.manifest)[0].resources
+        render_brokers(
+            set_name,
+            app_id,
+            self.plan.run,
+            self._overrides(),
+            self.access,
+            resources,
+            self._logins(),
+        )
 
     # ── what commands ask for ───────────────────────────────────────────────────────────────
 
