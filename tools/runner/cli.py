@@ -272,7 +272,9 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         "--browser", action="store_true", help="tests of the web app in a real browser only"
     )
     made["test"].add_argument(
-        "--backup", action="store_true", help="tests of backup, restore and upgrade only"
+        "--backup",
+        action="store_true",
+        help="tests of backup, restore, upgrade, migrate and switch only",
     )
     _learn_options(made["learn"])
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
