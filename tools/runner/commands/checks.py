@@ -109,7 +109,7 @@ def test_browser(arguments: list[str]) -> int:
 
 
 def test_backup(arguments: list[str]) -> int:
-    """Run the tests of backup, restore, upgrade, migrate and switch; return non-zero if they failed."""
+    """Run the tests of backup, upgrade, migrate and switch; return non-zero if they failed."""
     part = (_RUNNING_SYSTEM, ["tests/backup", *_TWO_SYSTEMS])
     return _summarize(*_run_parts([part], arguments))
 
