@@ -44,10 +44,10 @@ def test_no_request_fails_and_nothing_is_lost_while_the_broker_is_switched_and_b
         traffic = StrictTraffic(workload.followers, post["id"])
         with workload.posting(), market.buying(), traffic.running():
             await_progress(workload)
+            workload.follow_late()  # the authors would wait for that
             took[second] = _switch(system, second)
             assert _brokers(system) == BROKERS[second]
             await_progress(workload)
-            workload.follow_late()
             took[first] = _switch(system, first)
             assert _brokers(system) == BROKERS[first]
             await_progress(workload)
