@@ -1,0 +1,17 @@
+/** Logs: one JSON object a line. */
+
+import { traceId } from "./trace.ts";
+
+type Fields = Record<string, unknown>;
+
+function write(level: string, msg: string, fields: Fields): void {
+  const trace_id = traceId();
+  const line = { time: new Date().toISOString(), level, msg, service: "insights", ...fields };
+  process.stdout.write(JSON.stringify(trace_id ? { ...line, trace_id } : line) + "\n");
+}
+
+export const log = {
+  info: (msg: string, fields: Fields = {}) => write("INFO", msg, fields),
+  warning: (msg: string, fields: Fields = {}) => write("WARNING", msg, fields),
+  error: (msg: string, fields: Fields = {}) => write("ERROR", msg, fields),
+};
