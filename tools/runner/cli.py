@@ -132,7 +132,8 @@ def _up_options(up: argparse.ArgumentParser) -> None:
         type=_guests,
         default=os.environ.get("MICROGRAM_GUEST", ""),
         metavar="A=LANG",
-        help="run guests/A-LANG in the place of the service A; A=python+LANG: replicas in turn",
+        help="run guests/A-LANG in the place of the service A, or beside all if it is one of its "
+        "own; A=python+LANG: replicas in turn",
     )
     up.add_argument(
         "--port", type=_port, help="the gateway's port (8080; 0: any); all others are free ones"

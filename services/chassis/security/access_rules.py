@@ -6,7 +6,8 @@ of the chassis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 import yaml
 
 ACCESS_FILE = Path(__file__).parents[2] / "access.yaml"
+
+ADDITIONS = "MICROGRAM_ACCESS_ADDITIONS"
+"""The variable with the access files of guests that run beside the services, separated by `:`."""
 
 OPERATOR_SECRET = "operator-token-sha256"  # noqa: S105 (its name)
 """The secret with the SHA-256 of the operator's token, in hexadecimal."""
@@ -97,40 +101,80 @@ class ServiceAccess:
 Access = Mapping[str, ServiceAccess]
 """The rules of all services, by app-id."""
 
+_Entries = dict[str, tuple[yaml.Node, yaml.Node]]
+"""The key and the value of each service in a file."""
+_Pairs = list[tuple[yaml.Node, yaml.Node]]
+
+
+def read_access(path: Path = ACCESS_FILE, additions: Sequence[Path] | None = None) -> Access:
+    """The rules of all services, with those of guests: by default, of those that the runner names.
+
+    A guest's file has its own rules, and for routes of services further callers. Raises
+    `AccessFileError` for anything unknown, doubled or missing.
+    """
+    if additions is None:
+        additions = [Path(each) for each in os.environ.get(ADDITIONS, "").split(":") if each]
+    return _read(path, tuple(additions))
+
 
 @cache
-def read_access(path: Path = ACCESS_FILE) -> Access:
-    """The rules of all services.
-
-    Raises `AccessFileError` for anything unknown, doubled or missing.
-    """
-    return _Reader(path).read()
+def _read(path: Path, additions: tuple[Path, ...]) -> Access:
+    return _Reader(path).read(additions)
 
 
 class _Reader:
-    """Reads the YAML nodes of the file, so that every complaint names its line."""
+    """Reads the YAML nodes of the files, so that every complaint names its file and line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> Access:
-        nodes = {key.value: node for key, node in self._entries(self._root(), ("services",))}
-        if "services" not in nodes:
-            raise AccessFileError(f'{self._path}:1: "services" is missing')
-        entries = list(self._entries(nodes["services"]))
-        names = frozenset(key.value for key, _ in entries)
-        services = {key.value: self._service(key, node, names) for key, node in entries}
-        self._check_topics(services, {key.value: key for key, _ in entries})
+    def read(self, additions: Sequence[Path]) -> Access:
+        entries = self._services(self._path)
+        for path in additions:
+            self._add(self._services(path), entries)
+        names = frozenset(entries)
+        services = {
+            name: self._service(key, node, names) for name, (key, node) in entries.items()
+        }
+        self._check_topics(services, {name: key for name, (key, _) in entries.items()})
         return {name: _with_changes(own, services) for name, own in services.items()}
 
-    def _root(self) -> yaml.Node:
+    def _services(self, path: Path) -> _Entries:
+        root = self._root(path)
+        nodes = {key.value: node for key, node in self._entries(root, ("services",))}
+        if "services" not in nodes:
+            raise AccessFileError(f'{path}:1: "services" is missing')
+        return {key.value: (key, node) for key, node in self._entries(nodes["services"])}
+
+    def _add(self, added: _Entries, entries: _Entries) -> None:
+        """Add services, and to those that are there further callers of routes."""
+        for name, (key, node) in added.items():
+            if name in entries:
+                self._add_callers(name, self._calls_of(node, ("calls",)), entries[name][1])
+            else:
+                entries[name] = (key, node)
+
+    def _add_callers(self, name: str, added: _Pairs, node: yaml.Node) -> None:
+        known = {route.value: callers for route, callers in self._calls_of(node)}
+        for route, callers in added:
+            if not isinstance(known.get(route.value), yaml.SequenceNode):
+                raise self._fail(route, f'{name} has no list of callers for "{route.value}"')
+            self._list(callers)
+            known[route.value].value.extend(callers.value)
+
+    def _calls_of(self, node: yaml.Node, allowed: tuple[str, ...] = ()) -> _Pairs:
+        parts = {key.value: value for key, value in self._entries(node, allowed)}
+        return list(self._entries(parts["calls"])) if "calls" in parts else []
+
+    def _root(self, path: Path) -> yaml.Node:
         try:
-            node = yaml.compose(self._path.read_text(), Loader=_LOADER)
+            with path.open() as file:  # its name is in the marks of the nodes
+                node = yaml.compose(file, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise AccessFileError(f"{self._path}:{line}: not YAML: {error.problem}") from None
+            raise AccessFileError(f"{path}:{line}: not YAML: {error.problem}") from None
         if node is None:
-            raise AccessFileError(f"{self._path}:1: the file is empty")
+            raise AccessFileError(f"{path}:1: the file is empty")
         return node
 
     def _service(self, key: yaml.Node, node: yaml.Node, names: frozenset[str]) -> ServiceAccess:
@@ -228,7 +272,7 @@ class _Reader:
         return bool(node.value == "true")
 
     def _fail(self, node: yaml.Node, message: str) -> AccessFileError:
-        return AccessFileError(f"{self._path}:{node.start_mark.line + 1}: {message}")
+        return AccessFileError(f"{node.start_mark.name}:{node.start_mark.line + 1}: {message}")
 
 
 def _with_changes(own: ServiceAccess, services: Mapping[str, ServiceAccess]) -> ServiceAccess:

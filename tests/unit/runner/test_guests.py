@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.runner.config import guests as guest_folders
+from tools.runner.config.guests import Languages
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.errors import RunnerError
 from tools.runner.infra import guests
@@ -24,7 +26,7 @@ def test_without_guests_nothing_changes() -> None:
 
 
 def test_a_guest_replaces_the_command_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guests, "_built", lambda folder: folder / "program")
+    monkeypatch.setattr(guests, "_built", lambda folder: (str(folder / "program"),))
     comments, posts = with_guests(APPS, {"comments": ("go",)})
     program = (str(guests.FOLDER / "comments-go" / "program"),)
     assert [comments.command_of(number) for number in range(2)] == [program, program]
@@ -32,7 +34,7 @@ def test_a_guest_replaces_the_command_of_its_service(monkeypatch: pytest.MonkeyP
 
 
 def test_replicas_take_the_languages_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guests, "_built", lambda folder: folder / "program")
+    monkeypatch.setattr(guests, "_built", lambda folder: (str(folder / "program"),))
     comments, _ = with_guests(APPS, {"comments": ("python", "go")})
     commands = [comments.command_of(number) for number in range(3)]
     assert commands[0] == commands[2] == ("python", "comments")
@@ -46,7 +48,7 @@ def test_replicas_take_the_languages_in_turn(monkeypatch: pytest.MonkeyPatch) ->
         ({"comments": ("cobol",)}, "--guest comments=cobol: there is no"),
     ],
 )
-def test_an_unknown_guest_is_refused(languages: guests.Languages, said: str) -> None:
+def test_an_unknown_guest_is_refused(languages: Languages, said: str) -> None:
     with pytest.raises(RunnerError) as refused:
         with_guests(APPS, languages)
     assert said in str(refused.value)
@@ -58,7 +60,7 @@ def test_a_guest_in_go_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     folder.mkdir(parents=True)
     (folder / "go.mod").write_text("module guest\n\ngo 1.22\n")
     (folder / "main.go").write_text("package main\n\nfunc main() {}\n")
-    monkeypatch.setattr(guests, "FOLDER", folder.parent)
+    monkeypatch.setattr(guest_folders, "FOLDER", folder.parent)
     monkeypatch.setattr(guests, "user_cache", lambda: tmp_path / "cache")
     (first,) = with_guests(APPS[:1], {"comments": ("go",)})
     program = Path(first.command_of(0)[0])

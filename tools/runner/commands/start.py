@@ -57,7 +57,8 @@ def prepare(plan: StartPlan) -> None:
             f"a restore into {plan.run.path} was interrupted, so its data is incomplete: run the "
             "same `restore` again"
         )
-    topology, everything = read_topology(plan.rules()), read_manifest(plan.manifest)
+    topology = read_topology(plan.rules())
+    everything = with_guests(read_manifest(plan.manifest), plan.guests)  # its progress is seen here
     chosen_set = plan.components or topology.default_set
     require_current(chosen_set, plan.run)
     apps = plan.select_apps(everything)
@@ -70,7 +71,6 @@ def prepare(plan: StartPlan) -> None:
         tools += ["sentry"] if plan.mtls else []
     tools += topology.control_plane(app.app_id for app in plan.served_apps(everything))
     toolchain.require_tools(tools)
-    with_guests(everything, plan.guests)  # built where the progress is seen
     if plan.observe:
         monitoring.require_programs()
     for line in toolchain.describe_installed(tools):

@@ -10,6 +10,7 @@ from services.chassis.security.access_rules import (
     AccessFileError,
     read_access,
 )
+from tools.runner.config.guests import access_files
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
@@ -30,7 +31,7 @@ class StartPlan:
     excluded: frozenset[str] = frozenset()
     replicas: Mapping[str, int] = field(default_factory=dict)
     guests: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The languages of the programs that take the place of a service (infra/guests.py)."""
+    """The languages of the programs that take the place of a service, or run beside them all."""
     port: int | None = None
     infra_only: bool = False
     mtls: bool = True
@@ -75,7 +76,7 @@ class StartPlan:
     def rules(self) -> Access:
         """Return the rules of all services. Raises RunnerError for an invalid file."""
         try:
-            return read_access(self.access)
+            return read_access(self.access, access_files(self.guests))
         except (OSError, AccessFileError) as error:
             raise RunnerError(str(error)) from None
 

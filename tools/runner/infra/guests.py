@@ -1,31 +1,29 @@
-"""Guests: programs in other languages that take the place of a service, from `guests/`.
+"""Guests: programs in other languages, from `guests/`.
 
 `guests/comments-go` takes the place of `comments` with `--guest comments=go`. Several languages,
-`comments=python+go`, are for the replicas of a service in turn.
+`comments=python+go`, are for the replicas of a service in turn. A guest with an access file, such
+as `guests/insights-ts`, is a service of its own, which runs beside the others.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from services.chassis.security.access_rules import ADDITIONS
+from tools.runner.config.guests import FOLDER, PYTHON, Languages, access_files, guest_folder
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, user_cache
 from tools.runner.errors import RunnerError
 from tools.runner.infra.go_build import go_program
+from tools.runner.infra.node_build import typescript_command
 from tools.runner.output import progress
-
-FOLDER = REPO / "guests"
-PYTHON = "python"
-"""The service itself, in a list of languages."""
 
 _ADVICE = "`go build` in the folder of the guest shows the same errors."
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
-
-Languages = Mapping[str, Sequence[str]]
-"""The languages of each service that has guests."""
+_NO_SOURCES = ("node_modules",)
 
 
 def with_guests(apps: Sequence[ManifestApp], languages: Languages) -> list[ManifestApp]:
@@ -34,41 +32,67 @@ def with_guests(apps: Sequence[ManifestApp], languages: Languages) -> list[Manif
     Raises RunnerError for a guest that does not exist, or cannot be built.
     """
     known = {app.app_id for app in apps}
-    for name in sorted(languages.keys() - known):
+    files = access_files(languages)
+    own = {path.parent.name.rpartition("-")[0] for path in files} - known
+    for name in sorted(languages.keys() - known - own):
         raise RunnerError(f'--guest: there is no app "{name}" (known: {", ".join(sorted(known))})')
-    return [
-        replace(app, commands=tuple(_command(app, each) for each in languages[app.app_id]))
-        if app.app_id in languages
-        else app
-        for app in apps
-    ]
+    everything = [*apps, *(_app_beside(apps[0], name) for name in sorted(own))]
+    chosen = [_with_languages(app, languages.get(app.app_id, ())) for app in everything]
+    return [_with_access(app, files) for app in chosen] if files else chosen
+
+
+def _app_beside(app: ManifestApp, name: str) -> ManifestApp:
+    """Return a further app, with the settings that all have in common."""
+    return ManifestApp(
+        name, REPO, (), app.config_file, app.resources, options=app.options, env=app.env
+    )
+
+
+def _with_languages(app: ManifestApp, languages: Sequence[str]) -> ManifestApp:
+    return replace(app, commands=tuple(_command(app, each) for each in languages))
+
+
+def _with_access(app: ManifestApp, files: Sequence[Path]) -> ManifestApp:
+    """Tell an app of the rules of guests that run beside it."""
+    return replace(app, env={**app.env, ADDITIONS: ":".join(map(str, files))})
 
 
 def _command(app: ManifestApp, language: str) -> tuple[str, ...]:
-    if language == PYTHON:
+    if language == PYTHON and app.command:
         return app.command
-    folder = FOLDER / f"{app.app_id}-{language}"
+    folder = guest_folder(app.app_id, language)
     if not folder.is_dir():
         known = sorted(path.name for path in FOLDER.glob("*-*"))
         raise RunnerError(
             f"--guest {app.app_id}={language}: there is no {folder} (there are: {', '.join(known)})"
         )
-    return (str(_built(folder)),)
+    return _built(folder)
 
 
-def _built(folder: Path) -> Path:
-    """Return the program of a guest in Go, built once for each state of its sources."""
-    sources = sorted([*folder.glob("*.go"), folder / "go.mod"])
-    digest = hashlib.sha256()
-    for path in sources:
-        digest.update(path.name.encode() + path.read_bytes())
+def _built(folder: Path) -> tuple[str, ...]:
+    """Return the command of a guest, built once for each state of its sources."""
     cache = user_cache() / "guests"
-    target = cache / f"{folder.name}-{digest.hexdigest()[:12]}" / folder.name
+    cache.mkdir(parents=True, exist_ok=True)
+    target = cache / f"{folder.name}-{_digest(folder)}"
+    if (folder / "go.mod").is_file():
+        return (str(_go_program(folder, target / folder.name)),)
+    return typescript_command(folder, target)
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of all files of a guest."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not set(_NO_SOURCES) & set(path.parts):
+            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _go_program(folder: Path, target: Path) -> Path:
     if not target.exists():
-        cache.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(exist_ok=True)
         made = target.with_name(f".{folder.name}.part")
-        command = [go_program(cache), "build", *_FLAGS, "-o", str(made), "."]
+        command = [go_program(target.parents[1]), "build", *_FLAGS, "-o", str(made), "."]
         progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
         made.replace(target)
     return target

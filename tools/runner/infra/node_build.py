@@ -1,0 +1,53 @@
+"""Guests in TypeScript: Node runs the sources as they are, or what the compiler makes of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools.runner.errors import RunnerError
+from tools.runner.output import progress
+from tools.web import npm
+
+_ADVICE = "`npx tsc` in the folder of the guest shows the same errors."
+_STRIPS_TYPES = "process.features.typescript === 'strip' ? 1 : 0"
+"""Since Node 22.18. An older one needs the compiler, and so npm."""
+
+
+def node_program() -> str:
+    """Return the path of Node. Raises RunnerError without it."""
+    node = shutil.which("node")
+    if node is None:
+        raise RunnerError(
+            "a guest in TypeScript needs Node 20 or newer: on Debian, `apt-get install nodejs npm`"
+        )
+    return node
+
+
+def typescript_command(folder: Path, target: Path) -> tuple[str, ...]:
+    """Return the command of a guest; one that is built is built once, in `target`."""
+    node = node_program()
+    if _runs_typescript(node):
+        return (node, str(folder / "src" / "main.ts"))
+    if not target.exists():
+        made = target.with_name(f".{target.name}.part")
+        command = compiler_command(folder, made)
+        progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
+        made.replace(target)
+    return (node, str(target / "src" / "main.js"))
+
+
+def compiler_command(folder: Path, target: Path) -> list[str]:
+    """Return the command that checks a guest and its tests, and writes them as JavaScript.
+
+    The first time, npm installs the locked compiler. Raises RunnerError without npm.
+    """
+    compiler = npm.install(folder, "tsc")
+    types = compiler.parents[1] / "@types"
+    return [str(compiler), "-p", str(folder), "--outDir", str(target), "--typeRoots", str(types)]
+
+
+def _runs_typescript(node: str) -> bool:
+    done = subprocess.run([node, "-p", _STRIPS_TYPES], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == "1"
