@@ -7,6 +7,7 @@ from services.clients.base import JsonInvoker
 from services.clients.catalog import CatalogClient
 from services.clients.comments import CommentsClient
 from services.clients.feed import FeedClient
+from services.clients.insights import InsightsClient
 from services.clients.notifications import NotificationsClient
 from services.clients.orders import OrdersClient
 from services.clients.payments import PaymentsClient
@@ -27,3 +28,4 @@ class ServiceClients:
         self.catalog = CatalogClient(invoker)
         self.orders = OrdersClient(invoker)
         self.payments = PaymentsClient(invoker)
+        self.insights = InsightsClient(invoker)

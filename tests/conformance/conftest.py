@@ -8,8 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.chassis.security.access_rules import read_access
-from tests.conformance.kit import COMMAND, COMPONENTS, SUBJECTS, ServiceUnderTest
+from tests.conformance.kit import COMMAND, COMPONENTS, SUBJECTS, ServiceUnderTest, access_with
 
 _APPS = os.environ.get(SUBJECTS, "comments").split(",")
 """`test` runs the kit on one service; `conform` names others."""
@@ -22,7 +21,7 @@ def subject(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServiceUnderTest]:
     app = request.param
-    if app not in read_access():
+    if app not in access_with(app):
         pytest.fail(f'There is no service "{app}" in services/access.yaml.')
     folder = tmp_path_factory.mktemp(app)
     under_test = ServiceUnderTest(app, os.environ.get(COMMAND, ""), folder, _COMPONENTS)

@@ -21,10 +21,16 @@ import yaml
 
 from services.chassis.dapr.pubsub import encode_event, event_message
 from services.chassis.ids import timestamp
-from services.chassis.security.access_rules import OPERATOR_HEADER, ServiceAccess, read_access
+from services.chassis.security.access_rules import (
+    OPERATOR_HEADER,
+    Access,
+    ServiceAccess,
+    read_access,
+)
 from services.contracts.events import EventType
 from tests.fakes.auth import FakeAuth
 from tests.system.waiting import wait_until
+from tools.runner.config.guests import FOLDER, access_files
 from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import REPO, RunDir, write_private
 from tools.runner.config.secrets import JWT
@@ -176,9 +182,12 @@ class ServiceUnderTest:
         write_private(self._run.secrets, json.dumps({JWT: self.auth.signing_keys()}))
         manifest = self._folder / "dapr.yaml"
         manifest.write_text(yaml.safe_dump(self._manifest()))
+        guest = (
+            ("--guest", f"{self.app}={language}") if (language := guest_language(self.app)) else ()
+        )
         self._runner(
             *("up", "--detach", "--no-dashboard", "--port", "0"),
-            *("--components", self._components, "--manifest", str(manifest)),
+            *("--components", self._components, "--manifest", str(manifest), *guest),
         )
         state = json.loads(self._run.state.read_text())
         for row in state["services"]:
@@ -205,7 +214,7 @@ class ServiceUnderTest:
     @cached_property
     def access(self) -> ServiceAccess:
         """What the program may do."""
-        return read_access()[self.app]
+        return access_with(self.app)[self.app]
 
     @property
     def stranger(self) -> str:
@@ -215,7 +224,7 @@ class ServiceUnderTest:
 
     def producer(self, topic: str) -> PeerClient:
         """The stand-in that publishes a topic."""
-        return self.peers[_producers()[topic]]
+        return self.peers[_producers(access_with(self.app))[topic]]
 
     # ── requests ────────────────────────────────────────────────────────────────────────────
 
@@ -290,8 +299,9 @@ class ServiceUnderTest:
 
     def _manifest(self) -> dict[str, Any]:
         peer = [sys.executable, "-m", "tests.conformance.peer"]
-        commands = {self.app: self._command or list(_command_of(self.app))}
-        commands |= dict.fromkeys(_around(self.app), peer)
+        commands = dict.fromkeys(_around(self.app), peer)
+        if self._command or not guest_language(self.app):
+            commands[self.app] = self._command or list(_command_of(self.app))
         env = {"CONFORMANCE_SUBJECT": self.app}
         return {
             "version": 1,
@@ -320,14 +330,26 @@ def example(kind: EventType[Any]) -> dict[str, Any]:
     return dict(extra["examples"][0])
 
 
-def _producers() -> dict[str, str]:
-    return {topic: name for name, own in read_access().items() for topic in own.publishes}
+def guest_language(app: str) -> str:
+    """The language of a guest that is a service of its own; empty for another service."""
+    paths = sorted(FOLDER.glob(f"{app}-*/access.yaml"))
+    return paths[0].parent.name.rpartition("-")[2] if paths else ""
+
+
+def access_with(app: str) -> Access:
+    """The rules of all services, and of the program under test if it is a guest."""
+    language = guest_language(app)
+    return read_access(additions=access_files({app: [language]} if language else {}))
+
+
+def _producers(access: Access) -> dict[str, str]:
+    return {topic: name for name, own in access.items() for topic in own.publishes}
 
 
 def _around(app: str) -> list[str]:
     """The services that the one under test has to do with, auth, and one that it has not."""
-    access = read_access()
-    own, producers = access[app], _producers()
+    access = access_with(app)
+    own, producers = access[app], _producers(access)
     near = {caller for callers in own.calls.values() for caller in callers}
     near |= {producers[topic] for topic in own.subscribes}
     near |= {name for name, other in access.items() if other.subscribes & own.publishes}

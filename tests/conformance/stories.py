@@ -13,7 +13,7 @@ from typing import Any
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.contracts import events
 from services.contracts.events import EventType
-from tests.conformance.kit import ServiceUnderTest
+from tests.conformance.kit import ServiceUnderTest, example
 
 _ids = SnowflakeGenerator()
 
@@ -126,6 +126,50 @@ def a_login_is_an_account() -> Story:
     )
 
 
+def posts_and_their_likes_add_up() -> Story:
+    first = _post(tags=["sunrise", "sea"])
+    author = first["author"]
+    second, reply, gone = (_post(author=author, tags=["sea"]) for _ in range(3))
+    reply |= _below(first)
+    blank = gone | {"deleted": True, "text": "", "tags": []}
+    likes = [
+        Told(events.FAVOURITES_COUNTED, first["id"], version, {"post": first["id"], "total": total})
+        for version, total in ((1, 1), (2, 5), (3, 4))
+    ]
+    told = (_told(first), _told(second), _told(reply), _told(gone), *likes, _told(blank, 2))
+    return Story(
+        told,
+        _insights_of(author, "posts", "likes", "top_tags"),
+        [2, 4, [["sea", 2, 4], ["sunrise", 1, 4]]],
+    )
+
+
+def completed_orders_are_sales() -> Story:
+    seller = _ids.next()
+    told = []
+    for state, total in (("completed", 2_400), ("refunded", 700), ("completed", 100)):
+        order = example(events.ORDER_CHANGED) | {
+            "id": _ids.next(),
+            "seller": seller,
+            "total": total,
+        }
+        told += [
+            Told(events.ORDER_CHANGED, order["id"], 1, order | {"state": "placed"}),
+            Told(events.ORDER_CHANGED, order["id"], 2, order | {"state": "completed"}),
+            Told(events.ORDER_CHANGED, order["id"], 3, order | {"state": state}),
+        ]
+    return Story(tuple(told), _insights_of(seller, "sales"), [[["EUR", 2, 2_500]]])
+
+
+def the_newest_number_of_followers_counts() -> Story:
+    account = _ids.next()
+    told = tuple(
+        Told(events.FOLLOWERS_COUNTED, account, version, {"account": account, "total": total})
+        for version, total in ((1, 7), (2, 9), (3, 8))
+    )
+    return Story(told, _insights_of(account, "followers"), [8])
+
+
 STORIES: Mapping[str, tuple[Callable[[], Story], ...]] = {
     "comments": (
         a_reply_is_in_its_thread,
@@ -133,6 +177,11 @@ STORIES: Mapping[str, tuple[Callable[[], Story], ...]] = {
         a_deleted_post_takes_its_replies_along,
     ),
     "feed": (a_post_is_in_the_list_of_its_author, a_deleted_post_is_in_no_list),
+    "insights": (
+        posts_and_their_likes_add_up,
+        completed_orders_are_sales,
+        the_newest_number_of_followers_counts,
+    ),
     "notifications": (a_follower_is_a_notification, who_unfollows_is_no_notification),
     "users": (a_login_is_an_account,),
 }
@@ -192,3 +241,17 @@ def _username_of(id: str) -> Callable[[ServiceUnderTest], Any]:
         return answer.get("profile", {}).get("username")
 
     return look
+
+
+def _insights_of(account: str, *fields: str) -> Callable[[ServiceUnderTest], Any]:
+    def look(subject: ServiceUnderTest) -> Any:
+        token = subject.auth.token(account)
+        answer = subject.ask(f"GET /insights/{account}", caller="gateway", token=token).json()
+        return [_short(answer[field]) for field in fields]
+
+    return look
+
+
+def _short(value: Any) -> Any:
+    """Rows without the names of their fields."""
+    return [list(each.values()) for each in value] if isinstance(value, list) else value

@@ -133,9 +133,7 @@ class _Reader:
         for path in additions:
             self._add(self._services(path), entries)
         names = frozenset(entries)
-        services = {
-            name: self._service(key, node, names) for name, (key, node) in entries.items()
-        }
+        services = {name: self._service(key, node, names) for name, (key, node) in entries.items()}
         self._check_topics(services, {name: key for name, (key, _) in entries.items()})
         return {name: _with_changes(own, services) for name, own in services.items()}
 

@@ -10,11 +10,13 @@ from services.chassis.errors import ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
 from services.clients.base import gather_all
 from services.clients.feed import account_timeline
+from services.clients.insights import InsightsClient
 from services.clients.paths import numeric_id
 from services.contracts.accounts import Account
 from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.presentation.entities import people
+from services.gateway.presentation.entities.shop import money
 from services.gateway.web.people import relationships
 from services.gateway.web.previews import Previews
 from services.gateway.web.renderer import PageRenderer
@@ -33,15 +35,17 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
     async def profile(username: str, viewer: Viewer, max_id: MaxId = "") -> Response:
         """An account with its posts and boosts. Two calls in sequence.
 
-        Viewers see their relationship to it too, and which of those whom they follow follow it.
+        Viewers see their relationship to it too, and which of those whom they follow follow it;
+        under their own profile what their posts and sales add up to, if the guest `insights` runs.
         """
         account = Account.model_validate(await gateway.services.users.account_named(username[:40]))
         timeline = account_timeline(account.profile.id, exclude_replies=True)
-        page, known, familiar, has_shop = await gather_all(
+        page, known, familiar, has_shop, insights = await gather_all(
             status_page(gateway, timeline, viewer, _PAGE_SIZE, max_id),
             relationships(gateway, [account.profile.id], viewer),
             _familiar_followers(gateway, account.profile.id, viewer),
             _has_shop(gateway, account.profile.id, viewer),
+            _insights(gateway, account.profile.id, viewer),
         )
         return pages.render(
             "profile",
@@ -52,6 +56,7 @@ def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
             relationship=known.get(account.profile.id),
             familiar=familiar,
             has_shop=has_shop,
+            insights=insights,
             page=page,
         )
 
@@ -90,3 +95,16 @@ async def _has_shop(gateway: Gateway, id: str, viewer: Caller | None) -> bool:
     except ServiceError as failure:
         log_failure(failure)
         return False
+
+
+async def _insights(gateway: Gateway, id: str, viewer: Caller | None) -> Entity | None:
+    """What the viewer's own posts and sales add up to; no profile fails because of it."""
+    if viewer is None or viewer.user_id != id or not InsightsClient.is_running():
+        return None
+    try:
+        found = await gateway.services.insights.insights(viewer)
+    except ServiceError as failure:
+        log_failure(failure)
+        return None
+    sales = [{"orders": one.orders, "total": money(one.total, one.currency)} for one in found.sales]
+    return {**found.model_dump(), "sales": sales}

@@ -21,6 +21,7 @@ from services.clients.auth import AuthClient
 from services.clients.base import ExportingClient
 from services.clients.catalog import CatalogClient
 from services.clients.feed import FeedClient
+from services.clients.insights import InsightsClient
 from services.clients.notifications import NotificationsClient
 from services.clients.orders import OrdersClient
 from services.clients.payments import PaymentsClient
@@ -30,7 +31,7 @@ from services.contracts.data_export import ExportPage
 from services.media.domain.attachments import AttachmentRecord
 from services.media.domain.profile_images import ProfileImages
 from services.media.exports.domain import ExportPosition
-from services.media.exports.steps import ACCOUNT, FILES, PICTURES, README, STEPS
+from services.media.exports.steps import ACCOUNT, FILES, INSIGHTS, PICTURES, README, STEPS
 from services.media.repository import Repository
 
 MAX_FILE_BYTES = 512 * 1024
@@ -51,6 +52,7 @@ _CLIENTS: tuple[type[ExportingClient], ...] = (
     CatalogClient,
     OrdersClient,
     PaymentsClient,
+    InsightsClient,
 )
 
 
@@ -108,6 +110,8 @@ class ExportCollector:
     async def collect(self, user: str, place: ExportPosition) -> CollectedFiles:
         """Return the next files. Raises `ServiceError`."""
         step = STEPS[place.step]
+        if step is INSIGHTS and not InsightsClient.is_running():
+            return CollectedFiles([], ExportPosition(place.step + 1))
         if step is ACCOUNT:
             return await self._account(user, place)
         if step is FILES:

@@ -15,6 +15,8 @@ class ExportStep:
 
 
 ACCOUNT, PICTURES, FILES = ExportStep("account"), ExportStep("pictures"), ExportStep("files")
+INSIGHTS = ExportStep("insights", "insights", "insights")
+"""Of a guest: left out where it does not run."""
 
 STEPS = (
     ACCOUNT,
@@ -41,8 +43,9 @@ STEPS = (
     ExportStep("earned", "payments", "earned"),
     PICTURES,
     FILES,
+    INSIGHTS,
 )
-"""In this order: the pictures themselves come last. A position counts these steps."""
+"""In this order: the pictures themselves come late. A position counts these steps."""
 
 README = """All your data at {place}, as of {when}.
 
@@ -61,6 +64,7 @@ cart.json           what is in your cart, with current prices
 bought.json, sold.json              your orders, with the history of each
 paid.json, earned.json              the changes of your accounts as a buyer and as a seller: for
                     which order, by which step
+insights.json       what your posts and sales add up to, where the server counts that
 pictures.json       your pictures: their descriptions, and the post or product that shows each
 pictures/           the pictures themselves, by the name in the JSON (original)
 

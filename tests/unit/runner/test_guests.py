@@ -28,7 +28,7 @@ def test_without_guests_nothing_changes() -> None:
 def test_a_guest_replaces_the_command_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guests, "_built", lambda folder: (str(folder / "program"),))
     comments, posts = with_guests(APPS, {"comments": ("go",)})
-    program = (str(guests.FOLDER / "comments-go" / "program"),)
+    program = (str(guest_folders.FOLDER / "comments-go" / "program"),)
     assert [comments.command_of(number) for number in range(2)] == [program, program]
     assert posts.command_of(0) == ("x",)
 
@@ -38,7 +38,7 @@ def test_replicas_take_the_languages_in_turn(monkeypatch: pytest.MonkeyPatch) ->
     comments, _ = with_guests(APPS, {"comments": ("python", "go")})
     commands = [comments.command_of(number) for number in range(3)]
     assert commands[0] == commands[2] == ("python", "comments")
-    assert commands[1] == (str(guests.FOLDER / "comments-go" / "program"),)
+    assert commands[1] == (str(guest_folders.FOLDER / "comments-go" / "program"),)
 
 
 @pytest.mark.parametrize(

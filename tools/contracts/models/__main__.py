@@ -1,6 +1,4 @@
-"""`python -m tools.contracts.models` writes the models of guests; `--check` names stale ones.
-
-"""
+"""`python -m tools.contracts.models` writes the models of guests; `--check` names stale ones."""
 
 from __future__ import annotations
 

@@ -25,5 +25,7 @@ def access_files(languages: Languages) -> list[Path]:
 
     Others take the place of a service, with its rules.
     """
-    folders = [guest_folder(app, own) for app, each in languages.items() for own in sorted(set(each))]
+    folders = [
+        guest_folder(app, own) for app, each in languages.items() for own in sorted(set(each))
+    ]
     return [path for folder in folders if (path := folder / "access.yaml").is_file()]
