@@ -131,3 +131,47 @@ def test_the_runner_can_read_the_file_without_the_chassis() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+ADDED = """\
+services:
+  guest:
+    subscribes: [goods]
+    components: [pubsub]
+  shop:
+    calls:
+      "GET /goods/{id}": [guest]
+"""
+
+
+def test_a_guest_adds_its_rules_and_callers_of_routes(tmp_path: Path) -> None:
+    path, added = write(tmp_path, GOOD), tmp_path / "added.yaml"
+    added.write_text(ADDED)
+    access = read_access(path, [added])
+    assert access["guest"].subscribes == {"goods"}
+    assert "guest" in access["shop"].subscribers["goods"]
+    assert "guest" not in read_access(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "GET /goods/{id}",
+            "GET /nothing",
+            'added.yaml:7: shop has no list of callers for "GET /no',
+        ),
+        ("[guest]", "[somebody]", 'there is no service "somebody"'),
+        ("calls:", "secrets:", 'added.yaml:6: unknown key "secrets"'),
+        ("[goods]", "[nothing]", 'added.yaml:2: guest: nobody publishes the topic "nothing"'),
+    ],
+)
+def test_a_fault_of_a_guest_is_named_with_its_file(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    path, added = write(tmp_path, GOOD), tmp_path / "added.yaml"
+    text = ADDED.replace(old, new)
+    added.write_text(text)
+    with pytest.raises(AccessFileError) as refused:
+        read_access(path, [added])
+    assert said in str(refused.value)

@@ -1,0 +1,66 @@
+"""The guest in TypeScript: its types, its own tests, and its models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from services.chassis.security.access_rules import read_access
+from services.contracts.insights import Insights
+from tools.contracts.models import __main__ as models
+from tools.runner.config.guests import FOLDER, access_files
+from tools.runner.infra.node_build import compiler_command, node_program
+from tools.web import npm
+
+GUEST = FOLDER / "insights-ts"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guest and its tests as JavaScript, once their types are right."""
+    if not npm.can_install() or shutil.which("node") is None:
+        pytest.skip("there is no Node and npm")
+    folder = tmp_path_factory.mktemp("guest")
+    command = compiler_command(GUEST, folder)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    shutil.copy(GUEST / "package.json", folder)
+    return folder
+
+
+def test_its_own_tests_pass(built: Path) -> None:
+    command = [node_program(), "--test", *map(str, sorted((built / "test").glob("*.test.js")))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_does_not_start_without_its_tokens(built: Path) -> None:
+    command = [node_program(), str(built / "src" / "main.js")]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "must be set" in done.stderr
+
+
+def test_its_models_are_those_of_the_contracts() -> None:
+    written = {path: path.read_text() for path in models.guest_models()}
+    assert written == models.guest_models(), "run `python -m tools.contracts.models`"
+
+
+def test_its_answer_has_the_fields_that_the_gateway_reads() -> None:
+    document = json.loads((GUEST / "openapi.json").read_text())
+    assert document["components"]["schemas"]["Insights"]["properties"].keys() == (
+        Insights.model_json_schema()["properties"].keys()
+    )
+
+
+def test_its_rules_count_only_while_it_runs() -> None:
+    assert "insights" not in read_access()
+    access = read_access(additions=access_files({"insights": ["ts"]}))
+    assert access["insights"].calls["GET /insights/{account}"] == {"gateway"}
+    assert "insights" in access["auth"].calls["GET /deletions"]
+    assert "insights" in access["orders"].subscribers["orders"]
+    assert access["feed"] == read_access()["feed"]
