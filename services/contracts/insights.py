@@ -6,12 +6,13 @@ from pydantic import Field
 
 from services.contracts.accounts import Id, Model
 from services.contracts.catalog import Currency
+from services.contracts.texts import Line
 
 
 class TagInsight(Model):
     """How often an account used a hashtag, and the likes of these posts."""
 
-    name: str
+    name: Line
     posts: int
     likes: int
 
@@ -32,7 +33,7 @@ class Insights(Model):
     """
 
     account: Id
-    since: str
+    since: Line
     posts: int
     posts_per_week: float
     likes: int

@@ -36,7 +36,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class NamedModel:
     """An object with a name, or another type that has got one (`alias`)."""
 
     name: str
@@ -50,7 +50,7 @@ class Contract:
     """The named types of one document."""
 
     name: str
-    models: dict[str, Model] = field(default_factory=dict)
+    models: dict[str, NamedModel] = field(default_factory=dict)
 
 
 def read_contract(name: str, document: Json) -> Contract:
@@ -76,10 +76,10 @@ class _Reader:
         about = str(schema.get("description", "")).partition("\n")[0]
         if "properties" not in schema:
             alias = self.type_of(schema, f"{name}Value")
-            self.contract.models[name] = Model(name, about, alias=alias)
+            self.contract.models[name] = NamedModel(name, about, alias=alias)
             return
-        self.contract.models[name] = Model(name)  # the name is taken before those within
-        self.contract.models[name] = Model(name, about, tuple(self._fields(name, schema)))
+        self.contract.models[name] = NamedModel(name)  # the name is taken before those within
+        self.contract.models[name] = NamedModel(name, about, tuple(self._fields(name, schema)))
 
     def _fields(self, owner: str, schema: Json) -> Iterator[Field]:
         required = schema.get("required", ())

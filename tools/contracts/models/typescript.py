@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tools.contracts.models.schemas import Contract, Field, Model, Type, read_contract, type_name
+from tools.contracts.models.schemas import (
+    Contract,
+    Field,
+    NamedModel,
+    Type,
+    read_contract,
+    type_name,
+)
 
 HEADER = "// Generated from docs/contracts by `python -m tools.contracts.models`: do not edit.\n"
 
@@ -99,7 +106,7 @@ def _literal(value: Any) -> str:
     return json.dumps(value, indent=2)
 
 
-def _declaration(model: Model) -> str:
+def _declaration(model: NamedModel) -> str:
     about = f"/** {model.about} */\n" if model.about else ""
     if model.alias:
         return f"{about}export type {model.name} = {_type(model.alias)};\n"
