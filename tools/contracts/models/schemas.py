@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -14,7 +14,7 @@ _SCALARS = ("string", "integer", "number", "boolean")
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type: a scalar, `list` or `map` of `item`, `named`, or `any`.
+    """A type: a scalar, `list` or `map` of `item`, `named`, `union` of `choices`, or `any`.
 
     `values` are the texts that a string may be, if the contract names them.
     """
@@ -23,6 +23,7 @@ class Type:
     name: str = ""
     item: Type | None = None
     values: tuple[str, ...] = ()
+    choices: tuple[Type, ...] = ()
     is_nullable: bool = False
 
 
@@ -51,6 +52,14 @@ class Contract:
 
     name: str
     models: dict[str, NamedModel] = field(default_factory=dict)
+
+    def resolved(self, own: Type) -> Type:
+        """A type, or what its name stands for, in languages without such names."""
+        model = self.models.get(own.name)
+        if model is None or model.alias is None:
+            return own
+        found = self.resolved(model.alias)
+        return replace(found, is_nullable=own.is_nullable or found.is_nullable)
 
 
 def read_contract(name: str, document: Json) -> Contract:
@@ -102,11 +111,11 @@ class _Reader:
 
     def _choice(self, choices: list[Json], hint: str) -> Type:
         real = [each for each in choices if each.get("type") != "null"]
-        is_nullable = len(real) < len(choices)
-        if len(real) != 1:
-            return Type("any", is_nullable=is_nullable)
-        found = self.type_of(real[0], hint)
-        return Type(found.kind, found.name, found.item, found.values, is_nullable)
+        found = tuple(
+            self.type_of(each, f"{hint}{number or ''}") for number, each in enumerate(real)
+        )
+        own = found[0] if len(set(found)) == 1 else Type("union", choices=found)
+        return replace(own, is_nullable=len(real) < len(choices))
 
     def _plain(self, schema: Json, hint: str) -> Type:
         values = (schema["const"],) if "const" in schema else tuple(schema.get("enum", ()))

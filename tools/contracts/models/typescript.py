@@ -126,6 +126,8 @@ def _type(own: Type) -> str:
 def _bare(own: Type) -> str:
     if own.values:
         return " | ".join(json.dumps(value) for value in own.values)
+    if own.choices:
+        return " | ".join(_bare(each) for each in own.choices)
     if own.kind == "list" and own.item:
         return f"ReadonlyArray<{_type(own.item)}>"
     if own.kind == "map" and own.item:
