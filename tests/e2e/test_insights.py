@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +46,21 @@ def page_of(browser: WebBrowser, person: LoggedInUser) -> str:
     return browser.open(f"{person.base}/@{person.name}").text
 
 
+def archived(person: LoggedInUser) -> list[dict[str, Any]]:
+    """What the archive of a user says of insights."""
+
+    def ready() -> dict[str, Any]:
+        answer = person.call("GET", "/api/v1/export")
+        export: dict[str, Any] = answer.json() if answer.ok else {}
+        return export if export.get("state") == "ready" else {}
+
+    person.call("POST", "/api/v1/export")
+    url = wait_until(ready, what="an archive")["url"]
+    with zipfile.ZipFile(io.BytesIO(person.http.get(url, timeout=60).content)) as archive:
+        found: list[dict[str, Any]] = json.loads(archive.read("insights.json"))
+        return found
+
+
 def test_posts_likes_and_orders_show_up_under_the_own_profile(with_guest: System) -> None:
     anna, ben = with_guest.register("anna"), with_guest.register("ben")
     post = anna.client.status_post("First light #harbour")
@@ -60,6 +79,9 @@ def test_posts_likes_and_orders_show_up_under_the_own_profile(with_guest: System
 
         wait_until(is_shown, what="insights under the own profile")
         assert "Your last twelve weeks" not in page_of(browser, ben)
+
+    (record,) = archived(anna)
+    assert (record["posts"], record["likes"], record["sales"][0]["orders"]) == (2, 1, 1)
 
     with_guest.stop("insights")
     try:

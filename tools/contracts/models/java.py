@@ -7,16 +7,16 @@ import re
 from tools.contracts.models.schemas import Contract, Field, NamedModel, Type, type_name
 
 _SCALARS = {"string": "String", "integer": "Long", "number": "Double", "boolean": "Boolean"}
-_TAKEN = frozenset(
-    """
-    abstract assert boolean break byte case catch char class const continue default do double
-    else enum extends false final finally float for goto if implements import instanceof int
-    interface long native new null package private protected public return short static strictfp
-    super switch synchronized this throw throws transient true try void volatile while
-    clone finalize getClass hashCode notify notifyAll toString wait
-    """.split()
-)
+_WORDS = """
+abstract assert boolean break byte case catch char class const continue default do double else enum
+extends false final finally float for goto if implements import instanceof int interface long native
+new null package private protected public return short static strictfp super switch synchronized
+this throw throws transient true try void volatile while
+clone finalize getClass hashCode notify notifyAll toString wait
+"""
 """Words of the language, and in the last line names that a record may not give a component."""
+
+_TAKEN = frozenset(_WORDS.split())
 
 
 def class_name(contract: Contract) -> str:
