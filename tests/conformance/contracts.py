@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from services.chassis.security.access_rules import HEALTH_ROUTES
-from tools.runner.config.guests import FOLDER
+from tools.runner.config.guests import contract_file
 from tools.runner.config.paths import REPO
 
 CONTRACTS = REPO / "docs" / "contracts"
@@ -67,9 +67,7 @@ def _all_routes(app: str) -> Iterator[DocumentedRoute]:
 
 @cache
 def _openapi(app: str) -> dict[str, Any]:
-    path = CONTRACTS / f"{app}.openapi.json"
-    guests = sorted(FOLDER.glob(f"{app}-*/openapi.json"))
-    found: dict[str, Any] = json.loads((path if path.exists() else guests[0]).read_text())
+    found: dict[str, Any] = json.loads(contract_file(app).read_text())
     return found
 
 

@@ -166,12 +166,17 @@ def _text(document: dict[str, Any]) -> str:
 def stale() -> list[str]:
     """The files that are not what the code says."""
     wanted = documents()
-    there = {path.name for path in FOLDER.iterdir()}
+    there = {path.name for path in _files()}
     return sorted(
         name
         for name in there | wanted.keys()
         if name not in wanted or name not in there or (FOLDER / name).read_text() != wanted[name]
     )
+
+
+def _files() -> list[Path]:
+    """The written documents; those of the last release are in a folder among them."""
+    return [path for path in FOLDER.iterdir() if path.is_file()]
 
 
 def main() -> int:
@@ -185,7 +190,7 @@ def main() -> int:
         return 1 if old else 0
     wanted = documents()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in FOLDER.iterdir():
+    for path in _files():
         path.unlink()
     for name, document in wanted.items():
         (FOLDER / name).write_text(document)

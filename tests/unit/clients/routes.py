@@ -11,7 +11,6 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -32,8 +31,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients import feed
 from services.clients.base import CacheAge, ServiceClient
-
-CONTRACTS = Path(__file__).parents[3] / "docs" / "contracts"
+from tools.runner.config.guests import contract_file
 
 _CALLER = Caller("1", "app", "token id", frozenset(), token="a token")
 _TIMELINES = (
@@ -164,7 +162,7 @@ def _samples(hint: Any) -> Sequence[Any]:
 
 def document_of(app: str) -> Any:
     """A service's OpenAPI."""
-    return json.loads((CONTRACTS / f"{app}.openapi.json").read_bytes())
+    return json.loads(contract_file(app).read_bytes())
 
 
 def routes_of(app: str) -> set[tuple[str, str]]:

@@ -134,7 +134,7 @@ def test_an_edited_profile_has_the_fields_of_its_contract() -> None:
         assert get_type_hints(kind).keys() == schema["properties"].keys()
 
 
-@pytest.mark.parametrize("app", sorted({sent.app for sent in SENT} - {"gateway"}))
+@pytest.mark.parametrize("app", sorted({sent.app for sent in SENT} - {"gateway", "insights"}))
 def test_a_service_takes_several_requests_in_one(app: str) -> None:
     request = batch_request([])
     assert (request.method.lower(), f"/{request.path}") in routes_of(app)

@@ -20,6 +20,12 @@ def guest_folder(app: str, language: str) -> Path:
     return FOLDER / f"{app}-{language}"
 
 
+def contract_file(app: str) -> Path:
+    """Return the OpenAPI document of a service, or of a guest that is a service of its own."""
+    guests = sorted(FOLDER.glob(f"{app}-*/openapi.json"))
+    return guests[0] if guests else REPO / "docs" / "contracts" / f"{app}.openapi.json"
+
+
 def access_files(languages: Languages) -> list[Path]:
     """Return the access files of the guests that are services of their own.
 
