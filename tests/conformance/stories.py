@@ -29,7 +29,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class EventStory:
     """Events, and what `look` shows after all of them, whatever their order.
 
     `causes` names the types of events that the service then publishes, with their subjects.
@@ -41,10 +41,10 @@ class Story:
     causes: tuple[tuple[EventType[Any], str], ...] = field(default=())
 
 
-def a_reply_is_in_its_thread() -> Story:
+def a_reply_is_in_its_thread() -> EventStory:
     root, reply = _post(), _post(text="a reply")
     reply |= _below(root)
-    return Story(
+    return EventStory(
         (_told(root), _told(reply)),
         _thread_of(root),
         [reply["id"]],
@@ -52,12 +52,12 @@ def a_reply_is_in_its_thread() -> Story:
     )
 
 
-def a_deleted_reply_is_in_no_thread() -> Story:
+def a_deleted_reply_is_in_no_thread() -> EventStory:
     root, gone, left = _post(), _post(), _post()
     gone |= _below(root)
     left |= _below(root)
     blank = gone | {"deleted": True, "text": ""}
-    return Story(
+    return EventStory(
         (_told(root), _told(gone), _told(left), _told(blank, 2)),
         _thread_of(root),
         [left["id"]],
@@ -65,60 +65,60 @@ def a_deleted_reply_is_in_no_thread() -> Story:
     )
 
 
-def a_deleted_post_takes_its_replies_along() -> Story:
+def a_deleted_post_takes_its_replies_along() -> EventStory:
     root, reply = _post(), _post()
     reply |= _below(root)
     blank = [post | {"deleted": True, "text": ""} for post in (root, reply)]
     blank[1]["with_replies"] = True  # posts answers so to the changed comment
     told = (_told(root), _told(reply), *(_told(post, 2) for post in blank))
-    return Story(told, _thread_of(root), [])
+    return EventStory(told, _thread_of(root), [])
 
 
-def a_post_is_in_the_list_of_its_author() -> Story:
+def a_post_is_in_the_list_of_its_author() -> EventStory:
     first = _post()
     second = _post(author=first["author"], text="edited")
     edited = _told(second | {"text": "edited again"}, 2)
-    return Story(
+    return EventStory(
         (_author(first), _told(first), _told(second), edited),
         _posts_of(first["author"]),
         [second["id"], first["id"]],
     )
 
 
-def a_deleted_post_is_in_no_list() -> Story:
+def a_deleted_post_is_in_no_list() -> EventStory:
     kept = _post()
     gone = _post(author=kept["author"])
     blank = gone | {"deleted": True, "text": ""}
-    return Story(
+    return EventStory(
         (_author(kept), _told(kept), _told(gone), _told(blank, 2)),
         _posts_of(kept["author"]),
         [kept["id"]],
     )
 
 
-def a_follower_is_a_notification() -> Story:
+def a_follower_is_a_notification() -> EventStory:
     source, target = _ids.next(), _ids.next()
     edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
     told = Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge)
-    return Story((told,), _notifications_of(target), [("follow", source)])
+    return EventStory((told,), _notifications_of(target), [("follow", source)])
 
 
-def who_unfollows_is_no_notification() -> Story:
+def who_unfollows_is_no_notification() -> EventStory:
     source, target = _ids.next(), _ids.next()
     edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
     none = {"source": source, "target": target}
     subject = f"{source}:{target}"
-    return Story(
+    return EventStory(
         (Told(events.EDGE_CHANGED, subject, 1, edge), Told(events.EDGE_CHANGED, subject, 2, none)),
         _notifications_of(target),
         [],
     )
 
 
-def a_login_is_an_account() -> Story:
+def a_login_is_an_account() -> EventStory:
     id = _ids.next()
     login = {"user_id": id, "username": f"user{id}", "created_at": timestamp()}
-    return Story(
+    return EventStory(
         (Told(events.LOGIN_REGISTERED, id, 1, login),),
         _username_of(id),
         f"user{id}",
@@ -126,7 +126,7 @@ def a_login_is_an_account() -> Story:
     )
 
 
-def posts_and_their_likes_add_up() -> Story:
+def posts_and_their_likes_add_up() -> EventStory:
     first = _post(tags=["sunrise", "sea"])
     author = first["author"]
     second, reply, gone = (_post(author=author, tags=["sea"]) for _ in range(3))
@@ -137,14 +137,14 @@ def posts_and_their_likes_add_up() -> Story:
         for version, total in ((1, 1), (2, 5), (3, 4))
     ]
     told = (_told(first), _told(second), _told(reply), _told(gone), *likes, _told(blank, 2))
-    return Story(
+    return EventStory(
         told,
         _insights_of(author, "posts", "likes", "top_tags"),
         [2, 4, [["sea", 2, 4], ["sunrise", 1, 4]]],
     )
 
 
-def completed_orders_are_sales() -> Story:
+def completed_orders_are_sales() -> EventStory:
     seller = _ids.next()
     told = []
     for state, total in (("completed", 2_400), ("refunded", 700), ("completed", 100)):
@@ -158,19 +158,19 @@ def completed_orders_are_sales() -> Story:
             Told(events.ORDER_CHANGED, order["id"], 2, order | {"state": "completed"}),
             Told(events.ORDER_CHANGED, order["id"], 3, order | {"state": state}),
         ]
-    return Story(tuple(told), _insights_of(seller, "sales"), [[["EUR", 2, 2_500]]])
+    return EventStory(tuple(told), _insights_of(seller, "sales"), [[["EUR", 2, 2_500]]])
 
 
-def the_newest_number_of_followers_counts() -> Story:
+def the_newest_number_of_followers_counts() -> EventStory:
     account = _ids.next()
     told = tuple(
         Told(events.FOLLOWERS_COUNTED, account, version, {"account": account, "total": total})
         for version, total in ((1, 7), (2, 9), (3, 8))
     )
-    return Story(told, _insights_of(account, "followers"), [8])
+    return EventStory(told, _insights_of(account, "followers"), [8])
 
 
-STORIES: Mapping[str, tuple[Callable[[], Story], ...]] = {
+STORIES: Mapping[str, tuple[Callable[[], EventStory], ...]] = {
     "comments": (
         a_reply_is_in_its_thread,
         a_deleted_reply_is_in_no_thread,

@@ -13,7 +13,7 @@ import pytest
 from services.contracts.events import EventType
 from tests.conformance.contracts import event_schemas
 from tests.conformance.kit import PATIENCE, ServiceUnderTest, Stream
-from tests.conformance.stories import STORIES, Story
+from tests.conformance.stories import STORIES, EventStory
 from tests.conformance.test_listens import message
 from tests.system.waiting import wait_until
 
@@ -77,13 +77,13 @@ WAYS: Sequence[Callable[[Telling], None]] = (
 )
 
 
-def stories_of(subject: ServiceUnderTest) -> Sequence[Callable[[], Story]]:
+def stories_of(subject: ServiceUnderTest) -> Sequence[Callable[[], EventStory]]:
     if subject.app not in STORIES:
         pytest.skip("tests/conformance/stories.py has no story of this service.")
     return STORIES[subject.app]
 
 
-def begin(subject: ServiceUnderTest, story: Story) -> Telling:
+def begin(subject: ServiceUnderTest, story: EventStory) -> Telling:
     """The events of a story, which the producers answer for from now on."""
     streams: dict[str, Stream] = {}
     events = []
@@ -96,7 +96,7 @@ def begin(subject: ServiceUnderTest, story: Story) -> Telling:
     return Telling(subject, events)
 
 
-def has_its_effect(subject: ServiceUnderTest, story: Story) -> bool:
+def has_its_effect(subject: ServiceUnderTest, story: EventStory) -> bool:
     return bool(story.look(subject) == story.shows)
 
 
@@ -151,7 +151,7 @@ def kept(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Ev
     return [each for each in found if (each["type"], each["subject"]) == (kind.name, about)]
 
 
-def telling_stories(subject: ServiceUnderTest) -> list[Callable[[], Story]]:
+def telling_stories(subject: ServiceUnderTest) -> list[Callable[[], EventStory]]:
     found = [make for make in stories_of(subject) if make().causes]
     if not found:
         pytest.skip("No story of this service causes events.")

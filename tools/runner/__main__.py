@@ -296,6 +296,14 @@ def _audit(_: Namespace, __: RunDir) -> int:
     return audit()
 
 
+def _new(options: Namespace, _: RunDir) -> int:
+    from tools.scaffold import command
+
+    if options.remove:
+        return command.remove(options.name, force=options.force)
+    return command.create(options.name, options.owns, options.tells, options.hears)
+
+
 def _conform(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import conformance
 
@@ -350,6 +358,7 @@ _VERBS = {
     "bench": _bench,
     "learn": _learn,
     "conform": _conform,
+    "new": _new,
 }
 
 if __name__ == "__main__":

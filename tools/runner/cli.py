@@ -39,6 +39,7 @@ VERBS = {
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
+    "new": "write a new service with its tests and rules, or take one out again",
     "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
     "audit": "look up known vulnerabilities of all that is pinned",
     "bench": "measure the system",
@@ -278,6 +279,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         help="tests of backup, restore, upgrade, migrate and switch only",
     )
     _learn_options(made["learn"])
+    _new_options(made["new"])
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",
@@ -289,6 +291,27 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     made["conform"].add_argument(
         "--planted", action="store_true", help="also show that the kit finds planted faults"
+    )
+
+
+def _new_options(new: argparse.ArgumentParser) -> None:
+    new.add_argument("name", help="the service, such as stories")
+    new.add_argument(
+        "--owns", default="", metavar="NOUN", help="what it owns, in the singular: story"
+    )
+    new.add_argument(
+        "--tells", default="", metavar="EVENT", help="its event (story-changed for a story)"
+    )
+    new.add_argument(
+        "--hears",
+        type=_names,
+        default=frozenset(),
+        metavar="A,B",
+        help="topics of other services, such as posts; each service hears of accounts",
+    )
+    new.add_argument("--remove", action="store_true", help="take it out again")
+    new.add_argument(
+        "--force", action="store_true", help="with --remove: also files that were changed since"
     )
 
 

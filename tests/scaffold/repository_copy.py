@@ -1,0 +1,75 @@
+"""A copy of the repository with a git history of its own, for commands that write into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.runner.config.paths import REPO
+
+_LEFT_OUT = (
+    *(".git", ".venv", ".run", "backups", "node_modules", "__pycache__", ".hypothesis"),
+    *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache"),
+)
+
+
+@dataclass(frozen=True)
+class RepositoryCopy:
+    """A copy in a folder, all of it committed."""
+
+    path: Path
+
+    @classmethod
+    def make(cls, path: Path) -> RepositoryCopy:
+        """Copy the repository as it stands here, with changes that are not committed."""
+        shutil.copytree(REPO, path, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        (path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+        copy = cls(path)
+        copy.git("init", "--quiet")
+        (path / ".git/info/exclude").write_text(".venv\n")
+        copy.commit()
+        return copy
+
+    def commit(self) -> None:
+        """Commit everything."""
+        self.git("add", "--all")
+        identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        self.git(*identity, "commit", "--quiet", "--message", "The state before")
+
+    @property
+    def changes(self) -> list[str]:
+        """What git calls changed or new."""
+        return self.git("status", "--porcelain").splitlines()
+
+    def git(self, *arguments: str) -> str:
+        return _run(["git", *arguments], self.path).stdout
+
+    def runner(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `./tye-like-run.sh` in the copy, whatever it answers."""
+        return self.python("-m", "tools.runner", *arguments, check=False)
+
+    def python(
+        self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return _run([sys.executable, *arguments], self.path, check=check, env=env)
+
+    def tool(self, name: str, *arguments: str) -> str:
+        """Run a program of .venv, and return what it prints; fails if it finds a fault."""
+        return _run([str(Path(sys.executable).parent / name), *arguments], self.path).stdout
+
+
+def _run(
+    command: list[str], folder: Path, *, check: bool = True, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    inherited = {name: each for name, each in os.environ.items() if "PYTEST" not in name}
+    done = subprocess.run(
+        command, cwd=folder, env={**inherited, **(env or {})}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 or not check, f"{command}:\n{done.stdout}{done.stderr}"
+    return done

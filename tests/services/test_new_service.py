@@ -1,0 +1,68 @@
+"""`./tye-like-run.sh new` in a copy of the repository: what it writes passes, and goes again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scaffold.repository_copy import RepositoryCopy
+
+NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
+OWN_TESTS = ("tests/unit/stories", "tests/services/stories")
+TESTS_OF_ALL = ("tests/unit/clients", "tests/unit/contracts", "tests/unit/test_routes.py")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
+    return RepositoryCopy.make(tmp_path_factory.mktemp("new-service") / "copy")
+
+
+def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: RepositoryCopy) -> None:
+    made = copy.runner(*NEW)
+    assert made.returncode == 0, made.stderr
+    assert "new stories --remove" in made.stdout
+    copy.tool("ruff", "format", "--check", ".")
+    copy.tool("ruff", "check", ".")
+    copy.tool("lint-imports")
+    pytest_options = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    copy.python(*pytest_options, *OWN_TESTS)
+    copy.python(*pytest_options, *TESTS_OF_ALL, "-k", "stories or Stories or up_to_date or Story")
+    refused_again(copy)
+    kept_if_changed(copy)
+    removed = copy.runner("new", "stories", "--remove")
+    assert removed.returncode == 0, removed.stderr
+    assert copy.changes == []
+
+
+def refused_again(copy: RepositoryCopy) -> None:
+    """A second service waits until the first one is committed, and its name is taken."""
+    assert "is a service" in copy.runner(*NEW).stderr
+    assert "not committed" in copy.runner("new", "polls", "--owns", "poll").stderr
+
+
+def kept_if_changed(copy: RepositoryCopy) -> None:
+    """What somebody wrote is not deleted."""
+    mine = copy.path / "services/stories/domain/my_rules.py"
+    mine.write_text('"""Mine."""\n')
+    answer = copy.runner("new", "stories", "--remove")
+    assert answer.returncode == 1
+    assert "services/stories/domain/my_rules.py" in answer.stderr
+    mine.unlink()
+
+
+def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> None:
+    for arguments, why in (
+        (["posts", "--owns", "post"], 'there is a service "posts" already'),
+        (["chassis", "--owns", "wheel"], "is taken by services/chassis"),
+        (["Stories", "--owns", "story"], "cannot be the name"),
+        (["stories", "--owns", "class"], "cannot be the noun"),
+        (["stories", "--owns", "story", "--tells", "post-changed"], "is no event of this service"),
+        (["stories", "--owns", "story", "--hears", "weather"], 'nobody tells the topic "weather"'),
+        (["stories"], "say what it owns"),
+        (["albums", "--owns", "thread"], "already, and every class has a name"),
+        (["stories", "--remove"], 'there is no service "stories"'),
+        (["posts", "--remove"], "is not as `new` writes a service"),
+    ):
+        answer = copy.runner("new", *arguments)
+        assert answer.returncode == 1, arguments
+        assert why in answer.stderr, (arguments, answer.stderr)
+    assert copy.changes == []

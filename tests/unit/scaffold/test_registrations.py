@@ -1,0 +1,61 @@
+"""The lines that name a new service: they go where they belong, and go again without a trace."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from services.contracts.events import EVENTS
+from tools.runner.config.paths import REPO
+from tools.scaffold.generated_files import render_files
+from tools.scaffold.new_service import NewService, without_accounts
+from tools.scaffold.registrations import REGISTRATIONS
+
+TOPICS = without_accounts(each.topic for each in EVENTS if "invalidations" not in each.topic)
+SERVICES = (
+    NewService("stories", "story", "story-changed", ("posts",)),
+    NewService("ads", "ad", "ad-placed"),
+    NewService("zoos", "zoo", "zoo-opened", TOPICS),
+    NewService("abcdefghijklmnop", "ponmlkjihgfedcbx", "ponmlkjihgfedcbx-changed", TOPICS),
+)
+
+
+@pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
+@pytest.mark.parametrize("path", REGISTRATIONS)
+def test_a_file_names_the_service_until_it_is_taken_out(path: str, new: NewService) -> None:
+    before = (REPO / path).read_text()
+    named = REGISTRATIONS[path].add(before, new)
+    assert len(re.findall(rf"\b{new.name}\b", named)) > len(re.findall(rf"\b{new.name}\b", before))
+    assert REGISTRATIONS[path].remove(named, new) == before
+
+
+def test_two_new_services_do_not_share_ports_and_leave_each_other_alone() -> None:
+    one, two = SERVICES[:2]
+    for path, edit in REGISTRATIONS.items():
+        before = (REPO / path).read_text()
+        both = edit.add(edit.add(before, one), two)
+        if path == "dapr.yaml":
+            ports = [app["appPort"] for app in yaml.safe_load(both)["apps"]]
+            assert len(ports) == len(set(ports))
+        assert edit.remove(edit.remove(both, one), two) == before
+
+
+@pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
+def test_every_file_compiles_and_no_line_is_too_long(new: NewService) -> None:
+    for path, text in render_files(new).items():
+        compile(text, path, "exec")
+        assert max(map(len, text.splitlines()), default=0) <= 100, path
+        assert "{{" not in text, path
+
+
+def test_a_service_that_hears_nothing_keeps_nothing_of_others() -> None:
+    assert not [path for path in render_files(SERVICES[1]) if "sources" in path]
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"), [("story", "stories"), ("day", "days"), ("box", "boxes"), ("poll", "polls")]
+)
+def test_plurals(noun: str, plural: str) -> None:
+    assert NewService("x", noun, f"{noun}-changed").plural == plural

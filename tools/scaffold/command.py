@@ -1,0 +1,143 @@
+"""The verb `new`: writes a service into the repository, or takes one out again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from services.chassis.security.access_rules import read_access
+from tools.runner.config.paths import REPO
+from tools.runner.errors import RunnerError
+from tools.scaffold.generated_files import format_files, render_files, render_next_steps
+from tools.scaffold.new_service import NewService, find_service, without_accounts
+from tools.scaffold.registrations import REGISTRATIONS
+
+_EVENTS = "services/contracts/events.py"
+_OWN_FOLDERS = ("services", "tests/unit", "tests/services")
+
+
+def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
+    """Write a service, name it where services are named, and print what to do next.
+
+    Raises RunnerError, and writes nothing, for a name that cannot be or changes that are not
+    committed. What is not given is asked for at a terminal.
+    """
+    if not owns:
+        owns, tells, topics = _ask(name, tells)
+    new = NewService(name, owns, tells or f"{owns}-changed", without_accounts(topics))
+    new.check(REPO, read_access())
+    _require_no_changes()
+    files = render_files(new)
+    _require_new_classes(files)
+    changed = {path: _read(path) for path in REGISTRATIONS}
+    added = {path: edit.add(changed[path], new) for path, edit in REGISTRATIONS.items()}
+    for path, text in {**files, **added}.items():
+        (REPO / path).parent.mkdir(parents=True, exist_ok=True)
+        (REPO / path).write_text(text)
+    format_files([REPO / _EVENTS])
+    _write_contracts()
+    print(render_next_steps(new), end="")
+    return 0
+
+
+def remove(name: str, *, force: bool) -> int:
+    """Take out a service that `create` wrote.
+
+    Raises RunnerError, and changes nothing, if another service needs it, or if its files are not as
+    they were written; with `force` they are deleted all the same.
+    """
+    access = read_access()
+    new = find_service(name, access)
+    _require_unneeded(new)
+    files = render_files(new)
+    own = {path.relative_to(REPO).as_posix() for path in _own_files(new, files)}
+    changed = [path for path in sorted(own) if path not in files or _read(path) != files[path]]
+    if changed and not force:
+        raise RunnerError(
+            f"these files are not as `new` wrote them: {', '.join(changed)}. To delete them too: "
+            f"./tye-like-run.sh new {name} --remove --force"
+        )
+    for path, edit in REGISTRATIONS.items():
+        (REPO / path).write_text(edit.remove(_read(path), new))
+    for path in own:
+        (REPO / path).unlink()
+    for folder in _OWN_FOLDERS:
+        shutil.rmtree(REPO / folder / name, ignore_errors=True)
+    _write_contracts()
+    print(f'"{name}" is taken out. What a running system stored for it stays in .run.')
+    return 0
+
+
+def _ask(name: str, tells: str) -> tuple[str, str, list[str]]:
+    """Ask at a terminal for what it owns, tells and hears. Raises RunnerError elsewhere."""
+    if not sys.stdin.isatty():
+        raise RunnerError(f"say what it owns: ./tye-like-run.sh new {name} --owns NOUN")
+    owns = input(f'What does "{name}" own? One word in the singular: ').strip()
+    tells = tells or input(f"What does it tell? [{owns}-changed] ").strip()
+    topics = input("What does it hear, besides accounts? Topics with commas, or nothing: ")
+    return owns, tells, [topic.strip() for topic in topics.split(",") if topic.strip()]
+
+
+def _require_no_changes() -> None:
+    """Raise RunnerError if files that git knows are changed: the diff is to show the service alone.
+
+    A copy without git has nothing to mix up.
+    """
+    status = ["git", "status", "--porcelain", "--untracked-files=no"]
+    done = subprocess.run(status, cwd=REPO, capture_output=True, text=True, check=False)
+    if done.returncode == 0 and done.stdout:
+        changed = ", ".join(line[3:] for line in done.stdout.splitlines()[:5])
+        raise RunnerError(
+            f"there are changes that are not committed: {changed}. Commit them, or put them aside "
+            "with `git stash`, so that `git diff` shows what the new service is"
+        )
+
+
+def _require_new_classes(files: dict[str, str]) -> None:
+    """Raise RunnerError if a class of the new service has the name of another one."""
+    pattern = re.compile(r"^class (\w+)", re.MULTILINE)
+    wanted = {name for text in files.values() for name in pattern.findall(text)} - {"Repository"}
+    for folder in ("services", "tests", "tools", "bench"):
+        for path in (REPO / folder).rglob("*.py"):
+            if taken := wanted & {*pattern.findall(path.read_text())}:
+                raise RunnerError(
+                    f"{path.relative_to(REPO)} has a class {min(taken)} already, and every class "
+                    "has a name of its own here: choose another noun for --owns"
+                )
+
+
+def _require_unneeded(new: NewService) -> None:
+    access = read_access()
+    users = sorted(
+        name for name, own in access.items() if name != new.name and new.name in own.subscribes
+    )
+    if users:
+        raise RunnerError(
+            f'{" and ".join(users)} hear the topic "{new.name}". Take that out first: '
+            "`subscribes` in services/access.yaml, and the handler in consumers.py"
+        )
+
+
+def _own_files(new: NewService, files: Iterable[str]) -> set[Path]:
+    """Return the files of a service that exist: those that were written, and all in its folders."""
+    there = {REPO / path for path in files if (REPO / path).exists()}
+    for folder in _OWN_FOLDERS:
+        below = (REPO / folder / new.name).rglob("*")
+        there |= {each for each in below if each.is_file() and "__pycache__" not in each.parts}
+    return there
+
+
+def _write_contracts() -> None:
+    """Write docs/contracts from the new code. Raises RunnerError if it does not load."""
+    command = [sys.executable, "-m", "tools.contracts"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RunnerError(f"docs/contracts could not be written:\n{done.stderr}")
+
+
+def _read(path: str) -> str:
+    return (REPO / path).read_text()

@@ -1,0 +1,175 @@
+"""What a new service is called, what it owns, tells and hears; and which names are refused."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from services.chassis.security.access_rules import Access
+from services.contracts.events import EVENTS, EventType
+from services.contracts.invalidations import Invalidation
+from tools.runner.errors import RunnerError
+
+ACCOUNTS = "accounts"
+"""Every new service hears of accounts: what it owns belongs to users, who may delete theirs."""
+
+_WORD = re.compile(r"[a-z]{2,16}")
+_RESERVED = frozenset(
+    (
+        *("caller", "data", "intent", "made", "model", "new", "owner", "repository"),
+        *("rules", "service", "source", "text", "user"),
+    )
+)
+"""Nouns that the code of every new service uses for something else."""
+
+_FOLDERS = ("services", "services/contracts", "services/clients", "tests/unit", "tests/services")
+
+
+@dataclass(frozen=True, slots=True)
+class HeardEvent:
+    """A type of event of another service."""
+
+    constant: str
+    topic: str
+    word: str
+    module: str
+    model: str
+    has_deleted: bool
+
+
+@dataclass(frozen=True)
+class NewService:
+    """A service that owns documents of one kind.
+
+    `tells` is its event, such as `story-changed`; `subscribes` are topics besides that of accounts.
+    """
+
+    name: str
+    owns: str
+    tells: str
+    subscribes: tuple[str, ...] = ()
+
+    @property
+    def plural(self) -> str:
+        """Return the plural of what it owns."""
+        if re.search(r"[^aeiou]y$", self.owns):
+            return f"{self.owns[:-1]}ies"
+        return f"{self.owns}es" if re.search(r"(s|x|z|ch|sh)$", self.owns) else f"{self.owns}s"
+
+    @property
+    def constant(self) -> str:
+        """Return the name of its event in `contracts/events.py`."""
+        return self.tells.upper().replace("-", "_")
+
+    @cached_property
+    def heard_events(self) -> list[HeardEvent]:
+        """Return the types of events on the topics that it hears."""
+        return [_describe_event(event) for event in EVENTS if event.topic in self.subscribes]
+
+    def template_values(self) -> Mapping[str, Any]:
+        """Return what the templates need."""
+        article = "an" if self.owns[0] in "aeiou" else "a"
+        return {
+            "service": self.name,
+            "Service": self.name.capitalize(),
+            "noun": self.owns,
+            "Noun": self.owns.capitalize(),
+            "nouns": self.plural,
+            "Nouns": self.plural.capitalize(),
+            "a_noun": f"{article} {self.owns}",
+            "A_noun": f"{article.capitalize()} {self.owns}",
+            "a_new_noun": f"a new {self.owns}",
+            "A_new_noun": f"A new {self.owns}",
+            "event": {
+                "constant": self.constant,
+                "name": self.tells.replace("-", ".", 1),
+                "word": self.tells.replace("-", "_"),
+            },
+            "topics": self.subscribes,
+            "heard_events": self.heard_events,
+        }
+
+    def check(self, root: Path, access: Access) -> None:
+        """Raise RunnerError, with what to do, for names that cannot be or are taken."""
+        for what, word in (("name of a service", self.name), ("noun that it owns", self.owns)):
+            _check_word(what, word)
+        if self.name in access:
+            raise RunnerError(
+                f'there is a service "{self.name}" already. Choose another name, or take that one '
+                f"out with `new {self.name} --remove`"
+            )
+        for taken in (f"{folder}/{self.name}" for folder in _FOLDERS):
+            if (root / taken).exists() or (root / f"{taken}.py").exists():
+                raise RunnerError(f'the name "{self.name}" is taken by {taken}: choose another one')
+        self._check_event()
+        self._check_topics(access)
+
+    def _check_event(self) -> None:
+        noun, _, verb = self.tells.partition("-")
+        if noun != self.owns or not _WORD.fullmatch(verb):
+            raise RunnerError(
+                f'"{self.tells}" is no event of this service: an event is the new state of what it '
+                f'owns. Name it "{self.owns}-" and a past participle, such as {self.owns}-changed'
+            )
+        if any(event.name == self.tells.replace("-", ".", 1) for event in EVENTS):
+            raise RunnerError(f'there is an event "{self.tells}" already: choose another noun')
+
+    def _check_topics(self, access: Access) -> None:
+        known = _topics()
+        for topic in self.subscribes:
+            if topic not in known:
+                raise RunnerError(
+                    f'nobody tells the topic "{topic}" (known: {", ".join(sorted(known))})'
+                )
+        if self.name in {topic for own in access.values() for topic in own.publishes}:
+            raise RunnerError(f'there is a topic "{self.name}" already: choose another name')
+
+
+def without_accounts(topics: Iterable[str]) -> tuple[str, ...]:
+    """Return topics in order, without that of accounts, which each service hears anyway."""
+    return tuple(sorted({*topics} - {ACCOUNTS}))
+
+
+def find_service(name: str, access: Access) -> NewService:
+    """Return a service as `new` wrote it. Raises RunnerError if it did not."""
+    if name not in access:
+        raise RunnerError(f'there is no service "{name}" in services/access.yaml')
+    own = [event for event in EVENTS if event.producer == name]
+    if len(own) != 1 or own[0].topic != name:
+        raise RunnerError(
+            f'"{name}" is not as `new` writes a service. Take it out by hand, or with git'
+        )
+    return NewService(
+        name, own[0].model.__name__.lower(), own[0].name.replace(".", "-"),
+        without_accounts(access[name].subscribes),
+    )  # fmt: skip
+
+
+def _check_word(what: str, word: str) -> None:
+    is_taken = keyword.iskeyword(word) or hasattr(builtins, word) or word in _RESERVED
+    if not _WORD.fullmatch(word) or is_taken:
+        raise RunnerError(
+            f'"{word}" cannot be the {what}: 2 to 16 letters from a to z, and no word that '
+            "the code uses already"
+        )
+
+
+def _topics() -> set[str]:
+    """Return the topics that a service can hear: those of the broker, which are not broadcast."""
+    return {
+        event.topic for event in EVENTS if not event.private and event.model is not Invalidation
+    }
+
+
+def _describe_event(event: EventType[Any]) -> HeardEvent:
+    word = event.name.replace(".", "_")
+    return HeardEvent(
+        word.upper(), event.topic, word, event.model.__module__, event.model.__name__,
+        "deleted" in event.model.model_fields,
+    )  # fmt: skip

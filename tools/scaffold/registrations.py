@@ -1,0 +1,167 @@
+"""The lines that name a service in files of the whole repository.
+
+Each edit inserts text at a known place, and takes the same text out again. All else stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from tools.runner.errors import RunnerError
+from tools.scaffold.new_service import ACCOUNTS, NewService
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How a file names a service: a function from its text to its text, and the inverse."""
+
+    add: Callable[[str, NewService], str]
+    remove: Callable[[str, NewService], str]
+
+
+_PORTS = {"appPort": 8100, "daprHTTPPort": 3500, "daprGRPCPort": 3600}
+"""A service has the same number above each of these."""
+
+
+def _add_app(text: str, new: NewService) -> str:
+    taken = {int(port) for port in re.findall(r"Port: (\d+)$", text, re.MULTILINE)}
+    number = next(n for n in count(1) if not {base + n for base in _PORTS.values()} & taken)
+    lines = [
+        f"  - appID: {new.name}",
+        "    appDirPath: .",
+        *(f"    {key}: {base + number}" for key, base in _PORTS.items()),
+        f'    command: [".venv/bin/python", "-m", "services.{new.name}"]',
+    ]
+    return text + "\n".join(lines) + "\n"
+
+
+def _remove_app(text: str, new: NewService) -> str:
+    return re.sub(rf"^  - appID: {new.name}\n(?:    .*\n)+", "", text, flags=re.MULTILINE)
+
+
+def _add_rules(text: str, new: NewService) -> str:
+    name = new.name
+    topics = ", ".join(sorted({ACCOUNTS, *new.subscribes}))
+    section = [
+        f"  {name}:",
+        "    calls:",
+        f'      "POST /{name}": [gateway]',
+        f'      "GET /{name}": [gateway]',
+        f'      "GET /{name}/{{id}}": [gateway]',
+        f'      "DELETE /{name}/{{id}}": [gateway]',
+        '      "GET /belongings/{user}/{kind}": [media]',
+        '      "POST /bundles": [gateway]',
+        f"    publishes: [{name}]",
+        f"    subscribes: [{topics}]",
+        "    secrets: [operator-token-sha256, metrics-token-sha256]",
+        "    components: [statestore, pubsub, secretstore]",
+        "    apis: [state, invoke, secrets, publish, healthz]",
+    ]
+    sections = text.removesuffix("\n").split("\n\n")
+    later = (i for i, each in enumerate(sections) if i and _section_name(each) > name)
+    sections.insert(next(later, len(sections)), "\n".join(section))
+    return _change_deletions("\n\n".join(sections) + "\n", {*_deletion_callers(text), name})
+
+
+def _remove_rules(text: str, new: NewService) -> str:
+    sections = text.removesuffix("\n").split("\n\n")
+    left = [each for each in sections if _section_name(each) != new.name]
+    return _change_deletions("\n\n".join(left) + "\n", {*_deletion_callers(text)} - {new.name})
+
+
+def _section_name(section: str) -> str:
+    found = re.search(r"^  (\w+):$", section, re.MULTILINE)
+    return found[1] if found else ""
+
+
+_DELETIONS = re.compile(r'(?<="GET /deletions": \[)[^\]]*')
+"""Who asks auth whether an account is deleted."""
+
+
+def _deletion_callers(text: str) -> list[str]:
+    return _find(_DELETIONS, text, "GET /deletions")[0].split(", ")
+
+
+def _change_deletions(text: str, callers: set[str]) -> str:
+    return _DELETIONS.sub(", ".join(sorted(callers)), text, count=1)
+
+
+_TARGETS = re.compile(r"(?:^      \w+: \{retry: once\}\n)+", re.MULTILINE)
+
+
+def _add_target(text: str, new: NewService) -> str:
+    end = _find(_TARGETS, text, "targets.apps").end()
+    return f"{text[:end]}      {new.name}: {{retry: once}}\n{text[end:]}"
+
+
+def _remove_target(text: str, new: NewService) -> str:
+    return text.replace(f"      {new.name}: {{retry: once}}\n", "")
+
+
+_LAYER = re.compile(r'(?<=^    ")(?=[^"]*\| gateway \|)[\w| ]+(?=",$)', re.MULTILINE)
+_ROOMS = re.compile(r'(?<=^containers = \[\n)(?:    "services\.\w+",\n)+(?=\])', re.MULTILINE)
+
+
+def _add_contracts(text: str, new: NewService) -> str:
+    return _change_contracts(text, lambda names: names | {new.name})
+
+
+def _remove_contracts(text: str, new: NewService) -> str:
+    return _change_contracts(text, lambda names: names - {new.name})
+
+
+def _change_contracts(text: str, change: Callable[[set[str]], set[str]]) -> str:
+    layer = _find(_LAYER, text, "the layer of services")[0]
+    text = text.replace(layer, " | ".join(sorted(change({*layer.split(" | ")}))), 1)
+    rooms = _find(_ROOMS, text, "the containers of rooms")[0]
+    names = change({*re.findall(r"services\.(\w+)", rooms)})
+    lines = "".join(f'    "services.{name}",\n' for name in sorted(names))
+    return text.replace(rooms, lines, 1)
+
+
+_LAST_EVENTS = "FEED_INVALIDATED"
+"""The events of new services come before these, which are for caches."""
+
+
+def _add_event(text: str, new: NewService) -> str:
+    model, name = new.owns.capitalize(), new.tells.replace("-", ".", 1)
+    constant = f'{new.constant} = EventType("{name}", "{new.name}", "{new.name}", {model})\n'
+    imports = "from services.contracts.posts import "
+    for anchor, line in (
+        (imports, f"from services.contracts.{new.name} import {model}\n"),
+        (f"{_LAST_EVENTS} = ", constant),
+        (f"    {_LAST_EVENTS},", f"    {new.constant},\n"),
+    ):
+        place = _find(re.compile(f"^{re.escape(anchor)}", re.MULTILINE), text, anchor).start()
+        text = text[:place] + line + text[place:]
+    return text
+
+
+def _remove_event(text: str, new: NewService) -> str:
+    for line in (
+        rf"^from services\.contracts\.{new.name} import .*\n",
+        rf"^{new.constant} = EventType\([^()]*\)\n",
+        rf"^    {new.constant},\n",
+    ):
+        text = re.sub(line, "", text, flags=re.MULTILINE)
+    return text
+
+
+def _find(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
+    found = pattern.search(text)
+    if found is None:
+        raise RunnerError(f"the place for a new service is not found: {what}. Name it by hand")
+    return found
+
+
+REGISTRATIONS: Mapping[str, Registration] = {
+    "dapr.yaml": Registration(_add_app, _remove_app),
+    "services/access.yaml": Registration(_add_rules, _remove_rules),
+    "components/resiliency.yaml": Registration(_add_target, _remove_target),
+    "pyproject.toml": Registration(_add_contracts, _remove_contracts),
+    "services/contracts/events.py": Registration(_add_event, _remove_event),
+}
+"""By file. Everything else that lists services reads one of these."""
