@@ -7,8 +7,12 @@ import pytest
 from tests.scaffold.repository_copy import RepositoryCopy
 
 NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
+NAMED = "stories or Stories or up_to_date or language"
 OWN_TESTS = ("tests/unit/stories", "tests/services/stories")
-TESTS_OF_ALL = ("tests/unit/clients", "tests/unit/contracts", "tests/unit/test_routes.py")
+TESTS_OF_ALL = (
+    *("tests/unit/clients", "tests/unit/contracts", "tests/unit/test_routes.py"),
+    *("tests/unit/test_language.py", "tests/unit/deploy/test_generated.py"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,12 @@ def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: Reposito
     copy.tool("lint-imports")
     pytest_options = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
     copy.python(*pytest_options, *OWN_TESTS)
-    copy.python(*pytest_options, *TESTS_OF_ALL, "-k", "stories or Stories or up_to_date or Story")
+    copy.python(
+        *pytest_options,
+        *TESTS_OF_ALL,
+        "-k",
+        "stories or Stories or up_to_date or language",
+    )
     refused_again(copy)
     kept_if_changed(copy)
     removed = copy.runner("new", "stories", "--remove")

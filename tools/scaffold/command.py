@@ -39,7 +39,7 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
         (REPO / path).parent.mkdir(parents=True, exist_ok=True)
         (REPO / path).write_text(text)
     format_files([REPO / _EVENTS])
-    _write_contracts()
+    _write_generated_files()
     print(render_next_steps(new), end="")
     return 0
 
@@ -67,7 +67,7 @@ def remove(name: str, *, force: bool) -> int:
         (REPO / path).unlink()
     for folder in _OWN_FOLDERS:
         shutil.rmtree(REPO / folder / name, ignore_errors=True)
-    _write_contracts()
+    _write_generated_files()
     print(f'"{name}" is taken out. What a running system stored for it stays in .run.')
     return 0
 
@@ -131,12 +131,13 @@ def _own_files(new: NewService, files: Iterable[str]) -> set[Path]:
     return there
 
 
-def _write_contracts() -> None:
-    """Write docs/contracts from the new code. Raises RunnerError if it does not load."""
-    command = [sys.executable, "-m", "tools.contracts"]
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RunnerError(f"docs/contracts could not be written:\n{done.stderr}")
+def _write_generated_files() -> None:
+    """Write what is made from the code and the rules. Raises RunnerError if they do not load."""
+    for command in (["tools.contracts"], ["tools.runner", "kubernetes"]):
+        words = [sys.executable, "-m", *command]
+        done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RunnerError(f"`python -m {' '.join(command)}` failed:\n{done.stderr}")
 
 
 def _read(path: str) -> str:

@@ -30,7 +30,7 @@ def test_a_changed_file_is_found_and_written_again(tmp_path: Path) -> None:
 
 def test_the_file_of_a_service_that_is_gone_is_removed(tmp_path: Path) -> None:
     files.write(tmp_path)
-    gone = Path("base/services/stories.yaml")
+    gone = Path("base/services/no-more.yaml")
     (tmp_path / gone).write_text("")
     assert files.outdated(tmp_path) == [gone]
     files.write(tmp_path)
