@@ -15,6 +15,9 @@ from tools.contracts.models.schemas import Contract, Type, read_contract
 from tools.runner.config.guests import FOLDER
 from tools.web import npm
 
+QUICK_JAVA = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-proc:none")
+"""Options that halve the processor time of a compiler that runs for two seconds."""
+
 CONTRACTS = Path(__file__).parents[3] / "docs" / "contracts"
 
 
@@ -78,7 +81,7 @@ def test_models_in_java_compile(all_contracts: Sequence[Contract], tmp_path: Pat
         path = tmp_path / f"{java.class_name(contract)}.java"
         path.write_text(java.render(contract))
     files = [path.name for path in tmp_path.glob("*.java")]
-    run(["javac", "-d", "out", *files], tmp_path)
+    run(["javac", *QUICK_JAVA, "-d", "out", *files], tmp_path)
 
 
 DOCUMENT = {
