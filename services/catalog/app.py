@@ -37,6 +37,8 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
     product_service = ProductService(
         repository, queries, inventory, MediaClient(service.sidecar), ids=ids, now=timestamp
     )
+    if service.settings.microgram_grpc:
+        _serve_grpc(service, queries)
     return service.create_app(
         shops.create_router(queries, ShopService(repository, ids=ids, now=timestamp)),
         products.create_router(queries, ProductLists(repository, queries), product_service),
@@ -44,3 +46,11 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
         reservations.create_router(queries, inventory),
         data_export.create_router(repository, inventory),
     )
+
+
+def _serve_grpc(service: Service, queries: CatalogReader) -> None:
+    """Answer by gRPC, too. It is imported here: it takes memory."""
+    from services.catalog.api import rpc
+    from services.chassis.rpc import server
+
+    server.serve(service, *rpc.create_methods(queries))

@@ -45,6 +45,7 @@ from services.chassis.http.middleware import SidecarMiddleware
 from services.chassis.http.request_metrics import MeasuredApp
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
 from services.chassis.http.route_index import index_routes
+from services.chassis.http.shared_port import GrpcPort
 from services.chassis.metrics import Metrics
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
 from services.chassis.publishing.head_watch import REFRESH_INTERVAL, HeadWatch
@@ -89,6 +90,8 @@ class Service:
         """What this service reads often. It has the writes that pass `publish_invalidations`."""
         self.invalidations: InvalidationPublisher | None = None
         self.token_verifier = TokenVerifier(self.sidecar)
+        self.grpc_port: GrpcPort | None = None
+        """Where a gRPC server of this process takes the connections of HTTP/2 (`chassis/rpc`)."""
         self.dead_letters = DeadLetters(self.sidecar)
         self.outboxes: dict[str, Outbox] = {}
         self.heads = HeadWatch(self.outboxes)
@@ -272,7 +275,7 @@ class Service:
         `AccessMismatch` if the service has routes or topics that the rules do not name, or lacks
         some that they do.
         """
-        access = access or self._access()
+        access = access or self.access()
         app = MeasuredApp(
             metrics=self.metrics,
             title=title or f"Microgram {self.name}",
@@ -327,7 +330,7 @@ class Service:
         listener = server.PublicListener(shared, self.sidecar.is_ready) if shared else None
         address = str(self.settings.microgram_listen_address)
         port = self.settings.app_port
-        server.serve(app, address, port, self._shutdown_callbacks, listener)
+        server.serve(app, address, port, self._shutdown_callbacks, listener, self.grpc_port)
 
     def _measure(self) -> None:
         """Measure what the service has. What it does not have has no metrics."""
@@ -340,7 +343,8 @@ class Service:
         if self._published_topics():
             service_metrics.measure_outboxes(self.metrics, self.outboxes, self.invalidations)
 
-    def _access(self) -> ServiceAccess:
+    def access(self) -> ServiceAccess:
+        """The rules of this service in the access file. Raises `AccessMismatch` without any."""
         access = read_access().get(self.name)
         if access is None:
             raise AccessMismatch(f'services/access.yaml has no service "{self.name}": add it.')

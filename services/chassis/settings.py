@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     microgram_mail: bool = False
     """Whether mail about accounts can be sent, through the binding `mail` of notifications."""
 
+    microgram_grpc: bool = False
+    """Whether catalog answers by gRPC too, and orders asks it for quotes by gRPC (docs/grpc.md)."""
+
     @property
     def public_url(self) -> str:
         """The public URL of the gateway, without a trailing slash."""

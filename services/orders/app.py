@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from services.chassis.ids import SnowflakeGenerator, timestamp, utc_now
 from services.chassis.service import Service
 from services.chassis.workflows.workflows import Workflows
-from services.orders.adapters.shop_services import ShopServices
+from services.orders.adapters.shop_services import REQUEST_TIMEOUT, Quotes, ShopServices
 from services.orders.api import carts, data_export, orders
 from services.orders.application.carts import CartService
 from services.orders.application.checkout import CheckoutService
@@ -33,7 +33,8 @@ from services.orders.repository import Repository
 def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     """Return the orders service, with workflows of its own if none are given."""
     workflows = workflows or Workflows(service)
-    repository, shop_services = Repository(service), ShopServices(service.sidecar)
+    quotes = _grpc_quotes(service) if service.settings.microgram_grpc else None
+    repository, shop_services = Repository(service), ShopServices(service.sidecar, quotes)
     outcomes = OrderOutcomes()
     logs = OrderLogs(repository, outcomes, now=timestamp)
     for activities in (CheckoutActivities, RefundActivities):
@@ -67,3 +68,13 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
         ),
         data_export.create_router(repository, cart_service),
     )
+
+
+def _grpc_quotes(service: Service) -> Quotes:
+    """Return a client of catalog by gRPC. It is imported here: it takes memory."""
+    from services.chassis.rpc.client import GrpcClient
+    from services.clients.catalog_rpc import CatalogRpcClient
+
+    client = GrpcClient(service)
+    service.manage(client)
+    return CatalogRpcClient(client, REQUEST_TIMEOUT)

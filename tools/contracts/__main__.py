@@ -1,4 +1,7 @@
-"""`python -m tools.contracts` writes docs/contracts; with `--check` it says what is out of date."""
+"""`python -m tools.contracts` writes docs/contracts and the messages of gRPC.
+
+With `--check` it says what is out of date.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EVENTS, EventType
 from services.gateway.graphql.schema.root import sdl
+from tools.contracts import protobuf
 from tools.contracts.access import access_page
 from tools.contracts.tokens import add_token_needs
 
@@ -184,9 +188,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.contracts", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     if parser.parse_args().check:
-        old = stale()
+        old = [f"docs/contracts/{name}" for name in stale()] + protobuf.stale()
         for name in old:
-            print(f"docs/contracts/{name} is out of date: run `python -m tools.contracts`.")
+            print(f"{name} is out of date: run `python -m tools.contracts`.")
         return 1 if old else 0
     wanted = documents()
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -194,6 +198,7 @@ def main() -> int:
         path.unlink()
     for name, document in wanted.items():
         (FOLDER / name).write_text(document)
+    protobuf.write()
     return 0
 
 

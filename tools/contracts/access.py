@@ -17,7 +17,7 @@ _HEAD = """\
 Generated from `services/access.yaml` by `python -m tools.contracts`. What is not listed is refused,
 by the service and by its sidecar. **operator**: through the service's own sidecar, with the token
 of the operator. **scraper**: directly, with the token of metrics. **own sidecar**: what the sidecar
-delivers.
+delivers. A path without a verb is a method of gRPC.
 """
 
 
@@ -46,6 +46,7 @@ def _routes(own: ServiceAccess) -> Iterable[tuple[str, str]]:
     for route in sorted(HEALTH_ROUTES):
         calls[route] = ", ".join(filter(None, ["every process", calls.get(route, "")]))
     yield from calls.items()
+    yield from ((method, _names(callers)) for method, callers in own.grpc.items())
     yield from ((route, "scraper") for route in sorted(METRICS_ROUTES))
     yield from ((route, "operator") for route in sorted(own.operator))
     yield from ((route, "own sidecar") for route in sorted(own.event_routes))

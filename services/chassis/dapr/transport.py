@@ -177,6 +177,12 @@ def is_version_conflict(failure: ServiceError) -> bool:
     return "etag" in lowered and not any(text in reason for text in _CONNECTION_ERRORS)
 
 
+def is_not_sent(message: str) -> bool:
+    """Whether a sidecar says of an invocation that it did not reach the other service."""
+    lowered = message.lower()
+    return any(text in lowered for text in _NOT_SENT)
+
+
 def service_error(status: int, body: bytes, call: str) -> ServiceError:
     """The error for a response of the sidecar, or of a service behind it."""
     if status == 401 and body.strip() == b"invalid api token":
@@ -197,7 +203,7 @@ def service_error(status: int, body: bytes, call: str) -> ServiceError:
     missing = str(answer["errorCode"]).endswith(_NO_COMPONENT)
     # For a store or a broker even "connection refused" proves nothing: their clients retry, and
     # report the last attempt only.
-    not_sent = " /invoke/" in call and any(text in lowered for text in _NOT_SENT)
+    not_sent = " /invoke/" in call and is_not_sent(message)
     if missing or not_sent:
         return Unavailable(message)
     if status >= 500:

@@ -25,6 +25,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from services.chassis.http.http_protocol import BoundedHttpProtocol
+from services.chassis.http.shared_port import GrpcPort, shared_protocol
 from services.chassis.http.websocket_protocol import (
     MAX_FRAME_BYTES,
     PING_INTERVAL,
@@ -165,17 +166,19 @@ def serve(
     port: int,
     on_shutdown: Sequence[Callable[[], None]],
     listener: PublicListener | None = None,
+    grpc_port: GrpcPort | None = None,
 ) -> None:
     """Serve an application at an address until a signal stops it.
 
-    With a listener, also what comes to that socket.
+    With a listener, also what comes to that socket. With a port of a gRPC server, connections of
+    HTTP/2 are passed on to it.
     """
     config = uvicorn.Config(
         app,
         host=address,
         port=port,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=shared_protocol(grpc_port) if grpc_port else BoundedHttpProtocol,  # type: ignore[arg-type]
         ws=BoundedWebSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=PING_INTERVAL,

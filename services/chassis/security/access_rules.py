@@ -7,7 +7,8 @@ of the chassis.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -49,7 +50,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _LISTS = ("operator", "publishes", "subscribes", "secrets", "components", "apis")
-_KEYS = ("public", "calls", *_LISTS)
+_KEYS = ("public", "calls", "grpc", *_LISTS)
+_METHOD = re.compile(r"/[a-z][a-z0-9_.]*\.[A-Z][A-Za-z0-9]*/[A-Z]+[a-z][A-Za-z0-9]*")
+"""The path of a gRPC method: package, service and method."""
 
 
 class AccessFileError(ValueError):
@@ -61,13 +64,15 @@ class ServiceAccess:
     """What one service offers to whom, and what it may use itself.
 
     Routes are written as `GET /apps/{client_id}`. `calls` has the callers of each route for other
-    services, also of `/changes`; `operator` has also the routes of the dead letters. `subscribers`
-    has, by topic that it publishes, who may fetch events from it.
+    services, also of `/changes`; `operator` has also the routes of the dead letters. `grpc` has the
+    callers of methods such as `/microgram.catalog.v1.Catalog/Quote`. `subscribers` has, by topic
+    that it publishes, who may fetch events from it.
     """
 
     name: str
     is_public: bool = False
     calls: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    grpc: Mapping[str, frozenset[str]] = field(default_factory=dict)
     operator: frozenset[str] = DEAD_LETTER_ROUTES
     publishes: frozenset[str] = frozenset()
     subscribers: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -182,23 +187,31 @@ class _Reader:
         self._check_known(lists.get("apis", {}), APIS, "Dapr API")
         for route, route_node in lists.get("operator", {}).items():
             self._check_route(route, route_node)
-        calls = self._calls(parts["calls"], names - {key.value}, names) if "calls" in parts else {}
+        calls, grpc = (
+            self._calls(parts[name], names - {key.value}, names, check) if name in parts else {}
+            for name, check in (("calls", self._check_route), ("grpc", self._check_method))
+        )
         for route in calls.keys() & lists.get("operator", {}).keys():
             raise self._fail(lists["operator"][route], f'"{route}" is in "calls", too')
         own = ServiceAccess(
             key.value,
             is_public="public" in parts and self._bool(parts["public"]),
             calls=calls,
+            grpc=grpc,
             **{name: frozenset(values) for name, values in lists.items()},  # type: ignore[arg-type]
         )
         return replace(own, operator=own.operator | DEAD_LETTER_ROUTES)
 
     def _calls(
-        self, node: yaml.Node, others: frozenset[str], names: frozenset[str]
+        self,
+        node: yaml.Node,
+        others: frozenset[str],
+        names: frozenset[str],
+        check: Callable[[str, yaml.Node], None],
     ) -> dict[str, frozenset[str]]:
         calls = {}
         for key, value in self._entries(node):
-            self._check_route(key.value, key)
+            check(key.value, key)
             if isinstance(value, yaml.ScalarNode) and value.value == "all":
                 calls[key.value] = others
                 continue
@@ -211,6 +224,10 @@ class _Reader:
         method, _, path = route.partition(" ")
         if method not in _METHODS or not path.startswith("/") or " " in path:
             raise self._fail(node, f'"{route}" is no route such as "GET /apps/{{client_id}}"')
+
+    def _check_method(self, method: str, node: yaml.Node) -> None:
+        if not _METHOD.fullmatch(method):
+            raise self._fail(node, f'"{method}" is no method such as "/shop.v1.Catalog/Quote"')
 
     def _check_known(
         self, given: Mapping[str, yaml.Node], known: frozenset[str], what: str

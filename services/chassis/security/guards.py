@@ -47,7 +47,12 @@ def with_token_need(guard: G, *scopes: str, is_optional: bool = False) -> G:
 
 def bearer_token(request: HTTPConnection) -> str:
     """The bearer token of a request, or an empty string."""
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token_of(request.headers.get("authorization", ""))
+
+
+def token_of(authorization: str) -> str:
+    """The bearer token of such a header, or an empty string."""
+    kind, _, token = authorization.partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from services.clients.base import JsonInvoker
 from services.clients.catalog import CatalogClient
@@ -10,6 +11,7 @@ from services.clients.payments import PaymentsClient
 from services.contracts.catalog import (
     AgreedPrice,
     NewReservation,
+    Quote,
     QuoteItem,
     QuoteLine,
     QuoteRequest,
@@ -28,11 +30,18 @@ RESERVATION_SECONDS = 1_800
 """For how long pieces are held: longer than a saga needs to confirm them."""
 
 
-class ShopServices:
-    """What orders asks of catalog and payments."""
+class Quotes(Protocol):
+    """Quotes prices: a client of catalog, by HTTP or by gRPC."""
 
-    def __init__(self, invoker: JsonInvoker) -> None:
+    async def quote(self, wanted: QuoteRequest, /) -> Quote: ...
+
+
+class ShopServices:
+    """What orders asks of catalog and payments. Other `quotes` replace those by HTTP."""
+
+    def __init__(self, invoker: JsonInvoker, quotes: Quotes | None = None) -> None:
         self._catalog = CatalogClient(invoker, REQUEST_TIMEOUT)
+        self._quotes = quotes or self._catalog
         self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 
     async def quote(self, items: Sequence[CartEntry], buyer: str) -> list[QuoteLine]:
@@ -44,7 +53,7 @@ class ShopServices:
             QuoteItem(product=item.product, variant=item.variant, quantity=item.quantity)
             for item in items
         ]
-        return (await self._catalog.quote(QuoteRequest(items=asked, buyer=buyer))).lines
+        return (await self._quotes.quote(QuoteRequest(items=asked, buyer=buyer))).lines
 
     async def reserve(self, order: OrderRecord) -> None:
         """Hold an order's pieces, if they are still sold at the agreed prices.

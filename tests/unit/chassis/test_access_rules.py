@@ -28,6 +28,8 @@ services:
     calls:
       "GET /goods/{id}": [door]
       "GET /keys": all
+    grpc:
+      "/goods.v1.Goods/Price": [door]
     operator: ["POST /audits"]
     publishes: [goods]
     secrets: [signature]
@@ -52,6 +54,7 @@ def test_a_file_is_read_with_the_routes_that_every_service_has(tmp_path: Path) -
     shop = access["shop"]
     assert shop.calls["GET /goods/{id}"] == {"door"}
     assert shop.calls["GET /keys"] == {"door", "mailer"}
+    assert shop.grpc == {"/goods.v1.Goods/Price": {"door"}}
     assert shop.operator == {"POST /audits"} | DEAD_LETTER_ROUTES
     assert shop.secrets == {"signature"}
     assert {shop.calls[route] for route in CHANGES_ROUTES} == {frozenset({"mailer"})}
@@ -76,12 +79,14 @@ def test_a_file_is_read_with_the_routes_that_every_service_has(tmp_path: Path) -
         ("POST /hooks", "POST hooks", 5, '"POST hooks" is no route'),
         ("POST /hooks", "SEND /hooks", 5, '"SEND /hooks" is no route'),
         ("broadcast]", "redis]", 7, 'there is no component "redis"'),
-        ("[state, publish]", "[stat]", 16, 'there is no Dapr API "stat"'),
+        ("[state, publish]", "[stat]", 18, 'there is no Dapr API "stat"'),
         ('"GET /keys"', '"GET /goods/{id}"', 11, '"GET /goods/{id}" is given twice'),
-        ('["POST /audits"]', '["GET /keys"]', 12, '"GET /keys" is in "calls", too'),
+        ('["POST /audits"]', '["GET /keys"]', 14, '"GET /keys" is in "calls", too'),
+        ("/goods.v1.Goods/Price", "/goods.v1/Price", 13, '"/goods.v1/Price" is no method'),
+        ('Price": [door]', 'Price": [shop2]', 13, 'there is no service "shop2"'),
         ("publishes: [goods]", "publishes: [wares]", 2, 'nobody publishes the topic "goods"'),
-        ("  mailer:", "  mailer:\n    publishes: [goods]", 17, "publishes the topic"),
-        ("  mailer:", "  shop:", 17, '"shop" is given twice'),
+        ("  mailer:", "  mailer:\n    publishes: [goods]", 19, "publishes the topic"),
+        ("  mailer:", "  shop:", 19, '"shop" is given twice'),
         ("services:", "service:", 1, 'unknown key "service"'),
         ("services:", "services: [", 1, "not YAML"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_sidecar_admits_the_verbs_of_a_caller_by_the_first_segment(
         f"{verb} {operation['name']}"
         for policy in policies
         for operation in policy["operations"]
-        for verb in operation["httpVerb"]
+        for verb in operation.get("httpVerb", ())
         if policy["defaultAction"] == "deny" and operation["action"] == "allow"
     }
     assert admitted == {
@@ -50,6 +51,21 @@ def test_a_sidecar_admits_the_verbs_of_a_caller_by_the_first_segment(
         for route, callers in ACCESS[callee].calls.items()
         if caller in callers
     }
+
+
+@pytest.mark.parametrize("caller", sorted(ACCESS))
+def test_a_sidecar_admits_exactly_the_named_methods_of_grpc(caller: str) -> None:
+    """Names are matched as daprd does it: in lower case, with the method as it is called."""
+    for callee, own in ACCESS.items():
+        names = [
+            operation["name"].lower()
+            for policy in spec(callee)["accessControl"]["policies"]
+            for operation in policy["operations"]
+            if policy["appId"] == caller and "httpVerb" not in operation
+        ]
+        for method, callers in own.grpc.items():
+            assert any(fnmatchcase(method, name) for name in names) == (caller in callers)
+        assert not any(fnmatchcase("/microgram.catalog.v1.Catalog/Other", name) for name in names)
 
 
 def test_without_mtls_nobody_can_be_told_apart() -> None:

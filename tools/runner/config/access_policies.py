@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -63,7 +64,8 @@ def _rules(names: Iterable[str], protocol: str) -> list[Document]:
 
 
 def _access_control(own: ServiceAccess, namespace: str) -> Document:
-    callers = sorted({caller for allowed in own.calls.values() for caller in allowed})
+    allowed = [*own.calls.values(), *own.grpc.values()]
+    callers = sorted({caller for callers in allowed for caller in callers})
     return {
         "defaultAction": "deny",
         "trustDomain": APP_TRUST_DOMAIN,
@@ -75,7 +77,8 @@ def _policy(caller: str, own: ServiceAccess, namespace: str) -> Document:
     """Allow the verbs of a caller by the first segment of the path.
 
     In 1.18 a name that daprd finds covers all paths below it, whatever longer names are listed. The
-    service itself checks the exact route.
+    service itself checks the exact route. The operations of gRPC methods name no verb, so that they
+    allow nothing by HTTP.
     """
     verbs: dict[str, set[str]] = {}
     for route, allowed in own.calls.items():
@@ -88,10 +91,25 @@ def _policy(caller: str, own: ServiceAccess, namespace: str) -> Document:
         "trustDomain": APP_TRUST_DOMAIN,
         "namespace": namespace,
         "operations": [
-            {"name": name, "httpVerb": sorted(verbs[name]), "action": "allow"}
-            for name in sorted(verbs)
+            *(
+                {"name": name, "httpVerb": sorted(verbs[name]), "action": "allow"}
+                for name in sorted(verbs)
+            ),
+            *(
+                {"name": _lower_case(method), "action": "allow"}
+                for method in sorted(own.grpc)
+                if caller in own.grpc[method]
+            ),
         ],
     }
+
+
+def _lower_case(method: str) -> str:
+    """Return a name without capitals that covers a gRPC method: it has `*` for each of them.
+
+    daprd makes the names lower case for an app that speaks HTTP, but not the method that is called.
+    """
+    return re.sub("[A-Z]", "*", method)
 
 
 def scope_component(document: Document, access: Access) -> Document:

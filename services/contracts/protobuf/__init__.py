@@ -1,0 +1,1 @@
+"""Messages of gRPC, generated from `proto/` by `python -m tools.contracts`."""
