@@ -30,7 +30,7 @@ def modules() -> Mapping[Path, str]:
 def stale() -> list[str]:
     """Return the files that are missing, out of date, or made of a `.proto` that is gone."""
     wanted = modules()
-    there = {path for path in FOLDER.glob("*_pb2.py*")}
+    there = set(FOLDER.glob("*_pb2.py*"))
     return sorted(
         path.relative_to(_REPO).as_posix()
         for path in there | wanted.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 from services.catalog.api.parameters import viewer_id
 from services.catalog.application.queries import CatalogReader
@@ -26,8 +27,10 @@ def create_methods(queries: CatalogReader) -> tuple[RpcMethod, ...]:
     async def get_product(
         request: messages.GetProductRequest, call: RpcCall
     ) -> messages.ProductView:
-        offer = await queries.product(request.id, await viewer_of(call))
-        return messages.ProductView(**offer.view())
+        view = (await queries.product(request.id, await viewer_of(call))).view()
+        product = view["product"]
+        variants = [asdict(variant) for variant in product["variants"]]
+        return messages.ProductView(**view | {"product": product | {"variants": variants}})
 
     async def quote(request: messages.QuoteRequest, call: RpcCall) -> messages.QuoteResponse:
         viewer = await viewer_of(call)

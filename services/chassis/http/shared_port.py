@@ -117,7 +117,7 @@ class _Relay(_Half):
             super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server_state.connections.discard(self)  # type: ignore[arg-type]
+        self._server_state.connections.discard(self)
         if self._connecting is not None:
             self._connecting.cancel()
         else:

@@ -42,7 +42,7 @@ MAX_CALLS = 1_000
 """Calls at once, with streams. More are refused with RESOURCE_EXHAUSTED."""
 
 SHUTDOWN_GRACE = 1.0
-"""Seconds in which open calls may end before they are cancelled; streams do not end by themselves."""
+"""Seconds in which open calls may end before they are cancelled: streams do not end."""
 
 _METHOD = "GRPC"
 """Stands for the verb in metrics."""
@@ -174,7 +174,7 @@ class GrpcServer:
             except Exception as error:
                 failure = _as_service_error(error)
                 if failure.status >= 500:
-                    log.error(failure.message, exc_info=error, extra={"code": failure.code})
+                    log.exception(failure.message, extra={"code": failure.code})
                 record.status = failure.status
                 code = status.code_of(failure)
                 if isinstance(span, tracing.Span):
@@ -208,7 +208,7 @@ class _Record(RequestRecord):
         self.status = 200
 
 
-class _Gate(grpc.aio.ServerInterceptor):
+class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Admits calls as `SidecarMiddleware` and `route_guards` do. It is asked before any handler.
 
     Health is for everybody on the machine, and reflection for who has the token of the sidecar.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -32,15 +32,20 @@ class CatalogClock:
 class CatalogHarness:
     """Running replicas of catalog, and clients of them."""
 
-    def __init__(self, cluster: FakeCluster, others: FakeNeighbours) -> None:
+    def __init__(
+        self, cluster: FakeCluster, others: FakeNeighbours, settings: Mapping[str, Any]
+    ) -> None:
+        self._settings = settings
         self.cluster = cluster
         self.others = others
         self.clock = CatalogClock()
         self.replicas: list[RunningReplica] = []
 
     @classmethod
-    async def start(cls, cluster: FakeCluster, replicas: int = 1) -> CatalogHarness:
-        harness = cls(cluster, FakeNeighbours())
+    async def start(
+        cls, cluster: FakeCluster, replicas: int = 1, **settings: Any
+    ) -> CatalogHarness:
+        harness = cls(cluster, FakeNeighbours(), settings)
         await cluster.start(harness.others.users_app, "users")
         await cluster.start(harness.others.media_app, "media")
         for _ in range(replicas):
@@ -51,12 +56,18 @@ class CatalogHarness:
         def app(settings: Settings) -> FastAPI:
             return create_app(Service(settings), self.clock)
 
-        self.replicas.append(await self.cluster.start(app, "catalog"))
+        self.replicas.append(await self.cluster.start(app, "catalog", **self._settings))
         return self.replicas[-1]
 
     @property
     def catalog(self) -> RunningReplica:
         return self.replicas[0]
+
+    def grpc_port(self, replica: int = 0) -> int:
+        """The port of gRPC, if it is on."""
+        port = self.replicas[replica].service.grpc_port
+        assert port is not None
+        return port()
 
     def person(self, scopes: str = "read write") -> SellerClient:
         return SellerClient(self, scopes)

@@ -1,0 +1,73 @@
+"""A peer of a gRPC server: it calls as the sidecar does on behalf of an app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from services.chassis.rpc.status import service_error_of
+from tests.fakes.sidecar import APP_TOKEN
+
+M = TypeVar("M", bound=Message)
+TIMEOUT = 20.0
+
+
+class RpcPeer:
+    """Calls methods of one server, as the app `caller` with its sidecar's token."""
+
+    def __init__(self, channel: Any, caller: str, app_token: str) -> None:
+        self._channel = channel
+        self._metadata = [
+            *([("dapr-api-token", app_token)] if app_token else []),
+            *([("dapr-caller-app-id", caller)] if caller else []),
+        ]
+
+    def metadata(self, token: str = "", more: Sequence[tuple[str, str]] = ()) -> list[Any]:
+        user = [("authorization", f"Bearer {token}")] if token else []
+        return [*self._metadata, *user, *more]
+
+    async def call(
+        self,
+        path: str,
+        request: Message,
+        response: type[M],
+        *,
+        token: str = "",
+        more: Sequence[tuple[str, str]] = (),
+    ) -> M:
+        """Call a method. Raises `grpc.RpcError`."""
+        method = self._channel.unary_unary(
+            path,
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        answer: M = await method(request, timeout=TIMEOUT, metadata=self.metadata(token, more))
+        return answer
+
+    def stream(self, path: str, request: Message, response: type[M], *, token: str = "") -> Any:
+        """Begin a call with a stream of responses."""
+        method = self._channel.unary_stream(
+            path,
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        return method(request, timeout=TIMEOUT, metadata=self.metadata(token))
+
+
+@asynccontextmanager
+async def rpc_peer(
+    port: int, caller: str = "gateway", app_token: str = APP_TOKEN
+) -> AsyncIterator[RpcPeer]:
+    """A peer with a connection of its own."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield RpcPeer(channel, caller, app_token)
+
+
+def refusal(error: grpc.RpcError) -> tuple[grpc.StatusCode, str, int, dict[str, Any]]:
+    """The code of gRPC, and code, status and details as HTTP has them."""
+    failure = service_error_of(error)
+    return error.code(), failure.code, failure.status, failure.details
