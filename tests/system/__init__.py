@@ -6,7 +6,7 @@ real `toot` of one user, `WebBrowser` fills in forms, and `wait_until` waits for
 
 from tests.conftest import SETS
 from tests.system.browser import WebBrowser
-from tests.system.system import ProcessRow, System, start_system
+from tests.system.system import WITH_GRPC, ProcessRow, System, start_system
 from tests.system.toot import Toot
 from tests.system.users import ClientApplication, LoggedInUser
 from tests.system.waiting import DEADLINE, wait_until
@@ -14,6 +14,7 @@ from tests.system.waiting import DEADLINE, wait_until
 __all__ = [
     "DEADLINE",
     "SETS",
+    "WITH_GRPC",
     "ClientApplication",
     "LoggedInUser",
     "ProcessRow",

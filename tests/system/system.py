@@ -37,6 +37,9 @@ GENEROUS = {
 }
 """What the environment says so that no test runs into a limit that it does not ask for."""
 
+WITH_GRPC = {"rabbitmq-redis"}
+"""Component sets whose systems ask catalog for quotes by gRPC, so that tests run with both."""
+
 _COMMAND_TIMEOUT = 300.0
 
 
@@ -207,12 +210,13 @@ def start_system(
 
     `homes` is where people keep their logins, `port` the gateway's.
     """
+    grpc = {"MICROGRAM_GRPC": "1"} if components in WITH_GRPC else {}
     run_dir.mkdir(parents=True, exist_ok=True)
     options = [*options, "--components", components, "--port", port, "--detach"]
     options += ["--dashboard-port", "0"] if dashboard else ["--no-dashboard"]
     options += ["--replicas", replicas] if replicas else []
     try:
-        run_command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})
+        run_command(run_dir, "up", *options, env={**GENEROUS, **grpc, **(env or {})})
         yield System(run_dir, homes or run_dir / "homes")
     finally:
         run_command(run_dir, "down")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from services.catalog.api.parameters import viewer_id
 from services.catalog.application.queries import CatalogReader
@@ -27,15 +28,14 @@ def create_methods(queries: CatalogReader) -> tuple[RpcMethod, ...]:
     async def get_product(
         request: messages.GetProductRequest, call: RpcCall
     ) -> messages.ProductView:
-        view = (await queries.product(request.id, await viewer_of(call))).view()
-        product = view["product"]
-        variants = [asdict(variant) for variant in product["variants"]]
-        return messages.ProductView(**view | {"product": product | {"variants": variants}})
+        offer = await queries.product(request.id, await viewer_of(call))
+        return messages.ProductView(**_plain(offer.view()))
 
     async def quote(request: messages.QuoteRequest, call: RpcCall) -> messages.QuoteResponse:
         viewer = await viewer_of(call)
         wanted = _quote_request(request)
-        return messages.QuoteResponse(**await quotes.quote(wanted.items, wanted.buyer or viewer))
+        found = await quotes.quote(wanted.items, wanted.buyer or viewer)
+        return messages.QuoteResponse(**_plain(found))
 
     async def watch_stock(
         request: messages.WatchStockRequest, call: RpcCall
@@ -48,6 +48,17 @@ def create_methods(queries: CatalogReader) -> tuple[RpcMethod, ...]:
         UnaryMethod(f"{_SERVICE}/Quote", messages.QuoteRequest, quote),
         StreamMethod(f"{_SERVICE}/WatchStock", messages.WatchStockRequest, watch_stock),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return what a message is made of: dicts and lists in the place of dataclasses and tuples."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
 
 
 def _quote_request(request: messages.QuoteRequest) -> QuoteRequest:
