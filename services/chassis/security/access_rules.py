@@ -51,7 +51,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _LISTS = ("operator", "publishes", "subscribes", "secrets", "components", "apis")
 _KEYS = ("public", "calls", "grpc", *_LISTS)
-_METHOD = re.compile(r"/[a-z][a-z0-9_.]*\.[A-Z][A-Za-z0-9]*/[A-Z]+[a-z][A-Za-z0-9]*")
+_GRPC_PATH = re.compile(r"/[a-z][a-z0-9_.]*\.[A-Z][A-Za-z0-9]*/[A-Z]+[a-z][A-Za-z0-9]*")
 """The path of a gRPC method: package, service and method."""
 
 
@@ -226,7 +226,7 @@ class _Reader:
             raise self._fail(node, f'"{route}" is no route such as "GET /apps/{{client_id}}"')
 
     def _check_method(self, method: str, node: yaml.Node) -> None:
-        if not _METHOD.fullmatch(method):
+        if not _GRPC_PATH.fullmatch(method):
             raise self._fail(node, f'"{method}" is no method such as "/shop.v1.Catalog/Quote"')
 
     def _check_known(
