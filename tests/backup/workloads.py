@@ -15,7 +15,7 @@ from tests.chaos.workload import POSTS, ScenarioWorkload
 from tests.system import LoggedInUser, System, wait_until
 from tests.system.shopping import FINAL_STATES, SHOP, buy, create_product, stock_of
 
-STOCK = 1_000
+STOCK = 100_000
 
 
 def await_consistency(workload: ScenarioWorkload) -> dict[str, list[str]]:
