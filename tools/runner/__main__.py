@@ -262,6 +262,16 @@ def _migrate(options: Namespace, run: RunDir) -> int:
     return migrate(run, options.from_set, options.to_set)
 
 
+def _compose(options: Namespace, _: RunDir) -> int:
+    from tools.runner.commands import compose
+
+    if options.write:
+        return compose.write_project(options.components)
+    if options.secrets:
+        return compose.write_secrets(options.components)
+    return compose.print_project(options.components)
+
+
 def _demo(options: Namespace, run: RunDir) -> int:
     from tools.demo.command import fill_demo
 
@@ -351,6 +361,7 @@ _VERBS = {
     "restore": _restore,
     "kubernetes": _kubernetes,
     "migrate": _migrate,
+    "compose": _compose,
     "demo": _demo,
     "doctor": _doctor,
     "test": _test,

@@ -36,6 +36,7 @@ VERBS = {
     "restore": "fill a new system from a backup",
     "kubernetes": "write deploy/kubernetes again, or print the secrets of a cluster",
     "migrate": "move the state of a stopped system to another component set",
+    "compose": "print or write the compose project of deploy/, or make its secrets",
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
     "test": "run all checks, or with --fast only static checks and replica tests",
@@ -247,6 +248,17 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
             metavar="NAME",
             help=f"the component set {whose}",
         )
+    made["compose"].add_argument(
+        "--components",
+        default="rabbitmq-redis",
+        metavar="NAME",
+        help="component set (rabbitmq-redis)",
+    )
+    what = made["compose"].add_mutually_exclusive_group()
+    what.add_argument(
+        "--write", action="store_true", help="write deploy/compose.yaml and deploy/compose/"
+    )
+    what.add_argument("--secrets", action="store_true", help="make deploy/secrets/")
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )

@@ -32,15 +32,19 @@ _RENEWAL_INTERVAL = 900.0
 
 
 class Identities:
-    """Issues the tokens with which processes ask sentry for their certificates."""
+    """Issues the tokens with which processes ask sentry for their certificates.
 
-    def __init__(self, run: RunDir) -> None:
+    `lifetime` is that of a token, in seconds.
+    """
+
+    def __init__(self, run: RunDir, lifetime: int = _LIFETIME) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         self.folder = run.path / "identities"
         self.authority = self.folder / "authority"
         self.configuration = self.folder / "sentry.yaml"
         self.sentry_address = ""
+        self._lifetime = lifetime
         self._key = Ed25519PrivateKey.generate()
         self._subjects: dict[str, str] = {}
 
@@ -57,7 +61,7 @@ class Identities:
         create_authority(self.authority)
         keys = self.folder / "keys.json"
         write_private(keys, json.dumps({"keys": [self._public_key()]}))
-        write_private(self.configuration, yaml.safe_dump(_sentry_configuration(keys)))
+        write_private(self.configuration, yaml.safe_dump(sentry_configuration(keys)))
 
     def daprd_options(self) -> dict[str, str]:
         """Return the options with which a sidecar speaks mTLS only."""
@@ -90,7 +94,12 @@ class Identities:
         import jwt
 
         now = int(time.time())
-        claims = {"sub": self._subjects[name], "aud": _AUDIENCE, "iat": now, "exp": now + _LIFETIME}
+        claims = {
+            "sub": self._subjects[name],
+            "aud": _AUDIENCE,
+            "iat": now,
+            "exp": now + self._lifetime,
+        }
         token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": "runner"})
         write_private(self._file(name), token)
 
@@ -109,7 +118,8 @@ class Identities:
         }
 
 
-def _sentry_configuration(keys: Path) -> dict[str, object]:
+def sentry_configuration(keys: Path) -> dict[str, object]:
+    """Return the configuration of a sentry that accepts tokens which a file of keys verifies."""
     return {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Configuration",

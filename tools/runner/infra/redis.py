@@ -12,11 +12,7 @@ from tools.runner.supervisor.replicas import base_env
 
 PORT = 6379
 
-_CONF = """\
-bind 127.0.0.1
-port {port}
-requirepass {password}
-dir {data}
+DURABLE = """\
 # Every write is on disk before it is acknowledged. `everysec` would survive a killed process, but
 # then Redis delays writes for up to 2 s while the disk is busy. The cost is one fsync for all
 # writes of one turn of its event loop.
@@ -32,6 +28,14 @@ daemonize no
 # A title overwrites the environment, with the mark by which `down` finds what a killed runner left.
 set-proc-title no
 """
+"""The settings with which Redis keeps what it acknowledged."""
+
+_CONF = f"""\
+bind 127.0.0.1
+port {{port}}
+requirepass {{password}}
+dir {{data}}
+{DURABLE}"""
 
 
 def set_up(context: ServerContext) -> ManagedServer:

@@ -1,0 +1,1 @@
+"""Makes the compose project of deploy/ from dapr.yaml, services/access.yaml and a component set."""
