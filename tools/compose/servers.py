@@ -47,7 +47,7 @@ def _rabbitmq() -> Document:
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
     return {
-        "image": "${RABBITMQ_IMAGE:-docker.io/library/rabbitmq:4.1}",
+        "image": "${RABBITMQ_IMAGE:-rabbitmq:4.1}",
         "command": ["rabbitmq-server"],
         "environment": environment,
         "volumes": [
@@ -66,7 +66,7 @@ def _rabbitmq() -> Document:
 def _redis() -> Document:
     ask = "REDISCLI_AUTH=$$(cut -d' ' -f2 /run/secrets/redis.conf) redis-cli ping | grep -q PONG"
     return {
-        "image": "${REDIS_IMAGE:-docker.io/library/redis:7.4}",
+        "image": "${REDIS_IMAGE:-redis:7.4}",
         "command": ["redis-server", "/etc/microgram/redis.conf"],
         "volumes": ["./compose/redis.conf:/etc/microgram/redis.conf:ro", "redis:/data"],
         "secrets": [{"source": "redis.conf", "target": "redis.conf"}],
