@@ -297,6 +297,8 @@ def _test(options: Namespace, _: RunDir) -> int:
         return checks.test_browser(options.rest)
     if options.backup:
         return checks.test_backup(options.rest)
+    if options.kubernetes:
+        return checks.test_kubernetes(options.rest)
     return checks.test(options.fast, options.rest)
 
 

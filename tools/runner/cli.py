@@ -292,6 +292,11 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     )
     _learn_options(made["learn"])
     _new_options(made["new"])
+    made["test"].add_argument(
+        "--kubernetes",
+        action="store_true",
+        help="apply deploy/kubernetes to a real API server only; the first time builds it, 20 min",
+    )
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",

@@ -114,6 +114,17 @@ def test_backup(arguments: list[str]) -> int:
     return _summarize(*_run_parts([part], arguments))
 
 
+def test_kubernetes(arguments: list[str]) -> int:
+    """Apply deploy/kubernetes to an API server; return non-zero if it refused something.
+
+    Raises RunnerError if its programs cannot be built.
+    """
+    from tools.kubernetes import programs
+
+    programs.require_all()
+    return _summarize(*_run_parts([("tests on an API server", ["tests/kubernetes"])], arguments))
+
+
 def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the conformance kit; return non-zero if it found a fault."""
     os.environ.update(environment)

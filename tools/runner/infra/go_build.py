@@ -37,6 +37,8 @@ class GoProgram:
     target: Path
     tags: str = ""
     module: Path = _MODULE
+    stamped: str = "github.com/dapr/dapr/pkg/buildinfo.version"
+    """The variable that gets the version."""
 
 
 def build(programs: Sequence[GoProgram], cache: Path, version: str) -> None:
@@ -75,7 +77,7 @@ def _compile(
 ) -> None:
     program.target.parent.mkdir(parents=True, exist_ok=True)
     made = program.target.with_name(f".{program.name}.part")
-    stamp = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version}"
+    stamp = f"-s -w -X {program.stamped}={version}"
     command = [go, "build", "-v", *FLAGS, "-tags", program.tags, "-ldflags", stamp]
     command += ["-o", str(made), program.package]
     what = f"building {program.name}"

@@ -1,0 +1,92 @@
+"""The programs of a cluster on this machine, built once per user and version."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from tools.runner.config.paths import user_cache
+from tools.runner.errors import RunnerError
+from tools.runner.infra import go_build
+from tools.runner.infra.go_build import GoProgram
+
+_FOLDER = Path(__file__).parent
+_DAPR = Path(__file__).parents[2] / "dapr"
+_PACKAGES = {
+    "etcd": ("server", "go.etcd.io/etcd/server/v3"),
+    "kube-apiserver": ("server", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    "kube-controller-manager": ("server", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    "kube-scheduler": ("server", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+}
+_VERSION = "k8s.io/component-base/version.gitVersion"
+_KEDA = ("github.com/kedacore/keda/v2@v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=")
+"""A module of which the definitions are used and no package, and its hash as in a go.sum."""
+
+
+def _cache() -> Path:
+    return user_cache() / f"kubernetes-{version()}"
+
+
+def version() -> str:
+    """Return the pinned version of Kubernetes, such as v1.37.2."""
+    return _pinned(_FOLDER / "server", "k8s.io/kubernetes")
+
+
+def _pinned(module: Path, name: str) -> str:
+    found = re.search(rf"\b{re.escape(name)} (v\S+)", (module / "go.mod").read_text())
+    if not found:
+        raise RunnerError(f"{module / 'go.mod'} does not name a version of {name}")
+    return found[1]
+
+
+def program(name: str) -> Path:
+    """Return where a program is, or will be after `require_all`."""
+    return _cache() / "bin" / name
+
+
+def require_all() -> None:
+    """Build the programs that are missing: about twenty minutes on two cores, once.
+
+    Raises RunnerError if a build fails.
+    """
+    wanted = [
+        GoProgram(name, package, program(name), module=_FOLDER / module, stamped=_VERSION)
+        for name, (module, package) in _PACKAGES.items()
+    ]
+    missing = [each for each in wanted if not each.target.exists()]
+    if missing:
+        go_build.build(missing, _cache(), version())
+
+
+def dapr_definitions() -> Path:
+    """Return the folder with Dapr's custom resource definitions, of the pinned version."""
+    name = "github.com/dapr/dapr"
+    folder = _module(f"{name}@{_pinned(_DAPR, name)}", _sum_of(_DAPR, name))
+    return folder / "charts" / "dapr" / "crds"
+
+
+def keda_definitions() -> Path:
+    """Return the folder with KEDA's custom resource definitions."""
+    return _module(*_KEDA) / "config" / "crd" / "bases"
+
+
+def _sum_of(module: Path, name: str) -> str:
+    pinned = f"{name} {_pinned(module, name)} "
+    lines = (module / "go.sum").read_text().splitlines()
+    return next(line.removeprefix(pinned) for line in lines if line.startswith(pinned))
+
+
+def _module(name: str, wanted: str) -> Path:
+    """Return the folder of a module, downloaded and checked."""
+    go = go_build.go_program(user_cache())
+    command = [go, "mod", "download", "-json", name]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RunnerError(f"{name} cannot be downloaded: {done.stdout}{done.stderr}")
+    found = json.loads(done.stdout)
+    if found["Sum"] != wanted:
+        raise RunnerError(f"{name} is not what was pinned: {found['Sum']}, and not {wanted}")
+    return Path(found["Dir"])
