@@ -148,6 +148,7 @@ def _start(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Cluster:
         "--kubeconfig=kubeconfig",
         "--manage-all-nodes=true",
         f"--server-address=127.0.0.1:{kwok}",
+        *(f"--config={path}" for path in programs.kwok_stages()),
     )
     return cluster
 

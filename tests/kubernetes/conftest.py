@@ -10,6 +10,7 @@ from services.chassis.security.access_rules import read_access
 from tests.kubernetes.cluster import Cluster, running_cluster
 from tests.unit.deploy.overlays import OVERLAYS
 from tools.kubernetes import programs
+from tools.kubernetes.files import FOLDER
 from tools.kubernetes.secrets import secrets_of
 from tools.runner.config.paths import RunDir
 
@@ -29,7 +30,7 @@ def deployed(
     if not os.access(programs.program("kube-apiserver"), os.X_OK):
         pytest.skip("needs an API server: ./tye-like-run.sh test --kubernetes builds one")
     with running_cluster(folder) as cluster:
-        cluster.kubectl("create", "namespace", "microgram")
+        cluster.kubectl("apply", "-f", str(FOLDER / "base" / "namespace.yaml"))
         cluster.kubectl("apply", "-f", "-", given=_secrets(folder))
         yield Deployed(request.param, cluster, cluster.apply_overlay(request.param))
 

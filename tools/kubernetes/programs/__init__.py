@@ -73,6 +73,16 @@ def keda_definitions() -> Path:
     return _module(*_KEDA) / "config" / "crd" / "bases"
 
 
+def kwok_stages() -> list[Path]:
+    """Return the files that tell KWOK to make nodes and pods ready at once."""
+    name = "sigs.k8s.io/kwok"
+    kwok = _FOLDER / "kwok"
+    folder = _module(f"{name}@{_pinned(kwok, name)}", _sum_of(kwok, name)) / "kustomize" / "stage"
+    wanted = ("node/fast/*.yaml", "node/heartbeat-with-lease/*.yaml", "pod/fast/*.yaml")
+    found = [path for pattern in wanted for path in sorted(folder.glob(pattern))]
+    return [path for path in found if path.name != "kustomization.yaml"]
+
+
 def _sum_of(module: Path, name: str) -> str:
     pinned = f"{name} {_pinned(module, name)} "
     lines = (module / "go.sum").read_text().splitlines()
