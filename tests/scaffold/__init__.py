@@ -1,1 +1,1 @@
-"""A new service in a copy of the repository: `./tye-like-run.sh test tests/scaffold` (minutes)."""
+"""A copy of the repository, for tests of commands that write into it."""
