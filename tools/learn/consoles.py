@@ -1,11 +1,12 @@
 """The commands that pages show: run again in an empty workspace, with what they print.
 
-    python -m tools.learn.consoles [PAGE…]       writes the output of all commands anew
+    python -m tools.learn.consoles [PAGE…]                  writes the output of all commands anew
+    python -m tools.learn.consoles --system DIR [PAGE…]     those of a system, by its run directory
 
 A block that begins with ```console has commands behind `$ `, and below each its output. Those of a
 page run one after another. `<!-- mended: STEP -->` above a block stands for a learner who has
-mended this exercise. Blocks that begin with ```console system need a running system: they are run
-by `test --learn`.
+mended this exercise. Blocks that begin with ```console system need a running system of three
+services: `test --learn` runs those of a page in one shell.
 """
 
 from __future__ import annotations
@@ -36,6 +37,45 @@ _ME = "./tye-like-run.sh"
 _PART = re.compile(
     r"^<!-- mended: (?P<step>\w+) -->$|^```console\n(?P<block>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+_SYSTEM_BLOCK = re.compile(r"^```console system\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_RUN_DIR = ".run/learn"
+"""The run directory of the system that pages name."""
+
+_VARYING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What differs each time: ETags of SQLite."""
+
+_MARK = "-- end of the output of a command --"
+
+
+def replay_system(text: str, run_dir: Path) -> str:
+    """Run the commands of a page that need a running system; return it with their output.
+
+    What varies is left as it is on the page.
+    """
+    commands = [each for block in _SYSTEM_BLOCK.finditer(text) for each in _commands(block[1])]
+    if not commands:
+        return text
+    script = "".join(f"{command}\necho '{_MARK}'\n" for command in commands)
+    done = subprocess.run(
+        ["bash", "-c", script.replace(_RUN_DIR, str(run_dir))],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    outputs = iter(done.stdout.split(f"{_MARK}\n"))
+    return _SYSTEM_BLOCK.sub(lambda block: _with_outputs(block[0], block[1], outputs), text)
+
+
+def _with_outputs(whole: str, block: str, outputs: Iterator[str]) -> str:
+    shown = "".join(f"$ {command}\n{next(outputs)}" for command in _commands(block))
+    is_same = _VARYING.sub("ID", shown.replace("\r", "")) == _VARYING.sub("ID", block)
+    return whole if is_same else f"```console system\n{shown.replace(chr(13), '')}```"
+
+
+def _commands(block: str) -> list[str]:
+    return [line[2:] for line in block.splitlines() if line.startswith("$ ")]
 
 
 def replay(text: str, scratch: Path) -> str:
@@ -49,8 +89,8 @@ def _replay(part: re.Match[str], scratch: Path) -> str:
         for name, text in read_path().find(step).solution.items():
             (scratch / "learn" / step / name).write_text(text)
         return part[0]
-    commands = [line[2:] for line in part["block"].splitlines() if line.startswith("$ ")]
-    return f"```console\n{''.join(_show(command, scratch) for command in commands)}```"
+    shown = (_show(command, scratch) for command in _commands(part["block"]))
+    return f"```console\n{''.join(shown)}```"
 
 
 def _show(command: str, scratch: Path) -> str:
@@ -96,7 +136,12 @@ def _check(exercise: Exercise, folder: Path) -> tuple[CheckReport, str]:
 
 def main(arguments: list[str]) -> None:
     """Write all pages anew, or those that are named."""
-    for page in [Path(name).resolve() for name in arguments] or pages():
+    system = Path(arguments[1]).resolve() if arguments[:1] == ["--system"] else None
+    names = arguments[2:] if system else arguments
+    for page in [Path(name).resolve() for name in names] or pages():
+        if system:
+            page.write_text(replay_system(page.read_text(), system))
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             page.write_text(replay(page.read_text(), Path(scratch).resolve()))
 

@@ -299,6 +299,8 @@ def _test(options: Namespace, _: RunDir) -> int:
         return checks.test_backup(options.rest)
     if options.kubernetes:
         return checks.test_kubernetes(options.rest)
+    if options.learn:
+        return checks.test_learn(options.rest)
     return checks.test(options.fast, options.rest)
 
 

@@ -297,6 +297,9 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         action="store_true",
         help="apply deploy/kubernetes to a real API server only; the first time builds it, 20 min",
     )
+    made["test"].add_argument(
+        "--learn", action="store_true", help="commands of docs/learn that need a system only"
+    )
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.learn.catalog import read_path
-from tools.learn.consoles import replay
+from tools.learn.consoles import replay, replay_system
 from tools.learn.pages import MissingCodeError, extract, pages, render
 from tools.runner.config.paths import REPO
 
@@ -41,3 +41,14 @@ def test_code_is_found_by_its_name() -> None:
     assert extract(source, "C.m") == "def m(self):\n    pass"
     with pytest.raises(MissingCodeError):
         extract(source, "none")
+
+
+def test_commands_on_a_system_share_a_shell_and_differ_where_the_system_does(
+    tmp_path: Path,
+) -> None:
+    page = "```console system\n$ X=one\n```\ntext\n```console system\n$ echo $X .run/learn\n?\n```"
+    shown = replay_system(page, tmp_path)
+    assert shown == page.replace("?", f"one {tmp_path}")
+    etag = "```console system\n$ echo 47c72799-e329-4108-aa63-6199960221f7\n{}\n```"
+    kept = etag.format("00000000-0000-4000-8000-000000000000")
+    assert replay_system(kept, tmp_path) == kept

@@ -125,6 +125,11 @@ def test_kubernetes(arguments: list[str]) -> int:
     return _summarize(*_run_parts([("tests on an API server", ["tests/kubernetes"])], arguments))
 
 
+def test_learn(arguments: list[str]) -> int:
+    """Run the commands of docs/learn on a running system; return non-zero if one differs."""
+    return _summarize(*_run_parts([(_RUNNING_SYSTEM, ["tests/learn"])], arguments))
+
+
 def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the conformance kit; return non-zero if it found a fault."""
     os.environ.update(environment)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.errors import Unavailable
-from tests.fakes import FakeState
+from tests.fakes import Call, FakeState
 from tools.learn.report import Work
 
 PEOPLE = 20
@@ -34,7 +35,30 @@ async def check(work: Work) -> None:
         seen=f"{kept} in the store",
         look="likes.py: between `get` and `set` another request may write. What does `set` check?",
     )
+    await _require_notice(work, like)
     await _require_bound(work)
+
+
+async def _require_notice(work: Work, like: Any) -> None:
+    """Let another process write once between the first read and the write after it."""
+    store = FakeState()
+    other, has_written = store.replica(), False
+
+    async def write_meanwhile(call: Call) -> None:
+        nonlocal has_written
+        if call.name in ("get", "get_many") and not has_written:
+            has_written = True
+            await other.set("likes:4", 7)
+
+    store.faults.after.append(write_meanwhile)
+    await like(store, "4")
+    work.require(
+        "a write of another process in between is noticed",
+        store.peek("likes:4") == 8,
+        expected="8 likes after one more than the 7 of another process",
+        seen=f"{store.peek('likes:4')} in the store",
+        look="likes.py: a lock in this process does not stop another one",
+    )
 
 
 async def _require_bound(work: Work) -> None:

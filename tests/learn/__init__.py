@@ -1,0 +1,1 @@
+"""The learning path on a running system; only with `test --learn`."""
