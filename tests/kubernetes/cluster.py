@@ -27,7 +27,7 @@ _TOKEN = "administrator"
 _NODES = 3
 
 
-class Answer(NamedTuple):
+class KubectlResult(NamedTuple):
     """What kubectl said."""
 
     code: int
@@ -41,11 +41,11 @@ class Cluster:
         self.folder = folder
         self._config = folder / "kubeconfig"
 
-    def try_kubectl(self, *arguments: str, given: str = "") -> Answer:
+    def try_kubectl(self, *arguments: str, given: str = "") -> KubectlResult:
         """Run kubectl, and return its exit code and all that it printed."""
         command = ["kubectl", "--kubeconfig", str(self._config), *arguments]
         done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-        return Answer(done.returncode, done.stdout + done.stderr)
+        return KubectlResult(done.returncode, done.stdout + done.stderr)
 
     def kubectl(self, *arguments: str, given: str = "") -> str:
         """Run kubectl, and return what it printed; fails where it does."""
