@@ -34,6 +34,7 @@ EXAMPLES = frozenset(
         "ZEakb0z0eVUQhTAwJvL1Rx1MYc8g4Jm2Yg1qzXo2mQk",
         "d0kUo7S2Jx1yEX8mVvM6cWqf3nQ5Zb9tRgLhPaYsTiE",
         "eyJhbGciOiJFZERTQSIsImtpZCI6IjFhMmIiLCJ0eXAiOiJhdCtqd3QifQ",  # head of a token
+        "R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",  # checksum of the module of KEDA
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",  # an alphabet
     }
 )
