@@ -138,7 +138,11 @@ def _own_files(new: NewService, files: Iterable[str]) -> set[Path]:
 
 def _write_generated_files() -> None:
     """Write what is made from the code and the rules. Raises RunnerError if they do not load."""
-    for command in (["tools.contracts"], ["tools.runner", "kubernetes"]):
+    for command in (
+        ["tools.contracts"],
+        ["tools.runner", "kubernetes"],
+        ["tools.runner", "compose", "--write"],
+    ):
         words = [sys.executable, "-m", *command]
         done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=False)
         if done.returncode:

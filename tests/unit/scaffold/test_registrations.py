@@ -15,11 +15,12 @@ from tools.scaffold.registrations import REGISTRATIONS
 
 TOPICS = without_accounts(each.topic for each in EVENTS if "invalidations" not in each.topic)
 SERVICES = (
-    NewService("stories", "story", "story-changed", ("posts",)),
-    NewService("ads", "ad", "ad-placed"),
-    NewService("zoos", "zoo", "zoo-opened", TOPICS),
+    NewService("qwertyuiops", "qwertyuiop", "qwertyuiop-changed", ("posts",)),
+    NewService("aquariums", "aquarium", "aquarium-filled"),
+    NewService("zyzzyvas", "zyzzyva", "zyzzyva-found", TOPICS),
     NewService("abcdefghijklmnop", "ponmlkjihgfedcbx", "ponmlkjihgfedcbx-changed", TOPICS),
 )
+"""Names that nobody gives a service of their own: these tests must pass beside it, too."""
 
 
 @pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
