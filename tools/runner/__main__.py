@@ -301,6 +301,8 @@ def _test(options: Namespace, _: RunDir) -> int:
         return checks.test_kubernetes(options.rest)
     if options.learn:
         return checks.test_learn(options.rest)
+    if options.containers:
+        return checks.test_containers(options.rest)
     return checks.test(options.fast, options.rest)
 
 

@@ -300,6 +300,11 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["test"].add_argument(
         "--learn", action="store_true", help="commands of docs/learn that need a system only"
     )
+    made["test"].add_argument(
+        "--containers",
+        action="store_true",
+        help="tests of the images and the compose project with podman only (docs/deploying.md)",
+    )
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",

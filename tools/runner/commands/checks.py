@@ -38,6 +38,9 @@ _THREE_SYSTEMS = [*_ONE_SYSTEM_PER_WORKER, "3"]
 
 _RUNNING_SYSTEM = "tests of a running system"
 
+CONTAINER_PACKAGES = ("podman", "runc", "iptables", "netavark", "aardvark-dns", "debootstrap")
+"""The Debian packages with which containers are built and run."""
+
 _NO_TESTS_COLLECTED = 5
 """The exit code of pytest where no test matches the arguments."""
 
@@ -128,6 +131,19 @@ def test_kubernetes(arguments: list[str]) -> int:
 def test_learn(arguments: list[str]) -> int:
     """Run the commands of docs/learn on a running system; return non-zero if one differs."""
     return _summarize(*_run_parts([(_RUNNING_SYSTEM, ["tests/learn"])], arguments))
+
+
+def test_containers(arguments: list[str]) -> int:
+    """Run the tests of images and the compose project; return non-zero if they failed.
+
+    On Debian as root, podman and what it needs are installed where they are missing; elsewhere the
+    tests are skipped. The first run makes the base of the images, which belongs to its first test.
+    """
+    for package in CONTAINER_PACKAGES:
+        if debian.can_install() and not debian.is_installed(package):
+            debian.install(package)
+    part = (_RUNNING_SYSTEM, ["tests/containers", "--timeout=3600"])
+    return _summarize(*_run_parts([part], arguments))
 
 
 def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:

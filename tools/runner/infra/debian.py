@@ -18,6 +18,13 @@ def can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed."""
+    command = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout == "installed"
+
+
 def install(package: str) -> None:
     """Install a package; its service starts neither now nor at the next boot.
 
