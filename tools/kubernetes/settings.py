@@ -12,8 +12,8 @@ DAPR_NAMESPACE = "dapr-system"
 IMAGE = "microgram"
 """The image of all services; each overlay says in which registry and of which version."""
 
-USER = 65532
-"""The user of services and sidecars, `nonroot` in distroless images: not root, and nobody else."""
+USER = 10001
+"""The user of services and sidecars: that of the image (`deploy/Containerfile`)."""
 
 INTERNAL_PORT = 50002
 """Where a sidecar listens for others: the default of Dapr's injector."""

@@ -39,7 +39,7 @@ VERBS = {
     "compose": "print or write the compose project of deploy/, or make its secrets",
     "demo": "fill a running system with people, photos, comments and shops",
     "doctor": "report what is missing or in conflict, and what to do",
-    "test": "run all checks, or with --fast only static checks and replica tests",
+    "test": "run all checks, or with --fast only static checks and unit tests",
     "new": "write a new service with its tests and rules, or take one out again",
     "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
     "audit": "look up known vulnerabilities of all that is pinned",
@@ -266,7 +266,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         "--port", type=_port, help="the gateway of a system that another runner started"
     )
     made["test"].add_argument(
-        "--fast", action="store_true", help="static checks and replica tests only, less than 40 s"
+        "--fast", action="store_true", help="static checks and unit tests only, about a minute"
     )
     made["test"].add_argument(
         "--official-daprd",
