@@ -1,1 +1,1 @@
-"""A copy of the repository, for tests of commands that write into it."""
+"""Commands that write into the repository, in a copy: `./tye-like-run.sh test tests/scaffold`."""
