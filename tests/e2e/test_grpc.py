@@ -77,14 +77,17 @@ def gateway(system: System) -> Iterator[GrpcCaller]:
 
 
 def _health(system: System) -> int:
-    """The health that catalog tells everybody on the machine, at the port of HTTP."""
+    """The health that catalog tells its sidecar, at the port of HTTP."""
+    token = (("dapr-api-token", system.tokens("catalog").app),)
     with grpc.insecure_channel(f"127.0.0.1:{system.ps()['catalog'].app_port}") as channel:
         call = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
-        found = call(health_pb2.HealthCheckRequest(service=CATALOG[1:]), timeout=TIMEOUT)
+        found = call(
+            health_pb2.HealthCheckRequest(service=CATALOG[1:]), timeout=TIMEOUT, metadata=token
+        )
     status: int = found.status
     return status
 

@@ -19,6 +19,9 @@ from services.chassis.http.http_protocol import HEAD_TIMEOUT, BoundedHttpProtoco
 _HTTP2 = b"PRI * HTTP/2.0\r\n"
 """The first line of what a client of HTTP/2 sends (RFC 9113, section 3.4)."""
 
+MAX_RELAYS = 100
+"""Connections by HTTP/2 at once: a sidecar needs one, and each takes three file descriptors."""
+
 GrpcPort = Callable[[], int]
 """The port of the gRPC server of this process, once it has been started."""
 
@@ -58,13 +61,18 @@ class _FirstBytes(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        if self._received.startswith(_HTTP2):
+        if self._received.startswith(_HTTP2) and self._relays() >= MAX_RELAYS:
+            self._transport.abort()
+        elif self._received.startswith(_HTTP2):
             self._become(_Relay(self._port(), self._server_state))
         elif not _HTTP2.startswith(self._received):
             self._become(self._http())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
+
+    def _relays(self) -> int:
+        return sum(isinstance(each, _Relay) for each in self._server_state.connections)
 
     def _become(self, protocol: asyncio.Protocol) -> None:
         self._timer.cancel()

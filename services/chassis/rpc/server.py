@@ -41,14 +41,16 @@ MAX_METADATA_BYTES = 64 * 1024
 MAX_CALLS = 1_000
 """Calls at once, with streams. More are refused with RESOURCE_EXHAUSTED."""
 
+MAX_IDLE_TIME = 75.0
+"""Seconds for which a connection may have no call, as for HTTP. A sidecar connects again."""
+
 SHUTDOWN_GRACE = 1.0
 """Seconds in which open calls may end before they are cancelled: streams do not end."""
 
 _METHOD = "GRPC"
 """Stands for the verb in metrics."""
 
-_HEALTH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/"
-_REFLECTION = f"/{reflection.SERVICE_NAME}/"
+_OF_THE_SERVER = (f"/{health.SERVICE_NAME}/", f"/{reflection.SERVICE_NAME}/")
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,7 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
                 ("grpc.max_metadata_size", MAX_METADATA_BYTES),
                 ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+                ("grpc.max_connection_idle_ms", int(MAX_IDLE_TIME * 1000)),
             ],
         )
         names = self._add_methods(server)
@@ -211,7 +214,8 @@ class _Record(RequestRecord):
 class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Admits calls as `SidecarMiddleware` and `route_guards` do. It is asked before any handler.
 
-    Health is for everybody on the machine, and reflection for who has the token of the sidecar.
+    Health and reflection are for who has the token of the sidecar: a call of health can last for
+    ever, and others without a token may not take one of `MAX_CALLS`. `/healthz` is for everybody.
     """
 
     def __init__(self, service: Service, access: ServiceAccess) -> None:
@@ -228,12 +232,10 @@ class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return await continuation(details)
 
     def _admit(self, path: str, metadata: Metadata) -> None:
-        if path.startswith(_HEALTH):
-            return
         caller = self._caller(metadata)
         if caller is OUTSIDE:
             raise refuse(OUTSIDE, path, "no_token")
-        admitted = {OWN_SIDECAR} if path.startswith(_REFLECTION) else self._rules.get(path, ())
+        admitted = {OWN_SIDECAR} if path.startswith(_OF_THE_SERVER) else self._rules.get(path, ())
         if caller not in admitted:
             raise refuse(caller, path, "not_named")
 
@@ -257,7 +259,8 @@ def _refusing(failure: ServiceError) -> Any:
     async def refuse_call(_: Any, context: Any) -> None:
         await context.abort(status.code_of(failure), failure.message, status.trailers_of(failure))
 
-    return grpc.unary_unary_rpc_method_handler(refuse_call)
+    # Not a unary one: that waits for a message before it refuses, and counts towards MAX_CALLS.
+    return grpc.stream_stream_rpc_method_handler(refuse_call)
 
 
 def metadata_of(pairs: Any) -> Metadata:

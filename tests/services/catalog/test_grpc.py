@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from typing import Any
@@ -163,7 +164,8 @@ async def test_a_store_that_fails_is_an_error_to_repeat(
         ("gateway", f"{CATALOG}/Unknown", False),
         ("gateway", REFLECTION, False),
         ("", REFLECTION, True),
-        ("media", HEALTH, True),
+        ("media", HEALTH, False),
+        ("", HEALTH, True),
     ],
 )
 async def test_callers_are_admitted_as_the_access_file_says(
@@ -184,10 +186,32 @@ async def test_whoever_is_no_sidecar_is_refused(harness: CatalogHarness, app_tok
     async with rpc_peer(harness.grpc_port(), "gateway", app_token) as peer:
         found = await refused(peer, QUOTE, quote_of(), messages.QuoteResponse)
         assert found[:3] == (grpc.StatusCode.UNAUTHENTICATED, "unauthenticated", 401)
+        found = await refused(
+            peer, HEALTH, health_pb2.HealthCheckRequest(), health_pb2.HealthCheckResponse
+        )
+        assert found[0] is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_who_is_refused_keeps_no_call_open(harness: CatalogHarness) -> None:
+    """A refusal does not wait for a message: otherwise a thousand calls would shut others out."""
+    never = asyncio.Event()
+
+    async def nothing() -> AsyncIterator[bytes]:
+        await never.wait()
+        yield b""
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{harness.grpc_port()}") as channel:
+        for path in (QUOTE, WATCH, HEALTH, HEALTH.replace("Check", "Watch"), REFLECTION):
+            call = channel.stream_unary(path)(nothing(), timeout=20)
+            assert await call.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_health_is_told_the_sidecar(harness: CatalogHarness) -> None:
+    async with rpc_peer(harness.grpc_port(), "") as peer:
         alive = await peer.call(
             HEALTH, health_pb2.HealthCheckRequest(), health_pb2.HealthCheckResponse
         )
-        assert alive.status == health_pb2.HealthCheckResponse.SERVING
+    assert alive.status == health_pb2.HealthCheckResponse.SERVING
 
 
 @pytest.mark.parametrize("name", ["gateway", ""])

@@ -133,6 +133,24 @@ async def test_who_says_nothing_is_cut_off(
         writer.close()
 
 
+async def test_connections_by_http2_are_bounded(
+    servers: TwoServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_port, "MAX_RELAYS", 1)
+    async with channel(servers.port) as first:
+        assert await first.unary_unary("/test.Echo/Say")(b"hello", timeout=20) == b"hello"
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers.port)
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read(1) == b""
+        writer.close()
+        assert await ask_http(servers.port) == "http"
+    async with channel(servers.port) as later:
+        say = later.unary_unary("/test.Echo/Say")
+        assert await say(b"again", timeout=20, wait_for_ready=True) == b"again"
+
+
 async def test_without_a_server_of_grpc_the_connection_ends(servers: TwoServers) -> None:
     servers.grpc_port = 1
     async with channel(servers.port) as peer:
