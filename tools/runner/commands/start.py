@@ -41,6 +41,7 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
     if not lock.acquire():
         raise RunnerError(f"another runner (pid {runner_pid(plan.run)}) uses {plan.run.path}")
     try:
+        _require_data(plan)  # a restore or migration may have ended since
         stop_orphans(plan.run)
         return asyncio.run(_run(plan, watch, None if quiet else Terminal().echo))
     finally:
@@ -49,18 +50,23 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
         lock.release()
 
 
-def prepare(plan: StartPlan) -> None:
-    """Build missing tools and refuse invalid plans before anything is started."""
-    _require_not_running(plan)
+def _require_data(plan: StartPlan) -> None:
+    """Refuse data that is incomplete, or that a migration has left."""
     if plan.run.unfinished_restore.exists():
         raise RunnerError(
             f"a restore into {plan.run.path} was interrupted, so its data is incomplete: run the "
             "same `restore` again"
         )
+    require_current(plan.components or read_topology(plan.rules()).default_set, plan.run)
+
+
+def prepare(plan: StartPlan) -> None:
+    """Build missing tools and refuse invalid plans before anything is started."""
+    _require_not_running(plan)
+    _require_data(plan)
     topology = read_topology(plan.rules())
     everything = with_guests(read_manifest(plan.manifest), plan.guests)  # its progress is seen here
     chosen_set = plan.components or topology.default_set
-    require_current(chosen_set, plan.run)
     apps = plan.select_apps(everything)
     documents = load_set(chosen_set, everything[0].resources)
     # nats-server first: it needs few modules, so its build begins while others are downloaded
