@@ -118,6 +118,7 @@ def _service(app: ManifestApp, *, is_public: bool) -> Document:
     }
     if is_public:
         environment["MICROGRAM_LISTEN_ADDRESS"] = "0.0.0.0"  # noqa: S104 (in its own network)
+        environment["FORWARDED_ALLOW_IPS"] = "${FORWARDED_ALLOW_IPS:-127.0.0.1}"
     return {
         "image": _IMAGE,
         "command": ["python", "-m", f"services.{name}"],

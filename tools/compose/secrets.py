@@ -22,6 +22,7 @@ from tools.compose.servers import ADDRESSES
 from tools.runner.config.components import own_login
 from tools.runner.config.paths import RunDir, write_private
 from tools.runner.config.secrets import RABBITMQ, REDIS, SecretsFile, create_token, password
+from tools.runner.errors import RunnerError
 from tools.runner.infra import broker_logins, rabbitmq
 from tools.runner.infra.identities import CONTROL_PLANE_TRUST_DOMAIN, Identities
 from tools.runner.infra.servers import ServerContext
@@ -77,8 +78,13 @@ def _referred(own: ServiceAccess, documents: Iterable[Document]) -> set[str]:
 
 
 def _own_secret(secrets: SecretsFile, name: str, app: str) -> str:
-    own = secrets.get(own_login(name, app))
-    return secrets[name] if own is None else own
+    found = secrets.get(own_login(name, app)) or secrets.get(name)
+    if found is None:
+        raise RunnerError(
+            f'a component of {app} needs the secret "{name}": add it to secrets.json in the folder '
+            "of the secrets (deploy/secrets)"
+        )
+    return found
 
 
 def _write_broker(folder: Path, run: RunDir, secrets: SecretsFile, access: Access) -> None:

@@ -55,7 +55,7 @@ def _outgoing(app: str, access: Access) -> Iterable[Document]:
 
 
 def _callers(own: ServiceAccess) -> set[str]:
-    return {caller for callers in own.calls.values() for caller in callers}
+    return {caller for callers in (*own.calls.values(), *own.grpc.values()) for caller in callers}
 
 
 def _itself(own: ServiceAccess) -> set[str]:

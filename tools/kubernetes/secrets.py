@@ -77,7 +77,9 @@ def _of_servers(access: Access, kept: SecretsFile) -> list[Document]:
     for app in names:
         login = {"username": app, "password": passwords[app]}
         if app == "keda":
-            login["host"] = f"amqp://keda:{quote(passwords[app])}@rabbitmq:{RABBITMQ_PORT}/"
+            login["host"] = (
+                f"amqp://keda:{quote(passwords[app])}@rabbitmq.{NAMESPACE}.svc:{RABBITMQ_PORT}/"
+            )
         found.append(_secret(login_secret(app), login))
     return [*found, _definitions(access, passwords, _kept(kept, "rabbitmq-admin"))]
 

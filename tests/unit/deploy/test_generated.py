@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import yaml
 from services.chassis.security.access_rules import read_access
 from tools.kubernetes import files
 from tools.kubernetes.secrets import secret_names, secrets_of
-from tools.runner.config.paths import RunDir
+from tools.kubernetes.settings import NAMESPACE
+from tools.runner.config.paths import REPO, RunDir
 
 
 def test_the_committed_files_are_up_to_date() -> None:
@@ -63,3 +65,22 @@ def test_a_service_gets_its_own_secrets_only(app: str, tmp_path: Path) -> None:
     secrets = yaml.safe_load(own["stringData"]["secrets.json"])
     assert set(secrets) == read_access()[app].secrets
     assert all(secrets.values())
+
+
+def test_the_address_of_the_broker_is_one_of_every_namespace(tmp_path: Path) -> None:
+    """KEDA asks RabbitMQ from a namespace of its own."""
+    run = RunDir(tmp_path / "run")
+    run.create()
+    documents = yaml.safe_load_all(secrets_of(run, read_access()))
+    (host,) = [each["stringData"]["host"] for each in documents if "host" in each["stringData"]]
+    assert f"@rabbitmq.{NAMESPACE}.svc:" in host
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"), [("dev/redis.conf", 1024), ("production/redis-additional.conf", 6144)]
+)
+def test_redis_refuses_writes_before_it_is_killed(settings: str, limit: int) -> None:
+    """A Redis that is killed for its memory reads the same log again, and is killed again."""
+    text = (REPO / "deploy/kubernetes/overlays" / settings).read_text()
+    number, unit = re.findall(r"^maxmemory (\d+)(mb|gb)$", text, re.MULTILINE)[0]
+    assert int(number) * {"mb": 1, "gb": 1024}[unit] < 0.75 * limit
