@@ -73,6 +73,7 @@ def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> N
     for arguments, why in (
         (["posts", "--owns", "post"], 'there is a service "posts" already'),
         (["chassis", "--owns", "wheel"], "is taken by services/chassis"),
+        (["scheduler", "--owns", "slot"], '"scheduler" is the name of another process'),
         (["Stories", "--owns", "story"], "cannot be the name"),
         (["stories", "--owns", "class"], "cannot be the noun"),
         (["stories", "--owns", "story", "--tells", "post-changed"], "is no event of this service"),

@@ -15,6 +15,8 @@ from services.chassis.security.access_rules import Access
 from services.contracts.events import EVENTS, EventType
 from services.contracts.invalidations import Invalidation
 from tools.runner.errors import RunnerError
+from tools.runner.infra.servers import SERVERS
+from tools.runner.supervisor import dashboard
 
 ACCOUNTS = "accounts"
 """Every new service hears of accounts: what it owns belongs to users, who may delete theirs."""
@@ -27,6 +29,9 @@ _RESERVED = frozenset(
     )
 )
 """Nouns that the code of every new service uses for something else."""
+
+_PROCESSES = SERVERS | {dashboard.NAME}
+"""Names of processes and containers that a system may have beside its services."""
 
 _FOLDERS = ("services", "services/contracts", "services/clients", "tests/unit", "tests/services")
 
@@ -99,6 +104,10 @@ class NewService:
         """Raise RunnerError, with what to do, for names that cannot be or are taken."""
         for what, word in (("name of a service", self.name), ("noun that it owns", self.owns)):
             _check_word(what, word)
+        if self.name in _PROCESSES:
+            raise RunnerError(
+                f'"{self.name}" is the name of another process of the system: choose another one'
+            )
         if self.name in access:
             raise RunnerError(
                 f'there is a service "{self.name}" already. Choose another name, or take that one '

@@ -7,8 +7,10 @@ import re
 import pytest
 import yaml
 
+from services.chassis.security.access_rules import read_access
 from services.contracts.events import EVENTS
 from tools.runner.config.paths import REPO
+from tools.runner.errors import RunnerError
 from tools.scaffold.generated_files import render_files
 from tools.scaffold.new_service import NewService, without_accounts
 from tools.scaffold.registrations import REGISTRATIONS
@@ -60,3 +62,15 @@ def test_a_service_that_hears_nothing_keeps_nothing_of_others() -> None:
 )
 def test_plurals(noun: str, plural: str) -> None:
     assert NewService("x", noun, f"{noun}-changed").plural == plural
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        *("sentry", "placement", "scheduler", "etcd", "nats", "redis", "rabbitmq"),
+        *("postgresql", "mariadb", "mosquitto", "dashboard"),
+    ),
+)
+def test_no_service_has_the_name_of_another_process(name: str) -> None:
+    with pytest.raises(RunnerError, match=f'"{name}" is the name of another process'):
+        NewService(name, "slot", "slot-changed").check(REPO, read_access())

@@ -12,7 +12,7 @@ from services.chassis.security.access_rules import Access
 from tools.runner.config.components import Document
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile, credentials, is_generated
-from tools.runner.config.topology import ETCD
+from tools.runner.config.topology import CONTROL_PLANE, ETCD
 from tools.runner.errors import RunnerError
 from tools.runner.infra import control_plane, debian
 from tools.runner.infra.identities import Identities
@@ -32,6 +32,9 @@ _MODULES = {
     "rabbitmq": "rabbitmq",
     "redis": "redis",
 }
+SERVERS = frozenset((*_MODULES, SENTRY, ETCD, *CONTROL_PLANE))
+"""The names of all servers that a system may have. No service has the name of one."""
+
 _SERVER_OF_TYPE = {
     "pubsub.jetstream": "nats",
     "pubsub.mqtt3": "mosquitto",
