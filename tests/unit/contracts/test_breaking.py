@@ -49,13 +49,17 @@ def route(body: Document, answer: Document) -> Document:
 
 def before() -> Contracts:
     """A service with a route for the gateway, and an event for feed."""
-    body = schema({"text": {"type": "string"}, "kind": {"enum": ["a", "b"]}}, "text")
+    words = {"type": "array"}
+    fields = {"text": {"type": "string"}, "kind": {"enum": ["a", "b"]}, "words": words}
+    body = schema(fields, "text")
     post = schema(
         {
             "id": {"type": "string"},
             "state": {"enum": ["open", "closed"]},
             "parent": {"anyOf": [{"$ref": "#/components/schemas/Post"}, {"type": "null"}]},
             "lines": {"type": "array", "items": {"type": "integer"}},
+            "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+            "place": schema({"name": {"type": "string"}}),
         },
         "id",
         "lines",
@@ -178,6 +182,28 @@ OF_A_ROUTE: list[tuple[Callable[[Contracts], object], str]] = [
         "answer 200: state may now be: lost",
     ),
     (
+        lambda now: answer(now)["properties"]["lines"].pop("items"),
+        "answer 200: lines[] may now be: array, boolean, null, number, object, string",
+    ),
+    (
+        lambda now: answer(now)["properties"]["counts"].update(additionalProperties=True),
+        "answer 200: counts{} may now be: array, boolean, null, number, object, string",
+    ),
+    (
+        lambda now: answer(now)["properties"].update(
+            place={"type": "object", "additionalProperties": True}
+        ),
+        "answer 200: place.name was removed",
+    ),
+    (
+        lambda now: body(now).update(additionalProperties=False),
+        "request: it takes no other fields any more",
+    ),
+    (
+        lambda now: body(now)["properties"]["words"].update(items={"type": "string"}),
+        "request: words[] may no longer be: array, boolean, integer, null, number, object",
+    ),
+    (
         lambda now: now.calls["posts"].update({"PUT /posts/{id}": frozenset()}),  # type: ignore[attr-defined]
         "the caller may not call it any more",
     ),
@@ -242,6 +268,14 @@ def test_what_a_service_may_do_breaks_nobody() -> None:
         told(now)["properties"]["more"] = {"type": "string"}
         now.openapi["posts"]["paths"]["/new"] = {"get": operation(now)}
         now.events["channels"]["new"] = {"messages": {}}
+
+    assert plant(change) == []
+
+
+def test_a_request_may_become_any_object() -> None:
+    def change(now: Contracts) -> None:
+        body(now).clear()
+        body(now).update(type="object", additionalProperties=True)
 
     assert plant(change) == []
 

@@ -9,6 +9,9 @@ from typing import Any
 Json = Mapping[str, Any]
 
 _ALL = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
+_ANY: Json = {}
+"""The schema of any value."""
+
 _UPPER_BOUNDS = ("maxLength", "maxItems", "maximum", "exclusiveMaximum")
 _LOWER_BOUNDS = ("minLength", "minItems", "minimum", "exclusiveMinimum")
 
@@ -67,11 +70,12 @@ class SchemaComparison:
         yield from self._values(_values(old), _values(new), where)
         if self.is_input:
             yield from _bounds(old, new, where)
-        yield from self._fields(old, new, where)
-        for key, suffix in (("items", "[]"), ("additionalProperties", "{}")):
-            was, now = old.get(key), new.get(key)
-            if isinstance(was, Mapping) and isinstance(now, Mapping):
-                yield from self.faults(was, now, where + suffix)
+        kinds = _kinds([old]) & _kinds([new])
+        if "object" in kinds:
+            yield from self._fields(old, new, where)
+            yield from self._other_fields(old, new, where)
+        if "array" in kinds and ("items" in old or "items" in new):
+            yield from self.faults(old.get("items", _ANY), new.get("items", _ANY), f"{where}[]")
 
     def _values(
         self, old: frozenset[Any] | None, new: frozenset[Any] | None, where: str
@@ -86,9 +90,9 @@ class SchemaComparison:
             yield f"{where or 'it'} {what}: {', '.join(more)}"
 
     def _fields(self, old: Json, new: Json, where: str) -> Iterator[str]:
-        was, now = old.get("properties"), new.get("properties")
-        if was is None or now is None:
-            return
+        was, now = old.get("properties", {}), new.get("properties", {})
+        if self.is_input and not now and new.get("additionalProperties") is not False:
+            now = was  # it takes any fields
         before = f"{where}." if where else ""
         needed, needs = set(old.get("required", ())), set(new.get("required", ()))
         for name in sorted(was.keys() - now.keys()):
@@ -97,6 +101,15 @@ class SchemaComparison:
             yield f"{before}{name} {'is required now' if self.is_input else 'may be missing now'}"
         for name in was.keys() & now.keys():
             yield from self.faults(was[name], now[name], before + name)
+
+    def _other_fields(self, old: Json, new: Json, where: str) -> Iterator[str]:
+        """Fields that have no names in the schema."""
+        was, now = (each.get("additionalProperties", True) for each in (old, new))
+        if self.is_input and was is not False and now is False:
+            yield f"{where or 'it'} takes no other fields any more"
+        elif (isinstance(was, Mapping) or isinstance(now, Mapping)) and False not in (was, now):
+            was, now = (_ANY if each is True else each for each in (was, now))
+            yield from self.faults(was, now, f"{where}{{}}")
 
 
 def resolved(schema: Json, document: Json) -> Json:
