@@ -255,6 +255,70 @@ def test_a_removed_field_of_graphql_breaks_clients() -> None:
     assert found.broken == {PUBLIC}
 
 
+CALLS = {"posts": {"/x.v1.Posts/Get": frozenset({"orders"})}}
+
+
+def proto() -> Document:
+    """A file with a method, a message and an enumeration, as protobuf describes it."""
+    text = {"name": "text", "number": 1, "type": "TYPE_STRING", "label": "LABEL_OPTIONAL"}
+    get = {"name": "Get", "inputType": ".x.v1.Post", "outputType": ".x.v1.Post"}
+    return {
+        "package": "x.v1",
+        "service": [{"name": "Posts", "method": [get]}],
+        "messageType": [{"name": "Post", "nestedType": [{"name": "Line", "field": [text]}]}],
+        "enumType": [{"name": "State", "value": [{"name": "OPEN", "number": 0}]}],
+    }
+
+
+def text_of(file: Document) -> Document:
+    found: Document = file["messageType"][0]["nestedType"][0]["field"][0]
+    return found
+
+
+OF_GRPC: list[tuple[Callable[[Document], object], str]] = [
+    (lambda file: file.clear(), "the method Posts.Get was removed"),
+    (lambda file: file["service"][0]["method"].pop(), "the method Posts.Get was removed"),
+    (
+        lambda file: file["service"][0]["method"][0].update(serverStreaming=True),
+        "outputType=.x.v1.Post serverStreaming=True now",
+    ),
+    (lambda file: file["messageType"].pop(), "the field Post.Line = 1 was removed"),
+    (lambda file: text_of(file).update(number=2), "the field Post.Line = 1 was removed"),
+    (lambda file: text_of(file).update(name="words"), "is name=words type=TYPE_STRING"),
+    (lambda file: text_of(file).update(type="TYPE_INT64"), "type=TYPE_INT64"),
+    (lambda file: text_of(file).update(label="LABEL_REPEATED"), "label=LABEL_REPEATED now"),
+    (lambda file: file["enumType"][0]["value"].pop(), "the value State = 0 was removed"),
+]
+
+
+@pytest.mark.parametrize(("change", "what"), OF_GRPC)
+def test_a_change_of_grpc_breaks_its_callers(
+    change: Callable[[Document], object], what: str
+) -> None:
+    now = proto()
+    change(now)
+    old = replace(before(), grpc={"posts": proto()}, calls=CALLS)
+    found = breaking_changes(old, replace(old, grpc={"posts": now}))
+    assert what in " ".join(map(str, found))
+    assert {change.broken for change in found} == {frozenset({"orders"})}
+
+
+def test_an_added_field_and_method_of_grpc_break_nobody() -> None:
+    now = proto()
+    now["messageType"][0]["field"] = [{"name": "more", "number": 1, "type": "TYPE_STRING"}]
+    now["service"][0]["method"].append({"name": "List"})
+    old = replace(before(), grpc={"posts": proto()}, calls=CALLS)
+    assert breaking_changes(old, replace(old, grpc={"posts": now})) == []
+
+
+def test_the_gate_compares_every_file_of_grpc() -> None:
+    assert gate.released().grpc.keys() == gate.present().grpc.keys() == {"catalog"}
+    old = gate.released()
+    found = breaking_changes(old, replace(old, grpc={}))
+    assert any("the method Catalog.Quote was removed" in change.what for change in found)
+    assert {change.broken for change in found} == {frozenset({"gateway", "orders"})}
+
+
 def test_what_a_service_may_do_breaks_nobody() -> None:
     def change(now: Contracts) -> None:
         operation(now)["parameters"].append({"in": "query", "name": "x", "schema": {}})

@@ -23,6 +23,7 @@ from tools.contracts.breaking.contracts import (
     breaking_changes,
     callers_and_subscribers,
 )
+from tools.contracts.breaking.protos import descriptors
 from tools.runner.config.guests import FOLDER as GUESTS
 
 CONTRACTS = Path(__file__).parents[3] / "docs" / "contracts"
@@ -35,7 +36,7 @@ def present() -> Contracts:
     """The contracts of this tree, those of guests among the consumers."""
     access = read_access(additions=sorted(GUESTS.glob("*/access.yaml")))
     calls, subscribers = callers_and_subscribers(access)
-    return Contracts(*_documents(CONTRACTS), calls, subscribers)
+    return Contracts(*_documents(CONTRACTS), calls, subscribers, descriptors())
 
 
 def released(folder: Path = RELEASED) -> Contracts:
@@ -46,7 +47,9 @@ def released(folder: Path = RELEASED) -> Contracts:
         for service, routes in access["calls"].items()
     }
     subscribers = {topic: frozenset(names) for topic, names in access["subscribers"].items()}
-    return Contracts(*_documents(folder), calls, subscribers)
+    files = sorted(folder.glob("*.proto.json"))
+    grpc = {path.name.partition(".")[0]: json.loads(path.read_text()) for path in files}
+    return Contracts(*_documents(folder), calls, subscribers, grpc)
 
 
 def unaccepted(folder: Path = RELEASED) -> list[BreakingChange]:
@@ -64,6 +67,8 @@ def write_released(folder: Path = RELEASED) -> None:
         _write(folder / f"{name}.openapi.json", _pruned(document))
     _write(folder / "events.asyncapi.json", _pruned(now.events))
     (folder / "schema.graphql").write_text(now.graphql)
+    for name, file in now.grpc.items():
+        _write(folder / f"{name}.proto.json", file)
     calls = {
         service: {route: sorted(names) for route, names in routes.items()}
         for service, routes in now.calls.items()

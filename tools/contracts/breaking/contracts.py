@@ -9,6 +9,7 @@ from typing import Any
 from graphql import build_schema, find_breaking_changes
 
 from services.chassis.security.access_rules import Access
+from tools.contracts.breaking import protos
 from tools.contracts.breaking.schemas import Json, SchemaComparison, resolved
 
 PUBLIC = "clients of the public API"
@@ -41,27 +42,29 @@ class Contracts:
     events: Json
     graphql: str
     calls: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
-    """The callers of each route, by service."""
+    """The callers of each route and method of gRPC, by service."""
     subscribers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By topic."""
+    grpc: Mapping[str, Json] = field(default_factory=dict)
+    """The descriptor of each file in `proto/`."""
 
 
 def callers_and_subscribers(
     access: Access,
 ) -> tuple[dict[str, Mapping[str, frozenset[str]]], dict[str, frozenset[str]]]:
-    """The callers of each route by service, and the subscribers of each topic."""
+    """The callers of each route and method by service, and the subscribers of each topic."""
     topics = {topic for own in access.values() for topic in own.publishes}
     subscribers = {
         topic: frozenset(name for name, own in access.items() if topic in own.subscribes)
         for topic in sorted(topics)
     }
-    return {name: dict(own.calls) for name, own in access.items()}, subscribers
+    return {name: {**own.calls, **own.grpc} for name, own in access.items()}, subscribers
 
 
 def breaking_changes(old: Contracts, new: Contracts) -> list[BreakingChange]:
     """Every change that breaks somebody, sorted."""
-    found = [*_routes(old, new), *_callers(old, new), *_events(old, new), *_graphql(old, new)]
-    return sorted(set(found), key=str)
+    kinds = (_routes, _callers, _events, _graphql, _grpc)
+    return sorted({change for kind in kinds for change in kind(old, new)}, key=str)
 
 
 # ── routes ──────────────────────────────────────────────────────────────────────────────────
@@ -229,3 +232,15 @@ def _graphql(old: Contracts, new: Contracts) -> Iterator[BreakingChange]:
     for change in changes:
         what = str(change.description).rstrip(".")
         yield BreakingChange("GraphQL", what, frozenset({PUBLIC}))
+
+
+# ── gRPC ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _grpc(old: Contracts, new: Contracts) -> Iterator[BreakingChange]:
+    for name, file in old.grpc.items():
+        prefix = protos.method_prefix(file)
+        routes = (route for calls in old.calls.values() for route in calls.items())
+        users = [callers for route, callers in routes if route.startswith(prefix)]
+        for what in protos.faults(file, new.grpc.get(name, {})):
+            yield BreakingChange(f"gRPC: {name}.proto", what, frozenset[str]().union(*users))
