@@ -43,11 +43,18 @@ export interface OrderRow {
   readonly total: number;
 }
 
+/** A number of followers: versions order them. */
+export interface FollowerCount {
+  readonly version: number;
+  readonly total: number;
+}
+
 /** What an account did in a week that begins on a Monday (UTC). */
 export interface Week {
   readonly posts: Readonly<Record<string, PostRow>>;
   readonly orders: Readonly<Record<string, OrderRow>>;
-  readonly followers?: { readonly version: number; readonly total: number };
+  /** The newest number of the week; `first` is the oldest one that is known. */
+  readonly followers?: FollowerCount & { readonly first?: FollowerCount };
 }
 
 export interface Insights {
@@ -122,8 +129,17 @@ export function withOrder(week: Week = EMPTY_WEEK, order: Order, version: number
 }
 
 export function withFollowers(week: Week = EMPTY_WEEK, total: number, version: number): Week {
-  return version > (week.followers?.version ?? 0) ? { ...week, followers: { version, total } } : week;
+  const count = { version, total };
+  const known = week.followers;
+  if (!known) return { ...week, followers: { ...count, first: count } };
+  const first = firstOf(known);
+  if (version > known.version) return { ...week, followers: { ...count, first } };
+  return version < first.version ? { ...week, followers: { ...known, first: count } } : week;
 }
+
+/** Weeks that were stored before have only their newest number. */
+const firstOf = ({ version, total, first }: NonNullable<Week["followers"]>): FollowerCount =>
+  first ?? { version, total };
 
 const isFull = (rows: Readonly<Record<string, unknown>>, id: string): boolean =>
   !Object.hasOwn(rows, id) && Object.keys(rows).length >= MAX_ROWS;
@@ -136,7 +152,7 @@ export function insightsOf(account: string, weeks: ReadonlyMap<string, Week>, no
   const known = covered.flatMap((monday) => weeks.get(monday) ?? []);
   const posts = known.flatMap((week) => Object.entries(week.posts)).filter(([, row]) => row.isCounted);
   const first = covered.findIndex((monday) => hasPosts(weeks.get(monday)));
-  const totals = known.flatMap((week) => week.followers?.total ?? []);
+  const counts = known.flatMap((week) => week.followers ?? []);
   return {
     account,
     since: covered[0],
@@ -145,8 +161,8 @@ export function insightsOf(account: string, weeks: ReadonlyMap<string, Week>, no
     likes: sum(posts.map(([, row]) => row.likes)),
     best_hour: bestHour(posts),
     top_tags: topTags(posts.map(([, row]) => row)),
-    followers: totals.at(-1) ?? null,
-    followers_gained: (totals.at(-1) ?? 0) - (totals[0] ?? 0),
+    followers: counts.at(-1)?.total ?? null,
+    followers_gained: counts.length ? counts[counts.length - 1].total - firstOf(counts[0]).total : 0,
     sales: salesOf(known.flatMap((week) => Object.values(week.orders))),
   };
 }

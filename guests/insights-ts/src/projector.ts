@@ -69,7 +69,8 @@ export class Projector {
 
   /**
    * The post first, then its row in the week of its author. The row is written again when an event
-   * is repeated: the process may have died between the two.
+   * is repeated: the process may have died between the two. A post without a row goes: nothing else
+   * would find it when its author is deleted.
    */
   async #changePost(id: string, change: (facts?: PostFacts) => PostFacts): Promise<void> {
     const week = weekOf(timeOf(checked(id)));
@@ -77,8 +78,8 @@ export class Projector {
     if (left <= 0) return;
     const facts = await this.#posts.update(id, change, left);
     if (!facts.author) return;
-    const isKept = await this.#changeWeek(facts.author, week, (present) => withPostRow(present, id, facts));
-    if (!isKept) await this.#posts.delete(id);
+    const kept = await this.#changeWeek(facts.author, week, (present) => withPostRow(present, id, facts));
+    if (!kept || !Object.hasOwn(kept.posts, id)) await this.#posts.delete(id);
   }
 
   async #changeOrder(order: Order, version: number): Promise<void> {
@@ -87,18 +88,20 @@ export class Projector {
   }
 
   /**
-   * Change a week, unless the account was deleted; return whether it was not. The deletion may come
-   * meanwhile: it is looked for before the write, and again after it.
+   * Change a week, and return it as it is stored then; nothing for a deleted account, or a week that
+   * is not covered. The deletion may come meanwhile: it is looked for before the write, and after it.
    */
-  async #changeWeek(account: string, week: string, change: (week?: Week) => Week): Promise<boolean> {
+  async #changeWeek(
+    account: string, week: string, change: (week?: Week) => Week,
+  ): Promise<Week | undefined> {
     const left = secondsLeft(week, this.#now());
-    if (left <= 0) return true;
+    if (left <= 0) return undefined;
     if (!(await this.#isDeleted(checked(account)))) {
-      await this.#weeks.update(`${account}:${week}`, change, left);
-      if (!(await this.#isDeleted(account))) return true;
+      const changed = await this.#weeks.update(`${account}:${week}`, change, left);
+      if (!(await this.#isDeleted(account))) return changed;
     }
     await this.#deleteWeeks(account);
-    return false;
+    return undefined;
   }
 
   async #isDeleted(account: string): Promise<boolean> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  insightsOf, MAX_ROWS, secondsLeft, weekOf, weeksUntil, withLikes, withOrder, withPost, withPostRow,
+  insightsOf, MAX_ROWS, secondsLeft, weekOf, weeksUntil, withFollowers, withLikes, withOrder, withPost, withPostRow,
   type Week,
 } from "../src/insights.ts";
 import type { Order, Post } from "../src/models.ts";
@@ -94,4 +94,26 @@ test("a week has bounds", () => {
   const full: Week = { posts, orders: {} };
   assert.equal(withPostRow(full, "more", facts), full);
   assert.notEqual(withPostRow(full, "7", { ...facts, revision: 2 }), full);
+});
+
+test("followers are gained since the oldest number of the first known week", () => {
+  const numbers = [[2, 1], [3, 30], [4, 51]] as const;
+  const mixed = [[3, 30], [4, 51], [2, 1], [3, 30]] as const;
+  for (const order of [numbers, numbers.toReversed(), mixed]) {
+    let week: Week | undefined;
+    for (const [version, total] of order) week = withFollowers(week, total, version);
+    const found = insightsOf("1", new Map([[weekOf(NOW), week!]]), NOW);
+    assert.deepEqual([found.followers, found.followers_gained], [51, 50], JSON.stringify(order));
+    assert.equal(withFollowers(week, 30, 3), week, "a repeated event changes nothing");
+  }
+});
+
+test("followers of several weeks, the first one stored with its newest number alone", () => {
+  const before: Week = { posts: {}, orders: {}, followers: { version: 5, total: 10 } };
+  const now = withFollowers(withFollowers(undefined, 12, 6), 17, 7);
+  const weeks = new Map([[weekOf(NOW - 7 * DAY), before], [weekOf(NOW), now]]);
+  assert.equal(insightsOf("1", weeks, NOW).followers_gained, 7);
+  weeks.set(weekOf(NOW - 7 * DAY), withFollowers(before, 4, 3));
+  assert.equal(insightsOf("1", weeks, NOW).followers_gained, 13);
+  assert.equal(insightsOf("1", new Map(), NOW).followers_gained, 0);
 });

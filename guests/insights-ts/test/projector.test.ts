@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Failure, Poison } from "../src/failures.ts";
+import { MAX_ROWS, weekOf } from "../src/insights.ts";
 import type { AnyEvent } from "../src/models.ts";
 import { Projector } from "../src/projector.ts";
 import { event, idAt, MemoryStore, NOW } from "./fakes.ts";
@@ -108,4 +109,18 @@ test("an old post is not kept", async () => {
   const id = idAt(NOW - 100 * 86_400_000);
   await projectorOn(store).handle(event("post.changed", id, 1, { id, author: AUTHOR, created_at: "" }));
   assert.equal(store.entries.size, 0);
+});
+
+test("a post beyond the bound of its week is not kept, so that a deletion leaves nothing", async () => {
+  const store = new MemoryStore();
+  const row = { revision: 1, isCounted: true, tags: [], likes: 0 };
+  const rows = Array.from({ length: MAX_ROWS }, (_, index) => [idAt(NOW, index), row]);
+  const week = `week:${AUTHOR}:${weekOf(NOW)}`;
+  await store.save(week, { posts: Object.fromEntries(rows), orders: {} }, "", 60);
+  const projector = projectorOn(store, auth(AUTHOR));
+  await projector.handle(posted(1));
+  await projector.handle(posted(2));
+  assert.deepEqual([...store.entries.keys()], [week]);
+  await projector.handle(deleted);
+  assert.deepEqual([...store.entries.keys()], [`account:${AUTHOR}`]);
 });
