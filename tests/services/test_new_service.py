@@ -48,6 +48,7 @@ def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: Reposito
     )
     refused_again(copy)
     kept_if_changed(copy)
+    kept_if_used(copy)
     removed = copy.runner("new", "stories", "--remove")
     assert removed.returncode == 0, removed.stderr
     assert copy.changes == []
@@ -67,6 +68,36 @@ def kept_if_changed(copy: RepositoryCopy) -> None:
     assert answer.returncode == 1
     assert "services/stories/domain/my_rules.py" in answer.stderr
     mine.unlink()
+    refused_with(copy, "services/access.yaml", MINE_BEFORE, MINE, "services/access.yaml")
+    module = f'"services.{NEW[1]}"]'  # in parts: it must not look like a use of the code
+    refused_with(copy, "dapr.yaml", module, f'"-O", {module}', "dapr.yaml")
+
+
+MINE_BEFORE = '      "GET /stories": [gateway]\n'
+MINE = f'{MINE_BEFORE}      "GET /stories/{{id}}/views": [gateway]\n'
+
+
+def kept_if_used(copy: RepositoryCopy) -> None:
+    """What others import is not deleted: they would load no more."""
+    gateway = "services/gateway/__main__.py"
+    first = (copy.path / gateway).read_text().splitlines(keepends=True)[0]
+    used = f"{first}from services.clients.{NEW[1]} import StoriesClient\n"
+    refused_with(copy, gateway, first, used, f'use the code of "stories": {gateway}.')
+
+
+def refused_with(copy: RepositoryCopy, file: str, before: str, after: str, why: str) -> None:
+    """With a change of a file, `--remove` is refused and writes nothing."""
+    path = copy.path / file
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    changes = copy.git("diff")
+    answer = copy.runner("new", "stories", "--remove")
+    assert answer.returncode == 1
+    assert why in answer.stderr, answer.stderr
+    assert copy.git("diff") == changes
+    assert (copy.path / "services/stories/app.py").exists()
+    path.write_text(text)
 
 
 def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> None:

@@ -12,9 +12,14 @@ from pathlib import Path
 from services.chassis.security.access_rules import read_access
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
-from tools.scaffold.generated_files import format_files, render_files, render_next_steps
+from tools.scaffold.generated_files import (
+    format_files,
+    formatted,
+    render_files,
+    render_next_steps,
+)
 from tools.scaffold.new_service import NewService, find_service, without_accounts
-from tools.scaffold.registrations import REGISTRATIONS
+from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
 _EVENTS = "services/contracts/events.py"
 _EXERCISES = REPO / "tools" / "learn" / "exercises"
@@ -50,18 +55,20 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
 def remove(name: str, *, force: bool) -> int:
     """Take out a service that `create` wrote.
 
-    Raises RunnerError, and changes nothing, if another service needs it, or if its files are not as
-    they were written; with `force` they are deleted all the same.
+    Raises RunnerError, and changes nothing, if other code needs it, or if its files or the lines
+    that name it are not as they were written; with `force` these are deleted all the same.
     """
     access = read_access()
     new = find_service(name, access)
     _require_unneeded(new)
     files = render_files(new)
     own = {path.relative_to(REPO).as_posix() for path in _own_files(new, files)}
+    _require_not_imported(name, own)
     changed = [path for path in sorted(own) if path not in files or _read(path) != files[path]]
+    changed += [f"{path} (what it says of {name})" for path in _changed_registrations(new)]
     if changed and not force:
         raise RunnerError(
-            f"these files are not as `new` wrote them: {', '.join(changed)}. To delete them too: "
+            f"these files are not as `new` wrote them: {', '.join(changed)}. To delete that too: "
             f"./tye-like-run.sh new {name} --remove --force"
         )
     for path, edit in REGISTRATIONS.items():
@@ -125,6 +132,33 @@ def _require_unneeded(new: NewService) -> None:
             f'{" and ".join(users)} hear the topic "{new.name}". Take that out first: '
             "`subscribes` in services/access.yaml, and the handler in consumers.py"
         )
+
+
+def _require_not_imported(name: str, own: set[str]) -> None:
+    """Raise RunnerError if files other than its own import its code: they would load no more."""
+    users = []
+    for folder in ("services", "tests", "tools"):
+        for path in (REPO / folder).rglob("*.py"):
+            file = path.relative_to(REPO).as_posix()
+            if file not in own | {_EVENTS} and _EXERCISES not in path.parents:
+                users += [file] if names_module(path.read_text(), name) else []
+    if users:
+        raise RunnerError(
+            f'these files use the code of "{name}": {", ".join(sorted(users))}. Take that out first'
+        )
+
+
+def _changed_registrations(new: NewService) -> list[str]:
+    """Return the files whose lines about a service are not those that `new` wrote."""
+    texts = {path: _read(path) for path in REGISTRATIONS}
+    left = {path: edit.remove(texts[path], new) for path, edit in REGISTRATIONS.items()}
+    again = {path: edit.add(left[path], new) for path, edit in REGISTRATIONS.items()}
+    again[_EVENTS] = formatted({_EVENTS: again[_EVENTS]})[_EVENTS]
+    return [
+        path
+        for path in REGISTRATIONS
+        if added_lines(left[path], texts[path]) != added_lines(left[path], again[path])
+    ]
 
 
 def _own_files(new: NewService, files: Iterable[str]) -> set[Path]:

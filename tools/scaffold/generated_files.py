@@ -33,7 +33,7 @@ def render_files(new: NewService) -> dict[str, str]:
             files[target.removesuffix(_SUFFIX)] = environment.get_template(name).render(
                 new.template_values()
             )
-    return _formatted(files)
+    return formatted(files)
 
 
 def render_next_steps(new: NewService) -> str:
@@ -53,7 +53,8 @@ def format_files(paths: Sequence[Path]) -> None:
             raise RunnerError(f"ruff refuses what was written:\n{done.stdout}{done.stderr}")
 
 
-def _formatted(files: dict[str, str]) -> dict[str, str]:
+def formatted(files: dict[str, str]) -> dict[str, str]:
+    """Return files as `format_files` would leave them."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / name for name in files}
         for name, path in paths.items():

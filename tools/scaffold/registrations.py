@@ -6,6 +6,7 @@ Each edit inserts text at a known place, and takes the same text out again. All 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -165,3 +166,22 @@ REGISTRATIONS: Mapping[str, Registration] = {
     "services/contracts/events.py": Registration(_add_event, _remove_event),
 }
 """By file. Everything else that lists services reads one of these."""
+
+
+def added_lines(before: str, after: str) -> Counter[str]:
+    """Return the lines that one text has and the other one has not, in no order.
+
+    Ports are left out: which are free depends on the services that came and went.
+    """
+    return _lines(after) - _lines(before)
+
+
+def _lines(text: str) -> Counter[str]:
+    return Counter(re.sub(r"(?<=Port: )\d+$", "", line) for line in text.splitlines())
+
+
+def names_module(text: str, service: str) -> bool:
+    """Return whether Python code names a module of a service: its own, its client or contract."""
+    dotted = rf"\bservices\.((clients|contracts)\.)?{service}\b"
+    imported = rf"^from services(\.clients|\.contracts)? import [^\n]*\b{service}\b"
+    return re.search(rf"{dotted}|{imported}", text, re.MULTILINE) is not None

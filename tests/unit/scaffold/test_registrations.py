@@ -13,7 +13,7 @@ from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 from tools.scaffold.generated_files import render_files
 from tools.scaffold.new_service import NewService, without_accounts
-from tools.scaffold.registrations import REGISTRATIONS
+from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
 TOPICS = without_accounts(each.topic for each in EVENTS if "invalidations" not in each.topic)
 SERVICES = (
@@ -66,11 +66,31 @@ def test_plurals(noun: str, plural: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    (
+    [
         *("sentry", "placement", "scheduler", "etcd", "nats", "redis", "rabbitmq"),
         *("postgresql", "mariadb", "mosquitto", "dashboard"),
-    ),
+    ],
 )
 def test_no_service_has_the_name_of_another_process(name: str) -> None:
     with pytest.raises(RunnerError, match=f'"{name}" is the name of another process'):
         NewService(name, "slot", "slot-changed").check(REPO, read_access())
+
+
+def test_lines_that_were_added_are_those_of_the_service_alone() -> None:
+    assert added_lines("a\nb\n", "b\nx\na\nx\n") == {"x": 2}
+    assert added_lines("", "appPort: 8112") == added_lines("", "appPort: 8113")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("from services.clients.qwertyuiops import Client", True),
+        ("import services.contracts.qwertyuiops", True),
+        ('patch("services.qwertyuiops.app.x")', True),
+        ("from services.contracts import events, qwertyuiops", True),
+        ("from services.clients.qwertyuiopsy import X", False),
+        ("qwertyuiops = []", False),
+    ],
+)
+def test_what_names_the_code_of_a_service(text: str, is_named: bool) -> None:
+    assert names_module(text, "qwertyuiops") is is_named
