@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import shutil
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from tools.learn.catalog import Exercise, LearningPath
@@ -14,7 +14,7 @@ from tools.learn.report import CheckReport
 from tools.runner.errors import RunnerError
 
 PREVIOUS = ".previous"
-"""The folder in the workspace to which a reset moves what was there."""
+"""The folder in the workspace to which resets move what was there: STEP, then STEP-2, and so on."""
 
 
 @dataclass
@@ -107,13 +107,16 @@ class LearnerSession:
     def reset(self, exercise: Exercise) -> Path:
         """Give the files anew; return the folder to which the learner's own were moved."""
         self._require_started(exercise)
-        folder, aside = self.folder(exercise), self.root / PREVIOUS / exercise.name
-        if aside.exists():
-            shutil.rmtree(aside)
+        aside = self._unused_previous(exercise)
         aside.parent.mkdir(parents=True, exist_ok=True)
-        folder.replace(aside)
+        self.folder(exercise).replace(aside)
         self.start(exercise)
         return aside
+
+    def _unused_previous(self, exercise: Exercise) -> Path:
+        folder = self.root / PREVIOUS / exercise.name
+        numbered = (folder.with_name(f"{exercise.name}-{number}") for number in count(2))
+        return next(each for each in chain([folder], numbered) if not each.exists())
 
     def _require_started(self, exercise: Exercise) -> None:
         if not self.folder(exercise).is_dir():

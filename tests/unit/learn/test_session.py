@@ -57,11 +57,14 @@ def test_a_start_gives_files_and_keeps_those_that_are_there(learner: LearnerSess
 def test_a_reset_gives_the_files_anew_and_keeps_what_was_there(learner: LearnerSession) -> None:
     etag = learner.path.find("etag")
     (file,) = learner.start(etag)
-    for text in ("first", "second"):
+    texts = ("first", "second", "third")
+    asides = []
+    for text in texts:
         file.write_text(text)
-        aside = learner.reset(etag)
-        assert (aside / "likes.py").read_text() == text
+        asides.append(learner.reset(etag))
         assert file.read_text() == etag.given["likes.py"]
+    assert [aside.name for aside in asides] == ["etag", "etag-2", "etag-3"]
+    assert tuple((aside / "likes.py").read_text() for aside in asides) == texts
 
 
 def test_a_passed_check_is_done_for_good(
