@@ -32,8 +32,8 @@ class Shop:
                 self.held = step == "reserve"
             case "charge" | "refund":
                 self.charged = step == "charge"
-            case "ship":
-                self.shipped = True
+            case "ship" | "recall":
+                self.shipped = step == "ship"
             case _:
                 raise LookupError(f'there is no step "{step}"')
         self.done.append(step)
@@ -85,17 +85,17 @@ async def check(work: Work) -> None:
     for step in ("charge", "ship"):
         shop = Shop(failures={step: 1_000})
         _require_undone(work, shop, run(checkout, shop), f"when `{step}` fails for good")
-    for step in ("reserve", "charge"):
+    for step in ("reserve", "charge", "ship"):
         shop = Shop(failures={step: 1_000}, loses_answer=True)
         what = f"when `{step}` takes effect and its answer is lost"
         _require_undone(work, shop, run(checkout, shop), what)
-    shop = Shop(failures={"ship": 1_000, "refund": 3, "release": 3})
+    shop = Shop(failures={"ship": 1_000, "recall": 3, "refund": 3, "release": 3})
     _require_undone(work, shop, run(checkout, shop), "when the way back fails three times first")
-    order = [step for step in shop.done if step in ("refund", "release")]
+    order = [step for step in shop.done if step in ("recall", "refund", "release")]
     work.require(
         "the way back is the way forward reversed",
-        order == ["refund", "release"],
-        expected="refund, then release",
+        order == ["recall", "refund", "release"],
+        expected="recall, then refund, then release",
         seen=", then ".join(order),
         look="checkout.py, the order of the steps back",
     )
@@ -103,8 +103,8 @@ async def check(work: Work) -> None:
 
 def _require_undone(work: Work, shop: Shop, outcome: str, when: str) -> None:
     work.require(
-        f"nothing is held or charged {when}",
-        outcome == "cancelled" and not shop.held and not shop.charged,
+        f"nothing is held, charged or shipped {when}",
+        outcome == "cancelled" and not (shop.held or shop.charged or shop.shipped),
         expected="cancelled: nothing is left",
         seen=f"{outcome}: {shop}",
         look="checkout.py: which steps undo what has happened, or may have happened?",

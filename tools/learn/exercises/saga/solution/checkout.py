@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.chassis.workflows.plan import CallActivity, Plan, RetryPolicy, StepFailed
 
-STEPS = (("reserve", "release"), ("charge", "refund"), ("ship", ""))
+STEPS = (("reserve", "release"), ("charge", "refund"), ("ship", "recall"))
 """The steps forward, each with the step that undoes it."""
 
 FORWARD, BACK = RetryPolicy(max_attempts=2), RetryPolicy(max_attempts=20)
@@ -15,7 +15,7 @@ def checkout(order: str) -> Plan:
     undo: list[str] = []
     try:
         for step, back in STEPS:
-            undo += [back] if back else []  # before the step: its answer may be lost
+            undo.append(back)  # before the step: its answer may be lost
             yield CallActivity(step, order, FORWARD)
     except StepFailed:
         for back in reversed(undo):

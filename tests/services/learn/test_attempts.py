@@ -1,0 +1,64 @@
+"""What learners try: wrong attempts that a check must find, and right ones that it must not refuse.
+
+An attempt is the solution of an exercise with some of its text replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tools.learn.catalog import read_path
+from tools.learn.checking import check
+from tools.learn.report import CheckReport
+
+PATH = read_path()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A solution that is changed. `falls` is what its check says then, empty if it passes."""
+
+    exercise: str
+    what: str
+    changes: tuple[tuple[str, str], ...]
+    falls: str = ""
+
+
+ATTEMPTS = (
+    Attempt(
+        "saga",
+        "a refund of what was shipped",
+        (('("ship", "recall")', '("ship", "refund")'),),
+        "nothing is held, charged or shipped when `ship` takes effect and its answer is lost",
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def _without_logs() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+async def checked(attempt: Attempt, folder: Path) -> CheckReport:
+    exercise = PATH.find(attempt.exercise)
+    text = "\n---\n".join(exercise.solution.values())
+    assert all(old in text for old, _ in attempt.changes)
+    for name, solved in exercise.solution.items():
+        changed = solved
+        for old, new in attempt.changes:
+            changed = changed.replace(old, new)
+        (folder / name).write_text(changed)
+    return await check(exercise, folder)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: f"{each.exercise}: {each.what}")
+async def test_an_attempt_is_judged_by_what_it_does(attempt: Attempt, tmp_path: Path) -> None:
+    report = await checked(attempt, tmp_path)
+    assert (report.fallen.invariant if report.fallen else "") == attempt.falls, report.fallen
