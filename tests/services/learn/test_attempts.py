@@ -36,6 +36,17 @@ ATTEMPTS = (
         (('("ship", "recall")', '("ship", "refund")'),),
         "nothing is held, charged or shipped when `ship` takes effect and its answer is lost",
     ),
+    Attempt(
+        "proof",
+        "a test with pytest.raises",
+        (
+            ("from typing import Protocol", "from typing import Protocol\n\nimport pytest"),
+            (
+                'assert _is_refused(stock, "b", 2), "nobody holds more than there is"',
+                "with pytest.raises(ValueError):\n        stock.hold('b', 2)",
+            ),
+        ),
+    ),
 )
 
 

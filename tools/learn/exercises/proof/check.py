@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tools.learn.report import Work
 
 
@@ -77,6 +79,9 @@ WRONG = {
     "a stock that gives back what nobody held": _GenerousStock,
 }
 
+FINDINGS = (AssertionError, ValueError, pytest.fail.Exception)
+"""What a test raises that finds something. The last one is of `pytest.raises`, and no Exception."""
+
 
 async def check(work: Work) -> None:
     """Check `check_stock` of stock_rules.py."""
@@ -92,16 +97,16 @@ async def check(work: Work) -> None:
     for what, make in WRONG.items():
         work.require(
             f"the test finds {what}",
-            isinstance(_failure(test, make), AssertionError | ValueError),
+            isinstance(_failure(test, make), FINDINGS),
             expected="AssertionError",
             seen="the test passes",
             look="stock_rules.py: which rule is not asked for?",
         )
 
 
-def _failure(test: Any, make: type[RightStock]) -> Exception | None:
+def _failure(test: Any, make: type[RightStock]) -> BaseException | None:
     try:
         test(make)
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
         return error
     return None
