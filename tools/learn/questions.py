@@ -15,7 +15,7 @@ def check_answers(work: Work, exercise: Path) -> None:
     reasons = yaml.safe_load((exercise / "reasons.yaml").read_text())
     given = work.answers()
     for question, answer in right.items():
-        letter = given.get(question, "").lower()
+        letter = given.get(question, "").lower().removesuffix(")")
         work.require(
             question,
             letter == str(answer).lower(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 import yaml
+
+
+_ANSWER = re.compile(r"\s*(#.*)?|[^:]+:( .*)?")
+"""A line of answers.yaml: empty, a comment, or a question with or without its answer."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,17 @@ class Work:
         return module
 
     def answers(self, name: str = "answers.yaml") -> dict[str, str]:
-        """Return the answers that the learner wrote, by question."""
-        data = yaml.safe_load((self.folder / name).read_text()) or {}
+        """Return the answers that the learner wrote, by question. Raises InvariantFallen."""
+        file = self.folder / name
+        if not file.exists():
+            raise InvariantFallen(_unreadable(name, "no such file", "learn start gives it again"))
+        text = file.read_text()
+        try:
+            data = yaml.safe_load(text) or {}
+        except yaml.YAMLError:
+            data = None
+        if not isinstance(data, dict):
+            raise InvariantFallen(_unreadable(name, *_odd_line(name, text)))
         return {str(question): str(answer or "").strip() for question, answer in data.items()}
 
     def require(
@@ -115,6 +129,19 @@ class Work:
             last = frames[-1]
             return f"{Path(last.filename).name}, line {last.lineno}, in {last.name}"
         return "what the check imports: does a name or a parameter differ from the given file?"
+
+
+def _unreadable(name: str, seen: str, look: str) -> BrokenInvariant:
+    expected = "a colon, a space and your answer behind each question"
+    return BrokenInvariant(f"{name} can be read", expected, seen, look)
+
+
+def _odd_line(name: str, text: str) -> tuple[str, str]:
+    """Return the first line that is no answer, and where it is."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not _ANSWER.fullmatch(line):
+            return line.strip(), f"{name}, line {number}"
+    return "something else", f"{name}: answer with one letter or one word, without quotes"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -204,6 +205,33 @@ def test_the_commands_say_what_is_next(
         assert run_command(tmp_path, *arguments, "--json") == 0
         assert json.loads(capsys.readouterr().out)
     assert progress_file(tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "look"),
+    [
+        ("one: b\nfour:c\nthree: a\n", "four:c", "answers.yaml, line 2"),
+        ("# a\n\none:c\n", "one:c", "answers.yaml, line 3"),
+        ('one: b\ntwo: "c\n', "something else", "without quotes"),
+        (None, "no such file", "learn start"),
+    ],
+)
+async def test_answers_that_cannot_be_read_are_named_with_their_line(
+    tmp_path: Path, text: str | None, seen: str, look: str
+) -> None:
+    if text is not None:
+        (tmp_path / "answers.yaml").write_text(text)
+    fallen = (await checking.check(read_path().find("capacity"), tmp_path)).fallen
+    assert fallen
+    assert (fallen.invariant, fallen.seen) == ("answers.yaml can be read", seen)
+    assert look in fallen.look
+
+
+async def test_a_letter_may_have_the_parenthesis_of_its_choice(tmp_path: Path) -> None:
+    capacity = read_path().find("capacity")
+    (text,) = capacity.solution.values()
+    (tmp_path / "answers.yaml").write_text(re.sub(r"(?m)^([^#].*: [a-d])$", r"\1)", text))
+    assert (await checking.check(capacity, tmp_path)).passed
 
 
 def test_answers_are_read_as_text(tmp_path: Path) -> None:
