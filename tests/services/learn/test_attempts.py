@@ -83,6 +83,16 @@ ATTEMPTS = (
         (*ORDER_FIRST, ("LOCK", "vars(asyncio).setdefault('shared', asyncio.Lock())")),
         "a repeat finishes what a failure has left half done",
     ),
+    *(
+        Attempt("bounds", f"{new} in the place of {old}", ((old, new),), falls)
+        for old, new, falls in (
+            ("ge=1", "ge=0", "a page of no story is refused"),
+            ("ge=1", "ge=2", "a page of one story is given"),
+            ("le=40", "le=999_999", "a page of 41 stories is refused"),
+            ("max_length=10)", "max_length=9_999)", "eleven tags are refused"),
+            ("Path(max_length=20)", "Path(max_length=1)", "an id of 20 digits is taken"),
+        )
+    ),
 )
 
 

@@ -15,16 +15,21 @@ INSIDE: dict[str, tuple[str, str, Any]] = {
         {"text": "x", "tags": ["y" * 50] * 10},
     ),
     "a page of 40 stories is given": ("GET", "/stories?limit=40", None),
+    "a page of one story is given": ("GET", "/stories?limit=1", None),
+    "an id of 20 digits is taken": ("PUT", f"/stories/{'1' * 20}", {"text": "x"}),
 }
 BEYOND: dict[str, tuple[str, str, Any]] = {
     "a text of a megabyte is refused": ("PUT", "/stories/1", {"text": "x" * 1_000_000}),
     "a text of 501 characters is refused": ("PUT", "/stories/1", {"text": "x" * 501}),
     "an empty text is refused": ("PUT", "/stories/1", {"text": ""}),
     "ten thousand tags are refused": ("PUT", "/stories/1", {"text": "x", "tags": ["y"] * 10_000}),
+    "eleven tags are refused": ("PUT", "/stories/1", {"text": "x", "tags": ["y"] * 11}),
     "a tag of 51 characters is refused": ("PUT", "/stories/1", {"text": "x", "tags": ["y" * 51]}),
     "an empty tag is refused": ("PUT", "/stories/1", {"text": "x", "tags": [""]}),
     "a field that nobody knows is refused": ("PUT", "/stories/1", {"text": "x", "tag": "y"}),
     "a page of a billion stories is refused": ("GET", "/stories?limit=1000000000", None),
+    "a page of 41 stories is refused": ("GET", "/stories?limit=41", None),
+    "a page of no story is refused": ("GET", "/stories?limit=0", None),
     "a page of -1 stories is refused": ("GET", "/stories?limit=-1", None),
     "an id of 21 characters is refused": ("PUT", f"/stories/{'1' * 21}", {"text": "x"}),
 }
