@@ -93,6 +93,22 @@ ATTEMPTS = (
             ("Path(max_length=20)", "Path(max_length=1)", "an id of 20 digits is taken"),
         )
     ),
+    Attempt("broker", "true and false without quotes", (('"true"', "true"), ('"false"', "false"))),
+    Attempt(
+        "retry",
+        "a name for asyncio.sleep",
+        (("import asyncio\n", "from asyncio import sleep\n"), ("asyncio.sleep", "sleep")),
+    ),
+    Attempt(
+        "retry",
+        "long pauses through a name for asyncio.sleep",
+        (
+            ("import asyncio\n", "from asyncio import sleep\n"),
+            ("asyncio.sleep", "sleep"),
+            ("FIRST_PAUSE = 0.1", "FIRST_PAUSE = 60.0"),
+        ),
+        "nobody waits long",
+    ),
 )
 
 

@@ -82,7 +82,7 @@ def _refuse_settings(
     name: str, component: Document, required: Mapping[str, tuple[str, str]]
 ) -> None:
     metadata = component["spec"].get("metadata") or []
-    given = {str(item["name"]): _as_text(item.get("value", "")) for item in metadata}
+    given = {str(item["name"]): as_text(item.get("value", "")) for item in metadata}
     for setting, (value, why) in required.items():
         if given.get(setting) != value:
             raise RunnerError(
@@ -91,7 +91,7 @@ def _refuse_settings(
             )
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
     """Return a value as a sidecar reads it: YAML's true is "true"."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tools.learn.report import Work
-from tools.runner.config.component_traps import refuse_traps, required_settings
+from tools.runner.config.component_traps import as_text, refuse_traps, required_settings
 
 KIND = "pubsub.rabbitmq"
 
@@ -25,7 +25,7 @@ async def check(work: Work) -> None:
         look="pubsub.yaml: services know the name of a component, and nothing else of it",
     )
     for name, (value, why) in required_settings(KIND).items():
-        found = str(settings.get(name, {}).get("value", "nothing"))
+        found = as_text(settings.get(name, {}).get("value", "nothing"))
         work.require(
             f"{name} is {value}",
             found == value,

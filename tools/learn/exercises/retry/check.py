@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 from unittest import mock
 
 from services.chassis.errors import NotFound, OutcomeUnknown, ServiceError, Unavailable
@@ -38,7 +37,7 @@ class _Callee:
 
 
 async def _outcome(
-    call: Any, callee: _Callee, *, is_idempotent: bool = False
+    work: Work, callee: _Callee, *, is_idempotent: bool = False
 ) -> tuple[str, list[float]]:
     """Return what a call came to, and its pauses in seconds."""
     pauses: list[float] = []
@@ -49,6 +48,7 @@ async def _outcome(
         await real(0)
 
     with mock.patch.object(asyncio, "sleep", sleep):
+        call = work.module("retrying").call  # here: it may do `from asyncio import sleep`
         try:
             outcome = str(await call(callee, is_idempotent=is_idempotent))
         except ServiceError as error:
@@ -60,31 +60,30 @@ async def _outcome(
 
 async def check(work: Work) -> None:
     """Check `call` of retrying.py."""
-    call = work.module("retrying").call
     away = [Unavailable("away") for _ in range(MOST + 1)]
     unknown = [OutcomeUnknown("no answer") for _ in range(MOST + 1)]
-    outcome, _ = await _outcome(call, _Callee(*away[:2]))
+    outcome, _ = await _outcome(work, _Callee(*away[:2]))
     _require(work, "what was away twice is asked a third time", outcome, "answer", "the loop")
     callee = _Callee(*away)
-    outcome, pauses = await _outcome(call, callee)
+    outcome, pauses = await _outcome(work, callee)
     what = "a call ends, also if the callee stays away"
     _require(work, what, outcome, Unavailable.__name__, "how many attempts are there?")
     for error, is_idempotent in ((NotFound("no such post"), True), (unknown[0], False)):
         callee = _Callee(error)
-        outcome, _ = await _outcome(call, callee, is_idempotent=is_idempotent)
+        outcome, _ = await _outcome(work, callee, is_idempotent=is_idempotent)
         name = type(error).__name__
         what = f"{name} is an answer: nothing is repeated"
         if not is_idempotent:
             what = f"what is not idempotent is not repeated after {name}"
         seen = f"{outcome}, asked {callee.asked} times"
         _require(work, what, seen, f"{name}, asked 1 times", "which errors are safe to repeat?")
-    outcome, _ = await _outcome(call, _Callee(*unknown[:1]), is_idempotent=True)
+    outcome, _ = await _outcome(work, _Callee(*unknown[:1]), is_idempotent=True)
     what = "what is idempotent is asked again after OutcomeUnknown"
     _require(work, what, outcome, "answer", "which errors are safe to repeat?")
-    await _require_pauses(work, call, pauses)
+    await _require_pauses(work, pauses)
 
 
-async def _require_pauses(work: Work, call: Any, pauses: list[float]) -> None:
+async def _require_pauses(work: Work, pauses: list[float]) -> None:
     work.require(
         "nobody waits long",
         sum(pauses) < MAX_SECONDS,
@@ -94,7 +93,7 @@ async def _require_pauses(work: Work, call: Any, pauses: list[float]) -> None:
     )
     firsts = set()
     for _ in range(20):
-        _, pauses = await _outcome(call, _Callee(Unavailable("away")))
+        _, pauses = await _outcome(work, _Callee(Unavailable("away")))
         firsts |= {round(pause, 6) for pause in pauses[:1]}
     work.require(
         "callers do not come back at the same moment",
