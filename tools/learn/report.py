@@ -16,7 +16,6 @@ from typing import Any
 
 import yaml
 
-
 _ANSWER = re.compile(r"\s*(#.*)?|[^:]+:( .*)?")
 """A line of answers.yaml: empty, a comment, or a question with or without its answer."""
 

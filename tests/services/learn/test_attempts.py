@@ -109,6 +109,18 @@ ATTEMPTS = (
         ),
         "nobody waits long",
     ),
+    Attempt(
+        "timeout",
+        "deadlines that are together more than a second",
+        (("0.5, 0.3", "0.95, 0.95"),),
+        "an answer is there within a second if `stories` is slow and `people` hangs",
+    ),
+    Attempt(
+        "timeout",
+        "a deadline of more than a second",
+        (("0.5, 0.3", "0.5, 1.7"),),
+        "a page is there within a second, also while `people` hangs",
+    ),
 )
 
 
