@@ -23,7 +23,7 @@ _known: dict[Any, tuple[Any, dict[str, Any]]] = {}
 _APP = "dependency_overrides_provider"
 """The one option that is another in each app."""
 
-_SOURCE = ("__name__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")
+_SOURCE = ("__module__", "__name__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")
 """What FastAPI reads of a function. What the function is closed over only matters to calls."""
 
 _DEPENDANT = tuple(field.name for field in fields(Dependant))
