@@ -27,8 +27,10 @@ _CHECKS = {
 }
 _PYTEST = [str(_BIN / "python"), "-m", "pytest", "--durations=20"]
 _WITHOUT_SIDECARS = ["tests/unit", "tests/services"]
-_ON_ALL_CORES = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
-"""Half of the time of these tests is waiting for processes and for intervals that they set."""
+_ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
+_FAST = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
+"""Half of the time of `tests/unit` is waiting for processes and for intervals that they set. Tests
+of services measure processor time, which more workers than cores would raise."""
 
 _WITH_SIDECARS = ["tests/contract", "tests/conformance", "tests/e2e", "tests/chaos"]
 _ONE_SYSTEM_PER_WORKER = ["--dist", "loadscope", "-n"]
@@ -192,11 +194,12 @@ def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
     """Return the test runs, cheap ones first: they find a fault before the slow ones begin."""
     if any(Path(each.split("::")[0]).exists() for each in arguments):
         return [("tests", [])]
-    paths = _WITHOUT_SIDECARS[:1] if fast else _WITHOUT_SIDECARS
-    parts = [("tests without sidecars", [*paths, *_ON_ALL_CORES])]
-    if not fast:
-        parts.append((_RUNNING_SYSTEM, [*_WITH_SIDECARS, *_THREE_SYSTEMS]))
-    return parts
+    if fast:
+        return [("tests without sidecars", ["tests/unit", *_FAST])]
+    return [
+        ("tests without sidecars", [*_WITHOUT_SIDECARS, *_ON_ALL_CORES]),
+        (_RUNNING_SYSTEM, [*_WITH_SIDECARS, *_THREE_SYSTEMS]),
+    ]
 
 
 def _summarize(checks: list[StageResult], tests: list[StageResult]) -> int:
