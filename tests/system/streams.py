@@ -68,11 +68,16 @@ def mastodon_listener(
 
 
 def _close(handle: Any) -> None:
-    """Close a stream whose thread is reading: `close` alone would wait for the next heartbeat."""
+    """Close a stream whose thread is reading: `close` alone would wait for the next heartbeat.
+
+    The thread gives its connection back to the session of the person, and closes it. A request of
+    the person at that moment could get the same connection, so this waits for the thread's end.
+    """
     handle.closed = True
     if handle.connection is not None:
         with suppress(RuntimeError, ValueError):  # the server has ended it
             handle.connection.raw.shutdown()
+    handle._thread.join(DEADLINE)
     handle.close()
 
 
