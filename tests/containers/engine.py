@@ -85,7 +85,9 @@ class Engine:
 
     def build(self, context: Path, name: str, *options: str | Path) -> None:
         """Build an image of a folder."""
-        self.podman("build", "--quiet", "--format", "docker", "--tag", name, *options, context)
+        self.podman(
+            "build", "--quiet", "--force-rm", "--format", "docker", "--tag", name, *options, context
+        )
 
     def containers(self) -> list[str]:
         """Return the containers of the project, by their names in it."""
