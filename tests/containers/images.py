@@ -43,10 +43,10 @@ def build_all(engine: Engine) -> str:
             *("--build-arg", f"BASE={base}", "--build-arg", f"DAPR={dapr}"),
             *("--secret", f"id=pip,src={pip}", "--volume", f"{lock}:/wheels:ro"),
         )
-    return _servers(engine)
+    return build_servers(engine)
 
 
-def _servers(engine: Engine) -> str:
+def build_servers(engine: Engine) -> str:
     """Return an image with RabbitMQ and Redis, with the users of the official ones."""
     raw = _debian(engine, "servers", "rabbitmq-server", "redis-server", "ca-certificates")
     context = _context(engine, "servers", _SERVERS.format(base=raw))
