@@ -50,7 +50,7 @@ def test_an_unknown_field_is_refused(deployed: Deployed) -> None:
 def test_every_pod_becomes_ready(deployed: Deployed) -> None:
     """On nodes that pretend: scheduled with its volumes, and with no objection of an admission."""
     wanted = {each["metadata"]["name"] for each, _ in workloads(overlay(deployed.overlay))}
-    wanted -= {"backup"}
+    wanted -= {"backup", "restore"}
 
     def unready() -> set[str]:
         there = deployed.cluster.get(*_NAMESPACE, "deployments,statefulsets")["items"]
