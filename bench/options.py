@@ -35,6 +35,7 @@ class BenchOptions:
     rounds: int
     fan_outs: int
     checkouts: int
+    by_service: bool
     growth: tuple[int, ...]
     hops: bool
     compare: str
@@ -78,6 +79,7 @@ def parse(arguments: list[str]) -> BenchOptions:
         rounds=given.rounds,
         fan_outs=given.fan_outs,
         checkouts=given.checkouts,
+        by_service=given.by_service,
         growth=given.growth,
         hops=given.hops,
         compare=given.compare,
@@ -107,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--fan-outs", type=_at_least(0), default=5, help="posts that are timed (5)")
     what.add_argument(
         "--checkouts", type=_at_least(1), default=CHECKOUTS, help=f"orders in all ({CHECKOUTS})"
+    )
+    what.add_argument(
+        "--by-service",
+        action="store_true",
+        help="the processor time of each service and each sidecar",
     )
     what.add_argument(
         "--growth",

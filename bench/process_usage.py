@@ -18,12 +18,19 @@ GATEWAY, SERVICES, SIDECARS, BROKER, STORE = (
 _STORES = frozenset({"redis", "postgres", "postgresql", "mysql", "etcd"})
 
 
-def processes_by_kind(report: Mapping[str, Any]) -> dict[str, list[int]]:
-    """Return process ids by kind, from `ps --json`, without empty kinds."""
+def processes_by_kind(
+    report: Mapping[str, Any], *, by_service: bool = False
+) -> dict[str, list[int]]:
+    """Return process ids by kind, from `ps --json`, without empty kinds.
+
+    With `by_service`, each service is a kind of its own, and so is its sidecar, `posts.daprd`.
+    """
     kinds: dict[str, list[int]] = {}
     for row in report.get("services", ()):
-        own = GATEWAY if row["app_id"] == "gateway" else SERVICES
-        for kind, pid in ((own, row["pid"]), (SIDECARS, row["sidecar_pid"])):
+        app = row["app_id"]
+        own = app if by_service else GATEWAY if app == "gateway" else SERVICES
+        beside = f"{app}.daprd" if by_service else SIDECARS
+        for kind, pid in ((own, row["pid"]), (beside, row["sidecar_pid"])):
             if pid:
                 kinds.setdefault(kind, []).append(pid)
     for row in report.get("infra", ()):
@@ -31,7 +38,7 @@ def processes_by_kind(report: Mapping[str, Any]) -> dict[str, list[int]]:
             kind = STORE if row["service"] in _STORES else BROKER
             kinds.setdefault(kind, []).append(row["pid"])
     order = (GATEWAY, SERVICES, SIDECARS, BROKER, STORE)
-    return {kind: kinds[kind] for kind in order if kind in kinds}
+    return {kind: kinds[kind] for kind in dict.fromkeys((*order, *sorted(kinds))) if kind in kinds}
 
 
 class ProcessUsage:

@@ -66,7 +66,7 @@ class BenchmarkRun:
 
     def _own(self, system: BenchSystem) -> BenchServer:
         options = self._options
-        usage = ProcessUsage(processes_by_kind(system.report))
+        usage = ProcessUsage(processes_by_kind(system.report, by_service=options.by_service))
         probe = UsageProbe(usage, system.call_counts)
         kinds = tuple(kind for kind in options.kinds if kind != CHECKOUT)
         return BenchServer(system.url, RegisteredAccounts(), probe, kinds, options, self._progress)

@@ -35,6 +35,16 @@ def test_processes_are_sorted_by_kind() -> None:
     }
 
 
+def test_each_service_and_each_sidecar_can_be_a_kind_of_its_own() -> None:
+    assert processes_by_kind(REPORT, by_service=True) == {
+        "gateway": [1],
+        "broker": [6],
+        "feed": [3, 5],
+        "feed.daprd": [4],
+        "gateway.daprd": [2],
+    }
+
+
 def test_usage_is_read_from_running_processes() -> None:
     report = {"services": [{"app_id": "gateway", "pid": os.getpid(), "sidecar_pid": None}]}
     usage = ProcessUsage(processes_by_kind(report))
