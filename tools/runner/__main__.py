@@ -344,6 +344,17 @@ def _learn(options: Namespace, run: RunDir) -> int:
     return learn(options, run)
 
 
+def _release(options: Namespace, _: RunDir) -> int:
+    from tools.release import command
+
+    if options.check or options.tag:
+        return command.check(options.tag)
+    if options.notes:
+        print(command.release_notes(), end="")
+        return 0
+    return command.begin(options.next) if options.next else command.release()
+
+
 _VERBS = {
     "up": _up,
     "down": _down,
@@ -376,6 +387,7 @@ _VERBS = {
     "learn": _learn,
     "conform": _conform,
     "new": _new,
+    "release": _release,
 }
 
 if __name__ == "__main__":

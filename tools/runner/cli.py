@@ -42,6 +42,7 @@ VERBS = {
     "test": "run all checks, or with --fast only static checks and unit tests",
     "new": "write a new service with its tests and rules, or take one out again",
     "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
+    "release": "make this tree a release, or say what forbids it (docs/releasing.md)",
     "audit": "look up known vulnerabilities of all that is pinned",
     "bench": "measure the system",
     "learn": "learn from exercises that check themselves (docs/learn)",
@@ -291,6 +292,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         help="tests of backup, restore, upgrade, migrate and switch only",
     )
     _learn_options(made["learn"])
+    _release_options(made["release"])
     _new_options(made["new"])
     made["test"].add_argument(
         "--kubernetes",
@@ -362,6 +364,18 @@ def _backup_options(backup: argparse.ArgumentParser, restore: argparse.ArgumentP
         "--end-sessions",
         action="store_true",
         help="make new signing keys: everybody logs in again, as after a theft of tokens",
+    )
+
+
+def _release_options(release: argparse.ArgumentParser) -> None:
+    what = release.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="only say what forbids a release")
+    what.add_argument(
+        "--tag", default="", metavar="vX.Y.Z", help="only say what forbids the images of this tag"
+    )
+    what.add_argument("--notes", action="store_true", help="print what people should know of it")
+    what.add_argument(
+        "--next", default="", metavar="X.Y.Z", help="name the next version everywhere"
     )
 
 

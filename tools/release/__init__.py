@@ -1,0 +1,1 @@
+"""Releases: what a version may change, and how one is made (docs/releasing.md)."""
