@@ -65,7 +65,7 @@ OWN_SCENARIOS = frozenset({FLOOR, CHECKOUT, HOME_HTML, HOME_HTML_MISS})
 WRITE_SCENARIOS = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
 """Scenarios after which the system still processes events."""
 
-_SHARES = (60, 30, 10)
+MIX_SHARES = (60, 30, 10)
 _BOUNDARY = "microgram-bench"
 
 
@@ -131,7 +131,7 @@ class ScenarioRequests:
         return self._builder.get(data.floor_path, check, headers=data.floor_headers)
 
     def _mix(self) -> PreparedRequest:
-        kind = self._random.choices((HOME, ACCOUNT, COMPOSE), _SHARES)[0]
+        kind = self._random.choices((HOME, ACCOUNT, COMPOSE), MIX_SHARES)[0]
         return self._compose() if kind == COMPOSE else self._page(kind)
 
     # ── pages: one request for each person, the same each time ──────────────────────────────
