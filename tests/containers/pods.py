@@ -40,15 +40,21 @@ class Pod:
         self._engine, self._image, self._pod = engine, image, pod
         self._volumes, self._secrets = volumes, secrets
 
+    def start(self, name: str, *options: str, env: Mapping[str, str] | None = None) -> None:
+        """Run it in the background, as a container of a name."""
+        self._run("--detach", f"--name={name}", *options, env=env)
+
     def run(self, *options: str, env: Mapping[str, str] | None = None) -> str:
-        """Run it to its end, or in the background with `--detach`; return its output."""
+        """Run it to its end; return its output."""
+        return self._run("--rm", *options, env=env)
+
+    def _run(self, *options: str, env: Mapping[str, str] | None = None) -> str:
         (container,) = self._pod["containers"]
         program, *arguments = container["command"]
         variables = self._variables(container) | dict(env or {})
         given = [f"--env={key}={value}" for key, value in variables.items()]
         return self._engine.podman(
             "run",
-            "--rm",
             *options,
             *self._rights(container),
             *self._mounts(container),

@@ -31,7 +31,10 @@ _DIGEST = """
 local keys, sum = redis.call('keys', '*'), ''
 table.sort(keys)
 for _, key in ipairs(keys) do
-  sum = redis.sha1hex(sum .. key .. redis.call('dump', key) .. redis.call('expiretime', key))
+  local value = redis.call('type', key).ok == 'hash'
+    and table.concat(redis.call('hmget', key, 'data', 'version'), ' ')
+    or redis.call('get', key)
+  sum = redis.sha1hex(table.concat({sum, key, value, redis.call('pexpiretime', key)}, ' '))
 end
 return #keys .. ' ' .. sum
 """
@@ -52,12 +55,13 @@ class RedisPod:
         self._pod = Pod(engine, image, pod, {"data": self.data, "config": config}, _SECRETS)
 
     def start(self) -> None:
-        self._pod.run("--detach", f"--name={_REDIS}", f"--network={_NETWORK}:alias=redis")
+        self._pod.start(_REDIS, f"--network={_NETWORK}:alias=redis")
         wait_until(lambda: self.ask("ping") == "PONG")
 
     def stop(self) -> None:
         """Stop it as a kubelet does, and wait until it is gone."""
         self._engine.podman("stop", "--time=30", _REDIS)
+        self._engine.podman("rm", _REDIS)
 
     def ask(self, *words: str) -> str:
         return self._engine.podman("exec", _REDIS, "redis-cli", *words).strip()
