@@ -18,7 +18,7 @@ from tests.conftest import SETS
 from tests.system.waiting import DEADLINE
 from tools.runner.backup.documents import StoredDocument
 from tools.runner.backup.stores import STATE_STORE, new_store, running_store
-from tools.runner.config.components import Overrides, component_type, load_set, render_set
+from tools.runner.config.components import Overrides, SetRenderer, component_type, load_set
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.http_client import tcp_probe
@@ -39,7 +39,7 @@ async def sidecar_of(run: RunDir, components: str) -> AsyncIterator[DaprClient]:
     """A daprd with the store of a component set, and the server that this needs."""
     async with AsyncExitStack() as stack:
         overrides = await _server(run, components, stack)
-        render_set(components, run, overrides, read_access())
+        SetRenderer(run, read_access(), overrides).write_set(load_set(components))
         resources = run.path / "resources"
         resources.mkdir(exist_ok=True)
         for name in ("statestore", "secretstore"):

@@ -6,7 +6,7 @@ from services.chassis.security.access_rules import read_access
 from tools.runner.backup.documents import StoredDocument
 from tools.runner.backup.stores import new_store, running_store
 from tools.runner.commands.backup import apps_with_state
-from tools.runner.config.components import render_set
+from tools.runner.config.components import SetRenderer, load_set
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 
@@ -20,7 +20,7 @@ PICTURES = {"1-abc-o.jpg": b"picture", "2-def-s.webp": b"\x00\xff" * 5_000}
 def fill(run: RunDir) -> None:
     """Store documents, pictures and secrets, as a system does that has been running."""
     run.create()
-    render_set("embedded", run, {}, read_access())
+    SetRenderer(run, read_access()).write_set(load_set("embedded"))
     _, store = new_store("embedded", run, apps_with_state())
     store.load(DOCUMENTS)
     for name, content in PICTURES.items():
@@ -31,7 +31,7 @@ def fill(run: RunDir) -> None:
 def documents_of(run: RunDir) -> list[tuple[str, bytes]]:
     """Return all documents."""
     if not run.components.exists():
-        render_set("embedded", run, {}, read_access())
+        SetRenderer(run, read_access()).write_set(load_set("embedded"))
     _, store = running_store(run, apps_with_state())
     with store.snapshot() as documents:
         return sorted((each.key, each.value) for each in documents)

@@ -12,7 +12,7 @@ import pytest
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import RunDir
 from tools.runner.config.start_plan import StartPlan
-from tools.runner.supervisor import scaling, supervisor
+from tools.runner.supervisor import replica_group, scaling
 from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
 from tools.runner.supervisor.replicas import RunSettings, ServiceReplica
 from tools.runner.supervisor.scaling import ReplicaScaler
@@ -64,11 +64,11 @@ class Stage:
         self.names = RecordedNames(self.notes.append)
         self.changes = 0
         monkeypatch.setattr(self.system, "names", self.names)
-        monkeypatch.setattr(self.system, "redeliver", self._redeliver)
-        monkeypatch.setattr(self.system, "_settings", RunSettings(run, run.path, run.path, {}, ""))
-        monkeypatch.setattr(supervisor, "app_spec", lambda each, _: self.spec(each.name, run))
+        monkeypatch.setattr(self.system.servers, "redeliver", self._redeliver)
+        self.system.replicas.settings = RunSettings(run, run.path, run.path, {}, "")
+        monkeypatch.setattr(replica_group, "app_spec", lambda each, _: self.spec(each.name, run))
         monkeypatch.setattr(
-            supervisor, "sidecar_spec", lambda each, _: self.spec(each.sidecar_name, run)
+            replica_group, "sidecar_spec", lambda each, _: self.spec(each.sidecar_name, run)
         )
         monkeypatch.setattr(scaling, "SETTLE_TIME", 0.0)
         monkeypatch.setattr(scaling, "RECONNECT_TIME", 0.0)
@@ -87,9 +87,9 @@ class Stage:
 
     async def start(self, count: int) -> None:
         for number in range(count):
-            replica = self.system.create_replica(POSTS, number)
-            self.system.launch_replica(replica)
-            await self.system.replicas_ready([replica])
+            replica = self.system.replicas.create(POSTS, number)
+            self.system.replicas.launch(replica)
+            await self.system.replicas.wait_until_ready([replica])
             self.names.found.add(replica.internal_address)
         self.system.is_started = True
 
@@ -99,7 +99,7 @@ class Stage:
 
     @property
     def replicas(self) -> Sequence[ServiceReplica]:
-        return self.system.replicas
+        return self.system.replicas.running
 
     @property
     def found(self) -> set[str]:
@@ -114,7 +114,9 @@ class Stage:
         return [each for each in self.system.find_processes(name) if each.spec.name == name]
 
     def _all(self) -> list[ManagedProcess]:
-        return [each for replica in self.replicas for each in self.system.processes_of(replica)]
+        return [
+            each for replica in self.replicas for each in self.system.replicas.processes_of(replica)
+        ]
 
     async def _redeliver(self, app_id: str) -> None:
         self.notes.append(f"redeliver {app_id}")

@@ -7,10 +7,10 @@ import yaml
 
 from services.chassis.security.access_rules import read_access
 from tools.runner.config.components import (
+    SetRenderer,
     load_set,
     relocated,
     render_configs,
-    render_set,
     set_names,
 )
 from tools.runner.config.manifest import ManifestApp, ManifestPort, read_manifest
@@ -50,7 +50,7 @@ def test_every_set_gives_the_fixed_names_and_no_others(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_rendered_path_is_inside_the_run_directory(name: str, run: RunDir) -> None:
-    folder = render_set(name, run, {}, ACCESS)
+    folder = SetRenderer(run, ACCESS).write_set(load_set(name))
     texts = [path.read_text() for path in folder.glob("*/*")]
     assert {path.name for path in folder.iterdir()} == ACCESS.keys()
     assert any(f"{run.path}/secrets.json" in text for text in texts)
@@ -76,13 +76,13 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
 
 def test_an_address_from_the_start_replaces_that_of_the_file(run: RunDir) -> None:
     overrides = {("statestore", "redisHost"): "127.0.0.1:12345"}
-    folder = render_set("rabbitmq-redis", run, overrides, ACCESS)
+    folder = SetRenderer(run, ACCESS, overrides).write_set(load_set("rabbitmq-redis"))
     assert "127.0.0.1:12345" in (folder / "users" / "component-statestore.yaml").read_text()
 
 
 def test_rendering_again_leaves_nothing_of_the_set_before(run: RunDir) -> None:
-    render_set("rabbitmq-redis", run, {}, ACCESS)
-    folder = render_set("embedded", run, {}, ACCESS)
+    SetRenderer(run, ACCESS).write_set(load_set("rabbitmq-redis"))
+    folder = SetRenderer(run, ACCESS).write_set(load_set("embedded"))
     assert "rabbitmq" not in "".join(path.read_text() for path in folder.glob("*/*"))
 
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_component_is_named(tmp_path: Path, text: str, said: s
 
 
 def test_a_sidecar_gets_the_components_that_its_service_may_use(run: RunDir) -> None:
-    folder = render_set("embedded", run, {}, ACCESS)
+    folder = SetRenderer(run, ACCESS).write_set(load_set("embedded"))
     for app, own in ACCESS.items():
         names = {path.stem.removeprefix("component-") for path in (folder / app).glob("comp*")}
         assert names == own.components
@@ -123,7 +123,9 @@ def test_a_sidecar_gets_the_components_that_its_service_may_use(run: RunDir) -> 
 
 
 def test_a_sidecar_logs_in_to_the_broker_as_its_service(run: RunDir) -> None:
-    folder = render_set("rabbitmq-redis", run, {}, ACCESS, logins={"rabbitmq-connection"})
+    folder = SetRenderer(run, ACCESS, logins={"rabbitmq-connection"}).write_set(
+        load_set("rabbitmq-redis")
+    )
     for app, name in (("posts", "pubsub"), ("gateway", "broadcast")):
         text = (folder / app / f"component-{name}.yaml").read_text()
         assert f"key: rabbitmq-connection-{app}\n" in text

@@ -23,9 +23,10 @@ class System:
 
     def __init__(self, data: Path | None) -> None:
         self.data = data
+        self.servers = self
         self.did: list[str] = []
 
-    def server_data(self, name: str) -> Path:
+    def data_of(self, name: str) -> Path:
         if self.data is None:
             raise RunnerError(f"{name} keeps its data")
         return self.data

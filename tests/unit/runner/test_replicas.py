@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,11 @@ def free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: True)
 
 
-def replicas(run: RunDir, port: int | None = None) -> Iterator[ServiceReplica]:
+def replicas(run: RunDir, port: int | None = None) -> list[ServiceReplica]:
     named = {option: ManifestPort(number, "dapr.yaml:1") for option, number in PORTS.items()}
-    supervisor = Supervisor(StartPlan(run, replicas={"posts": 2}, port=port))
-    return supervisor._create_replicas(posts(ports=named))
+    group = Supervisor(StartPlan(run, replicas={"posts": 2}, port=port)).replicas
+    group.create_all([posts(ports=named)])
+    return group.running
 
 
 def test_options_of_the_manifest_replace_those_of_the_runner(run: RunDir) -> None:
@@ -78,7 +78,9 @@ def test_a_plan_with_metrics_of_sidecars_gives_each_a_port_on_loopback(run: RunD
     assert options["metrics-port"] == str(replica.metrics_port)
     assert options["metrics-listen-address"] == "127.0.0.1"
     plan = StartPlan(run, replicas={"posts": 2}, port=0, observe=True)
-    both = [each.metrics_port for each in Supervisor(plan)._create_replicas(posts())]
+    group = Supervisor(plan).replicas
+    group.create_all([posts()])
+    both = [each.metrics_port for each in group.running]
     assert None not in both
     assert len(set(both)) == 2
 

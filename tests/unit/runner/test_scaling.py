@@ -40,7 +40,7 @@ async def test_a_replica_that_goes_is_hidden_first_and_its_sidecar_outlives_it(
 ) -> None:
     await stage.start(2)
     second = stage.replicas[1]
-    app, sidecar = stage.system.processes_of(second)
+    app, sidecar = stage.system.replicas.processes_of(second)
     states = []
 
     async def hidden(address: str) -> None:

@@ -19,7 +19,7 @@ from tools.runner.config.start_plan import StartPlan
 from tools.runner.config.topology import CONTROL_PLANE
 from tools.runner.infra import servers, toolchain
 from tools.runner.infra.servers import ManagedServer, ServerContext
-from tools.runner.supervisor import supervisor
+from tools.runner.supervisor import replica_group
 from tools.runner.supervisor.dashboard import Dashboard
 from tools.runner.supervisor.process import ProcessSpec
 from tools.runner.supervisor.supervisor import Supervisor
@@ -51,9 +51,9 @@ def machine(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine(run)
     monkeypatch.setattr(servers, "set_up_server", machine.set_up)
     monkeypatch.setattr(toolchain, "require_tool", Path)
-    monkeypatch.setattr(supervisor, "app_spec", lambda replica, _: machine.spec(replica.name))
+    monkeypatch.setattr(replica_group, "app_spec", lambda replica, _: machine.spec(replica.name))
     monkeypatch.setattr(
-        supervisor, "sidecar_spec", lambda replica, _: machine.spec(replica.sidecar_name)
+        replica_group, "sidecar_spec", lambda replica, _: machine.spec(replica.sidecar_name)
     )
     return machine
 
@@ -108,7 +108,7 @@ def test_a_replica_that_is_added_later_has_metrics_as_the_others_do(
     run: RunDir, observe: bool
 ) -> None:
     system = Supervisor(StartPlan(run, port=0, observe=observe))
-    added = system.create_replica(ManifestApp("posts", run.path, ("x",)), 1)
+    added = system.replicas.create(ManifestApp("posts", run.path, ("x",)), 1)
     assert added.name == "posts.2"
     assert (added.metrics_port is not None) is observe
 

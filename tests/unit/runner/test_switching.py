@@ -10,7 +10,7 @@ import yaml
 
 from services.chassis.security.access_rules import read_access
 from tests.unit.runner.staged_system import Stage
-from tools.runner.config.components import render_set
+from tools.runner.config.components import SetRenderer, load_set
 from tools.runner.errors import RunnerError
 from tools.runner.infra import servers
 from tools.runner.infra.servers import ManagedServer, ServerContext
@@ -24,9 +24,9 @@ async def switch(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> BrokerSwitch:
     system, run = stage.system, stage.system.plan.run
     redis = ManagedServer("redis", "127.0.0.1:6", None, overrides={("pubsub", "redisHost"): "a:6"})
     monkeypatch.setattr(system, "set_name", "redis-streams")
-    monkeypatch.setattr(system, "servers", [redis])
+    system.servers.running = [redis]
     monkeypatch.setattr(servers, "set_up_server", _broker)
-    render_set("redis-streams", run, redis.overrides, read_access())
+    SetRenderer(run, read_access(), redis.overrides).write_set(load_set("redis-streams"))
     await stage.start(1)
     return BrokerSwitch(system, stage.scaler)
 
@@ -48,7 +48,7 @@ def components(stage: Stage) -> dict[str, dict[str, object]]:
 
 
 def names(stage: Stage) -> list[str]:
-    return [server.name for server in stage.system.servers]
+    return [server.name for server in stage.system.servers.running]
 
 
 async def test_a_service_moves_and_the_other_broker_stops(

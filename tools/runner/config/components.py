@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -100,68 +102,51 @@ def _identity(document: Document) -> tuple[str, str]:
     return str(document["kind"]), str(document["metadata"]["name"])
 
 
-def render_set(
-    name: str,
-    run: RunDir,
-    overrides: Overrides,
-    access: Access,
-    folder: Path | None = None,
-    logins: Collection[str] = (),
-) -> Path:
-    """Write a set into the run directory, a folder for each service with what it may use.
+@dataclass(frozen=True)
+class SetRenderer:
+    """Writes sets into a run directory: a folder for each service, with what it may use."""
 
-    `logins` are names of secrets of which each service has one of its own (`own_login`). Returns
-    the folder of these folders.
-    """
-    shutil.rmtree(run.components, ignore_errors=True)
-    documents = [*load_set(name, folder), workflow_policy(access)]
-    scoped = _scoped(documents, run, overrides, access)
-    for app in access:
-        (run.components / app).mkdir(parents=True, mode=0o700)
-        _write_for(app, scoped, run, logins)
-    return run.components
+    run: RunDir
+    access: Access
+    overrides: Overrides = field(default_factory=dict)
+    logins: Collection[str] = ()
+    """The names of secrets of which each service has one of its own (`own_login`)."""
 
+    def write_set(self, documents: Iterable[Document]) -> Path:
+        """Replace everything by the documents of a set; return the folder of all folders."""
+        shutil.rmtree(self.run.components, ignore_errors=True)
+        scoped = self._scoped([*documents, workflow_policy(self.access)])
+        for app in self.access:
+            (self.run.components / app).mkdir(parents=True, mode=0o700)
+            self._write_for(app, scoped)
+        return self.run.components
 
-def render_brokers(
-    name: str,
-    app: str,
-    run: RunDir,
-    overrides: Overrides,
-    access: Access,
-    folder: Path | None = None,
-    logins: Collection[str] = (),
-) -> None:
-    """Replace the components of the broker of one service by those of another set.
+    def write_brokers(self, documents: Iterable[Document], app: str) -> None:
+        """Replace the components of the broker of one service by those of another set.
 
-    Each file is replaced atomically: its sidecar can start at any time.
-    """
-    chosen = [each for each in load_set(name, folder) if is_of_broker(each)]
-    _write_for(app, _scoped(chosen, run, overrides, access), run, logins)
+        Each file is replaced atomically: its sidecar can start at any time.
+        """
+        self._write_for(app, self._scoped(each for each in documents if is_of_broker(each)))
+
+    def _scoped(self, documents: Iterable[Document]) -> list[Document]:
+        """Return copies with scopes, with the overrides, and with paths of the run directory."""
+        scoped = []
+        for document in map(deepcopy, documents):
+            _override(document, _identity(document)[1], self.overrides)
+            scoped.append(relocated(scope_component(document, self.access), self.run))
+        return scoped
+
+    def _write_for(self, app: str, documents: Iterable[Document]) -> None:
+        for document in documents:
+            if app in document.get("scopes", (app,)):
+                kind, own_name = _identity(document)
+                file = self.run.components / app / f"{kind.lower()}-{own_name}.yaml"
+                _write(file, _with_own_login(document, app, self.logins))
 
 
 def is_of_broker(document: Document) -> bool:
     """Return whether a document of a set is a component through which events pass."""
     return _identity(document) in (("Component", "pubsub"), ("Component", "broadcast"))
-
-
-def _scoped(
-    documents: Iterable[Document], run: RunDir, overrides: Overrides, access: Access
-) -> list[Document]:
-    scoped = []
-    for document in documents:
-        _override(document, _identity(document)[1], overrides)
-        scoped.append(relocated(scope_component(document, access), run))
-    return scoped
-
-
-def _write_for(
-    app: str, documents: Iterable[Document], run: RunDir, logins: Collection[str]
-) -> None:
-    for document in documents:
-        if app in document.get("scopes", (app,)):
-            kind, own_name = _identity(document)
-            file = run.components / app / f"{kind.lower()}-{own_name}.yaml"
-            _write(file, _with_own_login(document, app, logins))
 
 
 def own_login(secret: str, app: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 
 from tools.runner.config.paths import RunDir
 from tools.runner.errors import RunnerError
+from tools.runner.supervisor.process_table import READY_TIMEOUT
 from tools.runner.supervisor.scaling import ReplicaScaler
-from tools.runner.supervisor.supervisor import READY_TIMEOUT, Supervisor
+from tools.runner.supervisor.supervisor import Supervisor
 from tools.runner.supervisor.switching import BrokerSwitch
 
 LONG_TIMEOUT = 900.0
@@ -69,7 +70,7 @@ async def _execute(
     verb, name = order["verb"], order.get("name", "")
     if verb not in ("ps", "report") and not system.is_started:
         raise RunnerError("the system is still starting: `ps` shows what it waits for")
-    emptied = system.server_data(name) if order.get("empty") else None
+    emptied = system.servers.data_of(name) if order.get("empty") else None
     if verb in ("stop", "restart"):
         await system.stop_named(name)
     if emptied:

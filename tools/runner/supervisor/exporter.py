@@ -69,7 +69,8 @@ class RunnerExporter:
 
     async def _metrics(self) -> bytes:
         system = self._system
-        pending = await system.pending_messages()
+        running = system.replicas.counts()
+        pending = [each for each in await system.servers.pending_messages() if each[0] in running]
         return render(system.processes(), system.plan.run.path, pending)
 
 

@@ -15,7 +15,7 @@ async def reload_on_change(system: Supervisor, stop: asyncio.Event) -> None:
     """Restart the services of changed files until `stop` is set."""
     from watchfiles import PythonFilter, awatch
 
-    running = {replica.app.app_id for replica in system.replicas}
+    running = set(system.replicas.counts())
     async for changes in awatch(_SERVICES, watch_filter=PythonFilter(), stop_event=stop):
         names = sorted(affected_services((Path(path) for _, path in changes), running))
         if names:

@@ -43,6 +43,7 @@ class ReplicaScaler:
 
     def __init__(self, system: Supervisor) -> None:
         self._system = system
+        self._replicas = system.replicas
         self._names = system.names
         self._turn = asyncio.Lock()
 
@@ -56,7 +57,7 @@ class ReplicaScaler:
         if not 1 <= count <= MAX_REPLICAS:
             raise RunnerError(f"{app_id} can have 1 to {MAX_REPLICAS} replicas, not {count}")
         async with self._turn:
-            running = self._system.replicas_of(app_id)
+            running = self._replicas.of(app_id)
             if running[count:] and not any(map(self._is_ready, running[:count])):
                 raise RunnerError(
                     f"no replica of {app_id} that would stay is ready: `restart {app_id}` first"
@@ -72,7 +73,7 @@ class ReplicaScaler:
         keep running as they are.
         """
         async with self._turn:
-            running = self._system.replicas_of(app_id)
+            running = self._replicas.of(app_id)
             stand_ins = await self._add(app_id, 1) if len(running) == 1 else []
             for replica in sorted(running, key=self._is_ready):
                 await self._drain(replica)
@@ -81,23 +82,23 @@ class ReplicaScaler:
                 await self._remove(replica)
 
     def _is_ready(self, replica: ServiceReplica) -> bool:
-        return all(process.state == "ready" for process in self._system.processes_of(replica))
+        return all(process.state == "ready" for process in self._replicas.processes_of(replica))
 
     async def _add(self, app_id: str, count: int) -> list[ServiceReplica]:
         """Start more replicas at once; others call them when they are ready."""
-        running = self._system.replicas_of(app_id)
+        running = self._replicas.of(app_id)
         added: list[ServiceReplica] = []
         try:
             for number in range(len(running), len(running) + count):
-                replica = self._system.create_replica(running[0].app, number)
+                replica = self._replicas.create(running[0].app, number)
                 await self._names.hold(replica.internal_address)
-                self._system.launch_replica(replica)
+                self._replicas.launch(replica)
                 added.append(replica)
             await self._become_ready(added)
         except BaseException:
             for replica in added:
                 await self._stop(replica)
-                self._system.remove_replica(replica)
+                self._replicas.remove(replica)
             raise
         if added:
             self._system.replicas_changed()
@@ -106,7 +107,7 @@ class ReplicaScaler:
     async def _start_again(self, replica: ServiceReplica) -> None:
         """Start a drained replica; if that fails, it stays as it is, and nobody calls it."""
         await self._names.hold(replica.internal_address)
-        for process in self._system.processes_of(replica):
+        for process in self._replicas.processes_of(replica):
             process.enable_restarts(False)
             process.start()
         try:
@@ -119,25 +120,25 @@ class ReplicaScaler:
         self, replicas: Sequence[ServiceReplica], hidden_for: float = 0.0
     ) -> None:
         """Wait for replicas, and for some more seconds; then let others call them."""
-        await self._system.replicas_ready(replicas)
+        await self._replicas.wait_until_ready(replicas)
         await asyncio.sleep(hidden_for)
         for replica in replicas:
             await self._names.release(replica.internal_address)
 
     async def _stop(self, replica: ServiceReplica) -> None:
         """Stop a replica that nobody calls; a process that failed keeps its state to be seen."""
-        processes = self._system.processes_of(replica)
+        processes = self._replicas.processes_of(replica)
         await asyncio.gather(*(each.stop() for each in processes if each.state != "failed"))
         await self._names.forget(replica.internal_address)
 
     async def _remove(self, replica: ServiceReplica) -> None:
         await self._drain(replica)
-        self._system.remove_replica(replica)
+        self._replicas.remove(replica)
         self._system.replicas_changed()
 
     async def _drain(self, replica: ServiceReplica) -> None:
         """Stop a replica without losing a request or an event."""
-        app, sidecar = self._system.processes_of(replica)
+        app, sidecar = self._replicas.processes_of(replica)
         await self._names.hide(replica.internal_address)
         if not replica.public_port:
             sidecar.drain()
@@ -145,4 +146,4 @@ class ReplicaScaler:
         await app.stop(FINISH_TIMEOUT)
         await sidecar.stop()
         await self._names.forget(replica.internal_address)
-        await self._system.redeliver(replica.app.app_id)
+        await self._system.servers.redeliver(replica.app.app_id)

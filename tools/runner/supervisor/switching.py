@@ -46,14 +46,14 @@ class BrokerSwitch:
             documents = self._documents(set_name)
             self._require_same_rest(set_name, documents)
             self._require_daprd(set_name, documents)
-            await self._system.add_servers(needed_servers(documents), documents)
+            await self._system.servers.add(needed_servers(documents), documents)
             return [app for app in self._services() if self._set_of(app) != set_name]
 
     async def move(self, set_name: str, app_id: str) -> None:
         """Move all replicas of a service. Raises RunnerError if one does not become ready."""
         async with self._turn:
             self._sets[app_id] = ""
-            self._system.render_brokers(set_name, app_id)
+            self._system.renderer().write_brokers(self._documents(set_name), app_id)
             await self._scaler.restart_rolling(app_id)
             self._sets[app_id] = set_name
 
@@ -69,15 +69,15 @@ class BrokerSwitch:
             self._sets.clear()
             self._system.set_name = set_name
             needed = needed_servers(self._documents(set_name))
-            for server in list(self._system.servers):
+            for server in list(self._system.servers.running):
                 if server.name in BROKERS and server.name not in needed:
-                    await self._system.remove_server(server)
+                    await self._system.servers.remove(server)
             self._system.on_replicas_changed()
 
     def _services(self) -> list[str]:
         """Return the services that run, the gateway last: until then its pages are as before."""
-        found = dict.fromkeys(replica.app.app_id for replica in self._system.replicas)
-        return sorted(found, key=lambda app: app == self._system.topology.gateway)
+        running = self._system.replicas.counts()
+        return sorted(running, key=lambda app: app == self._system.topology.gateway)
 
     def _set_of(self, app_id: str) -> str:
         return self._sets.get(app_id, self._system.set_name)
@@ -101,7 +101,10 @@ class BrokerSwitch:
 
     def _require_daprd(self, set_name: str, documents: list[Document]) -> None:
         chosen = choose_daprd(set_name, documents)
-        if chosen == toolchain.WIDE and toolchain.find_tool(chosen) != self._system.daprd:
+        if (
+            chosen == toolchain.WIDE
+            and toolchain.find_tool(chosen) != self._system.replicas.used_settings.daprd
+        ):
             raise RunnerError(
                 f'"{set_name}" needs a daprd with more components than the sidecars run: stop the '
                 f"system, and start it with --components {set_name}"
