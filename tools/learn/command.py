@@ -156,7 +156,7 @@ def _print_report(
         print(f"\nA hint: {ME} hint")
         return
     print(f"\n{exercise.name} is done.")
-    upcoming = session.next_exercise()
+    upcoming = session.next_exercise(after=exercise.name)
     print(f"Next: {ME} start {upcoming.name}" if upcoming else "That was the last one.")
 
 

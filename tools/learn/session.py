@@ -41,10 +41,13 @@ class LearnerSession:
             return known[self.progress.current]
         raise RunnerError("no exercise is started: ./tye-like-run.sh learn start")
 
-    def next_exercise(self) -> Exercise | None:
-        """Return the first exercise that is not done behind the current one, else of all."""
+    def next_exercise(self, after: str = "") -> Exercise | None:
+        """Return the first that is not done behind `after`, else of all.
+
+        `after` is the name of an exercise, by default of the current one.
+        """
         names = [exercise.name for exercise in self.path.exercises]
-        current = self.progress.current
+        current = after or self.progress.current
         start = names.index(current) + 1 if current in names else 0
         ordered = (*self.path.exercises[start:], *self.path.exercises[:start])
         return next((each for each in ordered if not self.progress.is_done(each.name)), None)

@@ -117,6 +117,28 @@ ATTEMPTS = (
     ),
     Attempt(
         "timeout",
+        "two deadlines of 0.7 s",
+        (("0.5, 0.3", "0.7, 0.7"),),
+        "an answer is there within a second if `stories` is slow and `people` hangs",
+    ),
+    Attempt(
+        "timeout",
+        "one deadline for both calls",
+        (
+            ("import annotations\n", "import annotations\n\nimport asyncio\n"),
+            ("0.5, 0.3", "10.0, 10.0"),
+            (
+                "    return {",
+                "    try:\n        async with asyncio.timeout(0.4):\n"
+                "            name = await _name(sidecar, story['author'])\n"
+                "    except TimeoutError:\n        name = ''\n    return {",
+            ),
+            ('await _name(sidecar, story["author"])}', "name}"),
+            ("deadline=STORY_DEADLINE", "deadline=0.5"),
+        ),
+    ),
+    Attempt(
+        "timeout",
         "a deadline of more than a second",
         (("0.5, 0.3", "0.5, 1.7"),),
         "a page is there within a second, also while `people` hangs",

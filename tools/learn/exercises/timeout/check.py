@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,11 +14,14 @@ from tests.fakes import FakeNetwork, FakeSidecar
 from tools.learn.report import Work
 
 MAX_SECONDS = 1.0
-SLACK = 0.3
+SLACK = 0.1
 """Seconds that a busy machine may take longer."""
 
-SLOW = 0.6
-"""Seconds of a slow answer. Two deadlines below a second each are together more than one."""
+TRIES = 3
+"""A page that is late only because the machine is busy is in time once in so many tries."""
+
+MARGIN = 0.05
+"""Seconds before its deadline at which a slow story comes."""
 
 
 class _Neighbours:
@@ -34,6 +38,11 @@ class _Neighbours:
         """Let these services not answer, and the others do."""
         for name, event in self.answering.items():
             event.clear() if name in names else event.set()
+
+    def answer_later(self, name: str, seconds: float) -> None:
+        """Let a service answer only after so many seconds."""
+        self.hang(*self.answering)
+        asyncio.get_running_loop().call_later(seconds, self.answering[name].set)
 
     def _app(self, name: str, body: dict[str, str]) -> FastAPI:
         app = FastAPI()
@@ -61,7 +70,7 @@ async def check(work: Work) -> None:
         bare = {"text": "low tide", "author": ""}
         _require(work, what, outcome, bare, "which part can the page do without?")
     neighbours.hang("people")
-    outcome, seconds = await _timed(page(sidecar, "1"))
+    outcome, seconds = await _soonest(sidecar, page)
     work.require(
         "a page is there within a second, also while `people` hangs",
         outcome == bare and seconds < MAX_SECONDS + SLACK,
@@ -69,21 +78,8 @@ async def check(work: Work) -> None:
         seen=f"{outcome} after {seconds:.1f} s",
         look="story_page.py: how long does `invoke` wait?",
     )
-    neighbours.hang("stories", "people")
-    loop, slow = asyncio.get_running_loop(), neighbours.answering["stories"]
-    answer = loop.call_later(SLOW, slow.set)
-    outcome, seconds = await _timed(page(sidecar, "1"))
-    answer.cancel()
-    work.require(
-        "an answer is there within a second if `stories` is slow and `people` hangs",
-        (outcome == bare or isinstance(outcome, ServiceError)) and seconds < MAX_SECONDS + SLACK,
-        expected=f"{bare} or a ServiceError within {MAX_SECONDS:.0f} s",
-        seen=f"{outcome!r} after {seconds:.1f} s",
-        look="story_page.py: how long do both calls take together?",
-    )
     neighbours.hang("stories")
-    outcome, seconds = await _timed(page(sidecar, "1"))
-    neighbours.hang()
+    outcome, seconds = await _soonest(sidecar, page)
     work.require(
         "an error comes within a second while `stories` hangs",
         isinstance(outcome, ServiceError) and seconds < MAX_SECONDS + SLACK,
@@ -91,12 +87,38 @@ async def check(work: Work) -> None:
         seen=f"{outcome!r} after {seconds:.1f} s",
         look="story_page.py: without the story there is no page. Say so, and soon",
     )
+    slow = max(seconds - MARGIN, 0.0)
+    neighbours.hang("stories", "people")
+    outcome, seconds = await _soonest(
+        sidecar, page, lambda: neighbours.answer_later("stories", slow)
+    )
+    neighbours.hang()
+    work.require(
+        "an answer is there within a second if `stories` is slow and `people` hangs",
+        (outcome == bare or isinstance(outcome, ServiceError)) and seconds < MAX_SECONDS + SLACK,
+        expected=f"{bare} or a ServiceError within {MAX_SECONDS:.0f} s",
+        seen=f"{outcome!r} after {seconds:.1f} s, with a story after {slow:.1f} s",
+        look="story_page.py: how long do both calls take together?",
+    )
 
 
 def _require(work: Work, what: str, outcome: Any, expected: dict[str, str], look: str) -> None:
     seen = repr(outcome) if isinstance(outcome, Exception) else outcome
     holds = outcome == expected
     work.require(what, holds, expected=expected, seen=seen, look=f"story_page.py: {look}")
+
+
+async def _soonest(
+    sidecar: FakeSidecar, page: Any, prepare: Callable[[], None] = lambda: None
+) -> tuple[Any, float]:
+    """Return the outcome of the fastest try, and its seconds. The first that is in time ends it."""
+    tries = []
+    for _ in range(TRIES):
+        prepare()
+        tries.append(await _timed(page(sidecar, "1")))
+        if tries[-1][1] < MAX_SECONDS:
+            break
+    return min(tries, key=lambda each: each[1])
 
 
 async def _timed(page: Any) -> tuple[Any, float]:
