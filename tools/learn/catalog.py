@@ -1,6 +1,6 @@
 """The path through the exercises, read from `exercises/path.yaml` and a folder for each of them.
 
-exercises/STEP/exercise.yaml    title, minutes, goal, page and hints
+exercises/STEP/exercise.yaml    title, goal, page and hints
 exercises/STEP/given/           what the learner gets, with the planted fault
 exercises/STEP/solution/        the same files without it
 exercises/STEP/check.py         `async def check(work: Work) -> None`
@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from tools.learn.minutes import of_exercise
 from tools.runner.errors import RunnerError
 
 EXERCISES = Path(__file__).parent / "exercises"
@@ -24,12 +25,11 @@ EXERCISES = Path(__file__).parent / "exercises"
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise. `minutes` is how long it takes somebody who has read its page."""
+    """One exercise."""
 
     name: str
     phase: str
     title: str
-    minutes: int
     goal: str
     page: str
     hints: tuple[str, ...]
@@ -42,6 +42,11 @@ class Exercise:
     def given(self) -> dict[str, str]:
         """The files that the learner gets, by name."""
         return _texts(self.folder / "given")
+
+    @cached_property
+    def minutes(self) -> int:
+        """How long it takes somebody who has read its page: an estimate (minutes.py)."""
+        return of_exercise(self.given, self.solution)
 
     @property
     def solution(self) -> dict[str, str]:
@@ -88,7 +93,6 @@ def _read_exercise(name: str, phase: str) -> Exercise:
         name=name,
         phase=phase,
         title=data["title"],
-        minutes=int(data["minutes"]),
         goal=" ".join(data["goal"].split()),
         page=data["page"],
         hints=tuple(" ".join(hint.split()) for hint in hints),

@@ -1,6 +1,6 @@
-"""The code that pages show: taken from the files, and held equal to them by a test.
+"""The code and the figures that pages show: taken from their files, and held equal by a test.
 
-    python -m tools.learn.pages       writes the blocks of all pages in docs/learn anew
+    python -m tools.learn.pages       writes those of all pages in docs/learn anew
 
 A block that begins with ```python services/x.py#name shows the function, class or constant `name`
 of that file, and `Class.method` a method; without #name it shows the whole file.
@@ -13,6 +13,8 @@ import re
 import textwrap
 from pathlib import Path
 
+from tools.learn import figures, minutes
+from tools.learn.catalog import read_path
 from tools.runner.config.paths import REPO
 
 PAGES = REPO / "docs" / "learn"
@@ -77,10 +79,18 @@ def pages() -> list[Path]:
     return sorted(PAGES.rglob("*.md"))
 
 
+def render_minutes(text: str) -> str:
+    """Return the first page with the minutes of all pages and exercises."""
+    texts = {page.name: page.read_text() for page in pages()}
+    return minutes.render(text, texts, {each.name: each.minutes for each in read_path().exercises})
+
+
 def main() -> None:
     """Write all pages anew."""
     for page in pages():
-        page.write_text(render(page.read_text()))
+        page.write_text(figures.render(render(page.read_text()), page))
+    first = PAGES / "README.md"
+    first.write_text(render_minutes(first.read_text()))
 
 
 if __name__ == "__main__":

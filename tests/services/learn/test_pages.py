@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tools.learn import figures
 from tools.learn.catalog import read_path
 from tools.learn.consoles import replay, replay_system
-from tools.learn.pages import MissingCodeError, extract, pages, render
+from tools.learn.pages import MissingCodeError, extract, pages, render, render_minutes
 from tools.runner.config.paths import REPO
 
 PAGES = pages()
@@ -25,6 +27,57 @@ def test_the_code_of_a_page_is_that_of_its_file(page: Path) -> None:
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
     text = page.read_text()
     assert replay(text, tmp_path) == text, "write it anew: python -m tools.learn.consoles"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_figure_of_a_page_is_that_of_its_source(page: Path) -> None:
+    text = page.read_text()
+    assert figures.render(text, page) == text, "write it anew: python -m tools.learn.pages"
+
+
+def test_a_measured_table_of_a_page_is_that_of_the_benchmark() -> None:
+    measured = (REPO / "docs/benchmark.md").read_text()
+    tables = [line for page in PAGES for line in aligned_table(page.read_text())]
+    assert len(tables) > 4
+    assert not [line for line in tables if line not in measured]
+
+
+def aligned_table(text: str) -> list[str]:
+    """The lines of blocks with a table such as `bench` prints."""
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks if " ───" in block for line in block.splitlines()]
+
+
+def test_the_minutes_of_the_first_page_follow_from_the_rule() -> None:
+    text = (REPO / "docs/learn/README.md").read_text()
+    assert render_minutes(text) == text, "write it anew: python -m tools.learn.pages"
+
+
+SOURCE = """# Costs
+Some text.
+```
+ what            n p50 ms  all
+ ─────────────────────────────
+ a post         16   1.20 10.4
+ a              16   7.00  9.9
+```
+## Memory
+| MB | before | after |
+|---|---|---|
+| all | **1,186** | 716 |
+"""
+
+
+def test_a_figure_is_found_by_its_row_and_column(tmp_path: Path) -> None:
+    (tmp_path / "source.md").write_text(SOURCE)
+    quoted = '[{} ms](source.md#costs "a post, all") [{} MB](source.md#memory "all, before")'
+    assert figures.render(quoted.format(0, 9), tmp_path / "page.md") == quoted.format("10", "1,186")
+    assert figures.render(quoted.format("0.0", 9), tmp_path / "p.md").startswith("[10.4 ms]")
+    for row, column in (("a post", "nothing"), ("nobody", "all")):
+        with pytest.raises(figures.MissingFigureError):
+            figures.look_up(SOURCE, row, column)
+    with pytest.raises(figures.MissingFigureError):
+        figures.section_of(SOURCE, "time")
 
 
 def test_the_first_page_leads_to_every_page_and_exercise() -> None:
