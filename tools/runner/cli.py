@@ -13,40 +13,53 @@ _LEARN_HELP = (
     "a try; reset: get the files anew"
 )
 
-VERBS = {
-    "up": "start everything and follow the logs (the default verb)",
-    "down": "stop everything, also processes that a killed runner left",
-    "ps": "show services, sidecars and servers",
-    "logs": "show the logs of all processes, merged by time",
-    "traces": "list traces, or show one as a tree",
-    "dashboard": "print the address of the dashboard, or show an export of a run",
-    "restart": "restart a service with its sidecar, one process, or a server",
-    "scale": "change how many replicas a service has, without losing a request",
-    "switch": "move a running system to the broker of another component set",
-    "stop": "stop one of these until `start`",
-    "start": "start it again after `stop`",
-    "infra": "start or stop only the servers, including Dapr's, for a plain `dapr run -f .`",
-    "alerts": "list the alerts of a system that was started with `up --observe`",
-    "deadletters": "list the events that a service could not handle, or replay them",
-    "ledger": "add up all ledger entries, and report disagreements",
-    "admin": "make an account an admin, who can remove posts and suspend accounts",
-    "password": "print a link to a new password, for a user who forgot theirs",
-    "rebuild": "rebuild the lists of orders from their event logs",
-    "backup": "copy all data of a system, as of one instant, while it runs",
-    "restore": "fill a new system from a backup",
-    "kubernetes": "write deploy/kubernetes again, or print the secrets of a cluster",
-    "migrate": "move the state of a stopped system to another component set",
-    "compose": "print or write the compose project of deploy/, or make its secrets",
-    "demo": "fill a running system with people, photos, comments and shops",
-    "doctor": "report what is missing or in conflict, and what to do",
-    "test": "run all checks, or with --fast only static checks and unit tests",
-    "new": "write a new service with its tests and rules, or take one out again",
-    "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
-    "release": "make this tree a release, or say what forbids it (docs/releasing.md)",
-    "audit": "look up known vulnerabilities of all that is pinned",
-    "bench": "measure the system",
-    "learn": "learn from exercises that check themselves (docs/learn)",
+VERB_GROUPS = {
+    "run a system": {
+        "up": "start everything and follow the logs (the default verb)",
+        "down": "stop everything, also processes that a killed runner left",
+        "infra": "start or stop only the servers, including Dapr's, for a plain `dapr run -f .`",
+        "demo": "fill a running system with people, photos, comments and shops",
+        "restart": "restart a service with its sidecar, one process, or a server",
+        "stop": "stop one of these until `start`",
+        "start": "start it again after `stop`",
+        "scale": "change how many replicas a service has, without losing a request",
+        "switch": "move a running system to the broker of another component set",
+    },
+    "see what it does": {
+        "ps": "show services, sidecars and servers",
+        "logs": "show the logs of all processes, merged by time",
+        "traces": "list traces, or show one as a tree",
+        "dashboard": "print the address of the dashboard, or show an export of a run",
+        "alerts": "list the alerts of a system that was started with `up --observe`",
+        "doctor": "report what is missing or in conflict, and what to do",
+    },
+    "look after accounts and data": {
+        "admin": "make an account an admin, who can remove posts and suspend accounts",
+        "password": "print a link to a new password, for a user who forgot theirs",
+        "deadletters": "list the events that a service could not handle, or replay them",
+        "ledger": "add up all ledger entries, and report disagreements",
+        "rebuild": "rebuild the lists of orders from their event logs",
+        "backup": "copy all data of a system, as of one instant, while it runs",
+        "restore": "fill a new system from a backup",
+        "migrate": "move the state of a stopped system to another component set",
+    },
+    "deploy it": {
+        "compose": "print or write the compose project of deploy/, or make its secrets",
+        "kubernetes": "write deploy/kubernetes again, or print the secrets of a cluster",
+    },
+    "learn and develop": {
+        "learn": "learn from exercises that check themselves (docs/learn)",
+        "new": "write a new service with its tests and rules, or take one out again",
+        "test": "run all checks, or with --fast only static checks and unit tests",
+        "conform": "test whether a program keeps the protocol of a service (docs/protocol.md)",
+        "bench": "measure the system",
+        "audit": "look up known vulnerabilities of all that is pinned",
+        "release": "make this tree a release, or say what forbids it (docs/releasing.md)",
+    },
 }
+"""What the verbs do, in the groups of the help."""
+
+VERBS = {name: text for group in VERB_GROUPS.values() for name, text in group.items()}
 
 _EXAMPLES = """\
 examples:
@@ -84,20 +97,29 @@ def _run_dir_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _describe_verbs() -> str:
+    lines = ["Starts, tests and operates Microgram. VERB --help tells the options of a verb."]
+    for group, verbs in VERB_GROUPS.items():
+        lines += ["", f"{group}:", *(f"  {name:<12} {text}" for name, text in verbs.items())]
+    return "\n".join(lines)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./tye-like-run.sh",
-        description="Starts, tests and operates Microgram.",
+        usage="./tye-like-run.sh [VERB] [--run-dir DIR] ...",
+        description=_describe_verbs(),
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_run_dir_parser()],
         allow_abbrev=False,
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS, prog="./tye-like-run.sh"
+    )
     made = {
         name: verbs.add_parser(
             name,
-            help=text,
             description=text[0].upper() + text[1:] + ".",
             add_help=name != "bench",  # it has options, and so a --help, of its own
         )

@@ -87,7 +87,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.parse(["--help"])
     shown = capsys.readouterr().out
-    assert all(f"    {verb} " in shown for verb in cli.VERBS)
+    assert all(f"\n  {verb} " in shown for verb in cli.VERBS)
 
 
 def chosen(plan: StartPlan) -> list[str]:
