@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,10 @@ class RepositoryCopy:
     def git(self, *arguments: str) -> str:
         return _run(["git", *arguments], self.path).stdout
 
+    def shell(self, command: str) -> str:
+        """Run a command as a person types it; fails if it does."""
+        return _run(["bash", "-c", command], self.path).stdout
+
     def runner(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `./tye-like-run.sh` in the copy, whatever it answers."""
         return self.python("-m", "tools.runner", *arguments, check=False)
@@ -61,6 +66,15 @@ class RepositoryCopy:
     def tool(self, name: str, *arguments: str) -> str:
         """Run a program of .venv, and return what it prints; fails if it finds a fault."""
         return _run([str(Path(sys.executable).parent / name), *arguments], self.path).stdout
+
+
+def tutorial_commands(copy: RepositoryCopy) -> list[str]:
+    """The commands of docs/learn/stories.md that build a service in a copy, in order."""
+    page = (copy.path / "docs/learn/stories.md").read_text()
+    blocks = re.findall(r"^```console copy\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    assert sum(command.startswith("git apply") for command in commands) == 4
+    return commands
 
 
 def _run(

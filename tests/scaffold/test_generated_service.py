@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.scaffold.repository_copy import RepositoryCopy
+from tests.scaffold.repository_copy import RepositoryCopy, tutorial_commands
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 COMMANDS: dict[str, Sequence[str]] = {
@@ -24,6 +24,10 @@ COMMANDS: dict[str, Sequence[str]] = {
 }
 
 
+TUTORIAL = ("it keeps the protocol", "real sidecars", "types", "rules of all")
+"""What the service that docs/learn/stories.md builds must pass too; the page runs its own tests."""
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
     copy = RepositoryCopy.make(tmp_path_factory.mktemp("generated") / "copy")
@@ -32,6 +36,20 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
     return copy
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
+    copy = RepositoryCopy.make(tmp_path_factory.mktemp("tutorial") / "copy")
+    for command in tutorial_commands(copy):
+        if "pytest" not in command:
+            copy.shell(command)
+    return copy
+
+
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
 def test_the_copy_passes(copy: RepositoryCopy, command: Sequence[str]) -> None:
     copy.python(*command)
+
+
+@pytest.mark.parametrize("name", TUTORIAL)
+def test_the_service_of_the_tutorial_passes(built: RepositoryCopy, name: str) -> None:
+    built.python(*COMMANDS[name])

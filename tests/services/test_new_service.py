@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scaffold.repository_copy import RepositoryCopy
+from tests.scaffold.repository_copy import RepositoryCopy, tutorial_commands
 
 NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
 NAMED = "stories or Stories or up_to_date or language or generated_ones or file_names"
@@ -52,6 +52,14 @@ def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: Reposito
     removed = copy.runner("new", "stories", "--remove")
     assert removed.returncode == 0, removed.stderr
     assert copy.changes == []
+
+
+def test_the_commands_of_the_tutorial_build_stories(copy: RepositoryCopy) -> None:
+    """Every command of docs/learn/stories.md, in order; the tests of each step are among them."""
+    for command in tutorial_commands(copy):
+        copy.shell(command)
+    copy.tool("ruff", "format", "--check", ".")
+    copy.git("switch", "--quiet", "--force", "-")
 
 
 def refused_again(copy: RepositoryCopy) -> None:

@@ -4,6 +4,9 @@
 
 A block that begins with ```python services/x.py#name shows the function, class or constant `name`
 of that file, and `Class.method` a method; without #name it shows the whole file.
+
+A block that begins with ```diff examples/x.patch#services/x.py shows what a patch changes in a
+file; with the name of another language it shows a file that the patch adds.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from tools.runner.config.paths import REPO
 
 PAGES = REPO / "docs" / "learn"
 _BLOCK = re.compile(
-    r"^```(\w+) ([\w./-]+\.\w+)(?:#([\w.]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^```(\w+) ([\w./-]+\.\w+)(?:#([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 
@@ -35,7 +38,10 @@ def render(text: str) -> str:
 def _render_block(block: re.Match[str]) -> str:
     language, path, name, _ = block.groups()
     source = (REPO / path).read_text()
-    code = extract(source, name) if name else source.rstrip()
+    if path.endswith(".patch"):
+        code = extract_change(source, name or "", is_new=language != "diff")
+    else:
+        code = extract(source, name) if name else source.rstrip()
     return f"```{language} {path}{f'#{name}' if name else ''}\n{code}\n```"
 
 
@@ -49,6 +55,22 @@ def extract(source: str, name: str) -> str:
     first = min([found.lineno, *(each.lineno for each in decorators)])
     lines = source.splitlines()[first - 1 : found.end_lineno]
     return textwrap.dedent("\n".join(lines))
+
+
+def extract_change(patch: str, path: str, *, is_new: bool = False) -> str:
+    """Return what a patch says of a file; if it `is_new`, its text. Raises MissingCodeError."""
+    for part in patch.split("diff --git ")[1:]:
+        head, hunks = part.split("\n@@", 1)
+        if head.endswith(f"+++ b/{path}"):
+            lines = f"@@{hunks}".splitlines()
+            changes = [line for line in lines if line[0] in " +-"]
+            return "\n".join(line[1:] for line in changes) if is_new else _joined_hunks(lines)
+    raise MissingCodeError(path)
+
+
+def _joined_hunks(lines: list[str]) -> str:
+    """Return the hunks of a diff with dots between them, where it has line numbers."""
+    return "\n".join(" ..." if line.startswith("@@") else line.rstrip() for line in lines[1:])
 
 
 def _child(parent: ast.AST, name: str) -> ast.AST:

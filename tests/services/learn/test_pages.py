@@ -10,7 +10,14 @@ import pytest
 from tools.learn import figures
 from tools.learn.catalog import read_path
 from tools.learn.consoles import replay, replay_system
-from tools.learn.pages import MissingCodeError, extract, pages, render, render_minutes
+from tools.learn.pages import (
+    MissingCodeError,
+    extract,
+    extract_change,
+    pages,
+    render,
+    render_minutes,
+)
 from tools.runner.config.paths import REPO
 
 PAGES = pages()
@@ -94,6 +101,19 @@ def test_code_is_found_by_its_name() -> None:
     assert extract(source, "C.m") == "def m(self):\n    pass"
     with pytest.raises(MissingCodeError):
         extract(source, "none")
+
+
+def test_a_change_is_found_by_its_file() -> None:
+    patch = (
+        "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n x\n-y\n+z\n"
+        "@@ -9 +9 @@ def f\n-v\n+w\n"
+        "diff --git a/b.py b/b.py\nnew file mode 100644\n"
+        "--- /dev/null\n+++ b/b.py\n@@ -0,0 +1 @@\n+b\n"
+    )
+    assert extract_change(patch, "a.py") == " x\n-y\n+z\n ...\n-v\n+w"
+    assert extract_change(patch, "b.py", is_new=True) == "b"
+    with pytest.raises(MissingCodeError):
+        extract_change(patch, "c.py")
 
 
 def test_commands_on_a_system_share_a_shell_and_differ_where_the_system_does(
