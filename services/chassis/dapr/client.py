@@ -160,6 +160,6 @@ class DaprClient(StateClient, BindingClient):
             if f"secret {name} not found" in failure.message:  # the local store answers 500
                 raise NotFound(f'The secret store has no secret "{name}".') from failure
             raise
-        if name not in values:
+        if not values.get(name):  # the environment gives an empty one for what is not there
             raise NotFound(f'The secret store has no secret "{name}".')
         return values[name]

@@ -15,7 +15,7 @@ SETTINGS = [
     (name, part["metadata"]["name"], setting)
     for name in set_names()
     for part in load_set(name)
-    if part["metadata"]["name"] in ("pubsub", "statestore")
+    if part["metadata"]["name"] in ("pubsub", "secretstore", "statestore")
     for setting in required_settings(component_type(part))
 ]
 

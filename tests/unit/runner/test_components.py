@@ -53,7 +53,7 @@ def test_every_rendered_path_is_inside_the_run_directory(name: str, run: RunDir)
     folder = SetRenderer(run, ACCESS).write_set(load_set(name))
     texts = [path.read_text() for path in folder.glob("*/*")]
     assert {path.name for path in folder.iterdir()} == ACCESS.keys()
-    assert any(f"{run.path}/secrets.json" in text for text in texts)
+    assert any(f"{run.path}/blobs" in text for text in texts)
     assert not any(" .run/" in text for text in texts)
 
 

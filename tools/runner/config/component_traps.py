@@ -46,14 +46,17 @@ _REQUIRED: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "messages of a replica that died would come again while they are handled, or never",
         ),
     },
+    "secretstores.local.env": {
+        "prefix": ("MICROGRAM_SECRET_", "without it every variable of a sidecar is a secret"),
+    },
     "state.mysql": {
         "schemaName": ("{appID}", "each service has a database of its own"),
         "cleanupInterval": ("1s", "an expired key cannot be created again for up to an hour"),
     },
 }
-"""By type of `pubsub` and `statestore`: settings, the value that they must have, and why."""
+"""By type of `pubsub`, `secretstore` and `statestore`: settings, their only safe value, and why."""
 
-_CHECKED = ("pubsub", "statestore")
+_CHECKED = ("pubsub", "secretstore", "statestore")
 
 
 def unsafe_types() -> Mapping[str, str]:

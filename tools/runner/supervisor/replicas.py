@@ -83,6 +83,8 @@ class RunSettings:
     """None for sidecars that trust each other without certificates."""
     tracing: Tracing | None = None
     """None for no traces."""
+    secrets: Callable[[str], Mapping[str, str]] = lambda _: {}
+    """Returns the variables with secrets for the sidecar of an app-id."""
 
 
 def create_replica(
@@ -146,6 +148,7 @@ def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
 def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
     """Return how to run the sidecar of a replica; its tokens are never on its command line."""
     env = base_env(settings.run) | _tokens(replica) | _tracing(replica.sidecar_name, settings)
+    env |= settings.secrets(replica.app.app_id)
     if settings.identities:
         env |= settings.identities.daprd_environment(replica.app.app_id)
     return ProcessSpec(

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.chassis.security.access_rules import METRICS_SECRET, OPERATOR_SECRET
 from tools.runner.config.components import Document, SetRenderer, load_set, render_configs
+from tools.runner.config.environment_secrets import environment_secrets
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.monitoring_settings import MonitoringSettings
 from tools.runner.config.secrets import SecretsFile, create_token, read_or_create_token
@@ -172,6 +173,13 @@ class Supervisor:
             listener=self.replicas.listener,
             identities=self._identities,
             tracing=self._tracing,
+            secrets=self._environment_secrets,
+        )
+
+    def _environment_secrets(self, app_id: str) -> dict[str, str]:
+        run = self.plan.run
+        return environment_secrets(
+            run.components / app_id, self.access[app_id], SecretsFile(run.secrets).all()
         )
 
     def renderer(self) -> SetRenderer:
