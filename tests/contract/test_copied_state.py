@@ -19,6 +19,7 @@ from tests.system.waiting import DEADLINE
 from tools.runner.backup.documents import StoredDocument
 from tools.runner.backup.stores import STATE_STORE, new_store, running_store
 from tools.runner.config.components import Overrides, SetRenderer, component_type, load_set
+from tools.runner.config.environment_secrets import environment_secrets
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.http_client import tcp_probe
@@ -44,15 +45,15 @@ async def sidecar_of(run: RunDir, components: str) -> AsyncIterator[DaprClient]:
         resources.mkdir(exist_ok=True)
         for name in ("statestore", "secretstore"):
             shutil.copy(run.components / APP / f"component-{name}.yaml", resources)
+        secrets = SecretsFile(run.secrets).all()
+        env = os.environ | environment_secrets(resources, read_access()[APP], secrets)
         port, grpc_port = (port for port, _ in zip(free_ports(), range(2), strict=False))
         argv = (
             *(str(toolchain.require_tool("daprd")), f"--app-id={APP}", "--enable-metrics=false"),
             *(f"--dapr-http-port={port}", f"--dapr-grpc-port={grpc_port}"),
             *(f"--resources-path={resources}", "--dapr-graceful-shutdown-seconds=1"),
         )
-        await _run(
-            ProcessSpec("daprd", argv, run.path, dict(os.environ), tcp_probe(port)), run, stack
-        )
+        await _run(ProcessSpec("daprd", argv, run.path, env, tcp_probe(port)), run, stack)
         yield await stack.enter_async_context(DaprClient(port))
 
 
