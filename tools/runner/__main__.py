@@ -247,9 +247,18 @@ def _restore(options: Namespace, run: RunDir) -> int:
     )
 
 
+def _refuse_guests(options: Namespace) -> None:
+    if options.guest:
+        raise RunnerError(
+            f"--guest {','.join(options.guest)}: the images have the services in Python only, and "
+            f"so has what `{options.verb}` makes. Guests run with ./tye-like-run.sh up"
+        )
+
+
 def _kubernetes(options: Namespace, run: RunDir) -> int:
     from tools.kubernetes import command
 
+    _refuse_guests(options)
     if options.secrets:
         return command.print_secrets(run)
     return command.check() if options.check else command.write()
@@ -265,6 +274,7 @@ def _migrate(options: Namespace, run: RunDir) -> int:
 def _compose(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import compose
 
+    _refuse_guests(options)
     if options.write:
         return compose.write_project(options.components)
     if options.secrets:

@@ -152,13 +152,10 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--replicas", type=_replicas, default={}, metavar="A=N,B=M", help="replicas of a service"
     )
-    up.add_argument(
-        "--guest",
-        type=_guests,
-        default=os.environ.get("MICROGRAM_GUEST", ""),
-        metavar="A=LANG",
-        help="run guests/A-LANG in the place of the service A, or beside all if it is one of its "
-        "own; A=python+LANG: replicas in turn",
+    _guest_option(
+        up,
+        "run guests/A-LANG in the place of the service A, or beside all if it is one of its own; "
+        "A=python+LANG: replicas in turn",
     )
     up.add_argument(
         "--port", type=_port, help="the gateway's port (8080; 0: any); all others are free ones"
@@ -194,6 +191,16 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     up.add_argument("--manifest", type=Path, help="instead of dapr.yaml")
     up.add_argument("--access", type=Path, help="instead of services/access.yaml")
     up.add_argument("--infra-only", action="store_true", help=argparse.SUPPRESS)
+
+
+def _guest_option(parser: argparse.ArgumentParser, meaning: str) -> None:
+    parser.add_argument(
+        "--guest",
+        type=_guests,
+        default=os.environ.get("MICROGRAM_GUEST", ""),
+        metavar="A=LANG",
+        help=meaning,
+    )
 
 
 def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
@@ -263,6 +270,8 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     how.add_argument(
         "--secrets", action="store_true", help="print Secrets, made of those of the run directory"
     )
+    for name in ("compose", "kubernetes"):
+        _guest_option(made[name], argparse.SUPPRESS)
     for side, whose in (("from", "that it was started with"), ("to", "that it will be")):
         made["migrate"].add_argument(
             f"--{side}",

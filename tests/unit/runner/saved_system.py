@@ -13,6 +13,7 @@ from tools.runner.config.secrets import SecretsFile
 DOCUMENTS = [
     StoredDocument("posts||post:1", b'{"text":"hello"}'),
     StoredDocument("feed||home:1", b"[1]", ttl=600),
+    StoredDocument("insights||week:1:2026-11-30", b"{}", ttl=600),  # of a guest
 ]
 PICTURES = {"1-abc-o.jpg": b"picture", "2-def-s.webp": b"\x00\xff" * 5_000}
 

@@ -46,6 +46,14 @@ def test_guests_are_named_with_their_languages() -> None:
         cli.parse(["--guest", "comments"])
 
 
+@pytest.mark.parametrize("verb", ["compose", "kubernetes"])
+def test_images_have_no_guests(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--guest", "insights=ts"]) == 1
+    said = capsys.readouterr().err
+    assert "--guest insights: the images have the services in Python only, and so has what" in said
+    assert f"`{verb}` makes" in said
+
+
 def test_a_program_takes_the_place_of_one_service(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conform", "--command", "x"]) == 1
     assert main(["conform", "no-such-service"]) == 1

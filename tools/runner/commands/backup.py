@@ -16,6 +16,7 @@ from tools.runner.backup.documents import DocumentTotals, write_documents
 from tools.runner.backup.pictures import folder_size, link_pictures, picture_folder, pictures_until
 from tools.runner.backup.secrets import fingerprints, secrets_of, write_secrets
 from tools.runner.backup.stores import STATE_STORE, CopiedStore, running_store
+from tools.runner.config.guests import known_access_files
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.secrets import SecretsFile
 from tools.runner.config.topology import read_topology
@@ -59,8 +60,12 @@ def back_up(run: RunDir, file: Path | None, *, with_secrets: bool) -> int:
 
 
 def apps_with_state() -> list[str]:
-    """Return the services that have a state store."""
-    return [name for name, own in read_access().items() if STATE_STORE in own.components]
+    """Return the services that have a state store, with guests that are services of their own.
+
+    A guest has documents from when it ran, whether it runs or not.
+    """
+    access = read_access(additions=known_access_files())
+    return [name for name, own in access.items() if STATE_STORE in own.components]
 
 
 def _default_file() -> Path:

@@ -26,6 +26,11 @@ def contract_file(app: str) -> Path:
     return guests[0] if guests else REPO / "docs" / "contracts" / f"{app}.openapi.json"
 
 
+def known_access_files() -> list[Path]:
+    """Return the access files of all guests that are services of their own, running or not."""
+    return sorted(FOLDER.glob("*-*/access.yaml"))
+
+
 def access_files(languages: Languages) -> list[Path]:
     """Return the access files of the guests that are services of their own.
 
