@@ -8,7 +8,7 @@ import pytest
 
 from services.chassis.security.access_rules import Access, read_access
 from tests.unit.runner.test_replicas import posts
-from tools.runner.config.components import render_set
+from tools.runner.config.components import SetRenderer, load_set
 from tools.runner.config.environment_secrets import environment_secrets
 from tools.runner.config.paths import RunDir
 from tools.runner.supervisor.replicas import RunSettings, create_replica, sidecar_spec
@@ -28,7 +28,8 @@ def access() -> Access:
 
 
 def variables(name: str, app: str, run: RunDir, access: Access) -> dict[str, str]:
-    folder = render_set(name, run, {}, access, logins={"rabbitmq-connection"}) / app
+    renderer = SetRenderer(run, access, logins={"rabbitmq-connection"})
+    folder = renderer.write_set(load_set(name)) / app
     return environment_secrets(folder, access[app], SECRETS)
 
 
