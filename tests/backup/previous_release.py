@@ -30,19 +30,27 @@ def checkout() -> Path:
     """Return a folder with the files of the release; skips the test where git has no history."""
     folder = user_cache() / f"release-{COMMIT}"
     if not folder.exists():
-        packed = subprocess.run(
-            ["git", "archive", COMMIT], cwd=REPO, capture_output=True, check=False
-        )
-        if packed.returncode:
-            pytest.skip(f"this clone has no commit {COMMIT[:12]}")
         partial = folder.with_suffix(f".{os.getpid()}")
-        with tarfile.open(fileobj=BytesIO(packed.stdout)) as tar:
-            tar.extractall(partial, filter="data")
+        export(COMMIT, partial)
         partial.rename(folder)
+    link_packages(folder)
+    return folder
+
+
+def export(commit: str, folder: Path) -> None:
+    """Write the files of a commit to a folder; skips the test where git has no history."""
+    packed = subprocess.run(["git", "archive", commit], cwd=REPO, capture_output=True, check=False)
+    if packed.returncode:
+        pytest.skip(f"this clone has no commit {commit[:12]}")
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def link_packages(folder: Path) -> None:
+    """Give a tree the installed packages of this one."""
     venv = folder / ".venv"
     venv.unlink(missing_ok=True)
     venv.symlink_to(Path(sys.prefix).resolve())
-    return folder
 
 
 @contextmanager
