@@ -297,6 +297,8 @@ def _doctor(options: Namespace, run: RunDir) -> int:
 def _test(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import checks
 
+    if options.coverage:
+        return checks.test_coverage(options.rest)
     if options.official_daprd:
         return checks.test_official_daprd(options.rest)
     if options.matrix:

@@ -301,6 +301,11 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         "--fast", action="store_true", help="static checks and unit tests only, about a minute"
     )
     made["test"].add_argument(
+        "--coverage",
+        action="store_true",
+        help="unit tests only, or those named; .run/coverage gets the lines of services they reach",
+    )
+    made["test"].add_argument(
         "--official-daprd",
         action="store_true",
         help="contract tests only, on the official daprd with all components",

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.runner.commands import coverage, workflows
+from tools.runner.commands.junit import JunitReport
 from tools.runner.config.paths import REPO
 from tools.runner.config.topology import CONTROL_PLANE, ETCD
 from tools.runner.errors import RunnerError
@@ -47,6 +49,10 @@ _NO_TESTS_COLLECTED = 5
 """The exit code of pytest where no test matches the arguments."""
 
 
+_SKIPPED = "skipped: "
+"""How the output of a stage begins that could not be run, with the reason."""
+
+
 @dataclass(frozen=True)
 class StageResult:
     """What one stage of `test` came to."""
@@ -63,7 +69,8 @@ class StageResult:
     def __str__(self) -> str:
         minutes, seconds = divmod(self.seconds, 60)
         state = "ok" if self.ok else "FAILED"
-        return f"{self.name:<24} {state:<7} {minutes:.0f}:{seconds:04.1f} min"
+        why = f", {self.output}" if self.ok and self.output.startswith(_SKIPPED) else ""
+        return f"{self.name:<24} {state:<7} {minutes:.0f}:{seconds:04.1f} min{why}"
 
 
 def test(fast: bool, arguments: list[str]) -> int:
@@ -76,6 +83,7 @@ def test(fast: bool, arguments: list[str]) -> int:
         _install_promtool()
     with ThreadPoolExecutor() as pool:
         checks = [pool.submit(_check, name, command) for name, command in _CHECKS.items()]
+        checks.append(pool.submit(_timed, "workflows", workflows.lint))
         stages, tests = _run_parts(_parts(fast, arguments), arguments)
         return _summarize([*(future.result() for future in checks), *stages], tests)
 
@@ -88,6 +96,17 @@ def _install_promtool() -> None:
     if debian.can_install():
         with contextlib.suppress(RunnerError):
             monitoring.require_programs()
+
+
+def test_coverage(arguments: list[str]) -> int:
+    """Run the unit tests, or those named, and report which lines they reach.
+
+    Raises RunnerError if pytest-cov cannot be installed.
+    """
+    os.environ["PYTHONPATH"] = str(coverage.install())
+    os.environ["COVERAGE_FILE"] = str(coverage.OUTPUT / "lines")
+    parts = [(name, [*part, *coverage.options()]) for name, part in _parts(True, arguments)]
+    return _summarize(*_run_parts(parts, arguments))
 
 
 def test_official_daprd(arguments: list[str]) -> int:
@@ -172,13 +191,14 @@ def _run_parts(
 
     Tools are built where their progress is seen, and not inside of a test with its time limit.
     """
-    stages, tests = [], []
+    stages, tests, report = [], [], JunitReport(arguments)
     for name, part in parts:
         if name == _RUNNING_SYSTEM:
             stages.append(_timed("set-up of the tools", _set_up_tools))
             if not stages[-1].ok:
                 break
-        tests.append(_run_tests(name, part + arguments))
+        tests.append(_run_tests(name, part + report.arguments()))
+    report.write()
     return stages, tests
 
 
