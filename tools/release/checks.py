@@ -16,12 +16,11 @@ from tools.contracts.breaking.__main__ import (
 )
 from tools.contracts.breaking.contracts import breaking_changes
 from tools.release.changelog import Section, sections
+from tools.release.rolling import RECORD
 from tools.release.versions import SemanticVersion, current, disagreements
 from tools.runner.config.paths import REPO
 
 CHANGELOG = REPO / "CHANGELOG.md"
-RECORD = RELEASED / "release.json"
-"""The last release. The commit that wrote it is that release."""
 
 
 def last_release() -> SemanticVersion | None:

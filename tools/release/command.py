@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import yaml
 
 from tools.contracts.breaking.__main__ import RELEASED, write_released
 from tools.release.changelog import dated, opened, sections
-from tools.release.checks import CHANGELOG, RECORD, problems, tag_problems
+from tools.release.checks import CHANGELOG, problems, tag_problems
+from tools.release.rolling import RECORD, schemas, stops_needed
 from tools.release.versions import SemanticVersion, current, write_version
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
@@ -49,7 +51,8 @@ def release(today: date | None = None) -> int:
     notes = release_notes()
     CHANGELOG.write_text(dated(text, str(version), today or datetime.now(UTC).date()))
     write_released()
-    RECORD.write_text(json.dumps({"version": str(version)}) + "\n")
+    record = {"version": str(version), "schemas": schemas()}
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
     message = _write_notes(version, notes)
     following = version.next(breaks=True, adds=True)
     print(_COMMANDS.format(version=version, message=message, next=following))
@@ -72,7 +75,14 @@ def release_notes() -> str:
     if accepted:
         notes += "\n## What breaks\n"
         notes += "".join(f"- `{what}`: {why}\n" for what, why in accepted.items())
-    return notes
+    return notes + _upgrade_notes(stops_needed())
+
+
+def _upgrade_notes(reasons: Sequence[str]) -> str:
+    if not reasons:
+        return "\n## Upgrade\nOne service after another, without an interruption.\n"
+    listed = "".join(f"- {reason}\n" for reason in reasons)
+    return f"\n## Upgrade\nWith a stop of some seconds (docs/operating.md):\n{listed}"
 
 
 def begin(version: str) -> int:

@@ -40,6 +40,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(module, "RELEASED", released)
     monkeypatch.setattr(command, "OUTPUT", tmp_path / "out")
     monkeypatch.setattr(command, "write_released", lambda: None)
+    monkeypatch.setattr(command, "schemas", lambda: {"posts": {"post": 2}})
+    monkeypatch.setattr(command, "stops_needed", list)
     for name, found in {"stale": [], "unaccepted": [], "breaks": False, "differs": False}.items():
         monkeypatch.setattr(checks, name, partial(_return, found))
     return tmp_path
@@ -70,7 +72,8 @@ def test_a_release_writes_its_date_its_record_its_notes_and_the_message_of_its_t
     version = str(current(tree))
     assert command.release(TODAY) == 0
     assert sections((tree / "CHANGELOG.md").read_text())[0].when == "2026-12-24"
-    assert json.loads((tree / "released" / "release.json").read_text()) == {"version": version}
+    record = json.loads((tree / "released" / "release.json").read_text())
+    assert record == {"version": version, "schemas": {"posts": {"post": 2}}}
     assert "- Something new." in (tree / "out" / "notes.md").read_text()
     message = (tree / "out" / "tag-message.txt").read_text()
     assert message.startswith(f"Microgram {version}\n\n- Something new.")
@@ -125,6 +128,16 @@ def test_notes_name_what_breaks_with_the_reason(tree: Path) -> None:
     accepted.write_text('"posts GET /posts: gone": nobody calls it\n')
     notes = command.release_notes()
     assert "## What breaks\n- `posts GET /posts: gone`: nobody calls it\n" in notes
+
+
+def test_notes_say_whether_the_upgrade_needs_a_stop(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "without an interruption" in command.release_notes()
+    monkeypatch.setattr(command, "stops_needed", lambda: ["dapr.yaml changed"])
+    assert "With a stop of some seconds (docs/operating.md):\n- dapr.yaml changed" in (
+        command.release_notes()
+    )
 
 
 def test_what_is_added_after_a_release_needs_the_next_version(
