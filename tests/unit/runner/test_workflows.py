@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,13 @@ def test_without_go_the_check_is_skipped_and_says_so(
     stage = checks.StageResult("workflows", code, 0.1, said)
     assert stage.ok
     assert str(stage).endswith("skipped: Go is not on PATH")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(workflows.FOLDER.glob("*.y*ml")), ids=lambda path: path.name
+)
+def test_actions_are_pinned_by_their_commit_and_name_their_version(path: Path) -> None:
+    used = [line.strip() for line in path.read_text().splitlines() if "uses: " in line]
+    pinned = re.compile(r"(- )?uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+(: .+)?")
+    assert used
+    assert [line for line in used if not pinned.fullmatch(line)] == []
