@@ -25,10 +25,11 @@ _SUITES = """
 `contract` are the suites of `tests/contract` that run on real sidecars: state, pub/sub, workflows,
 secrets and blobs, invocation, resiliency. `e2e` is all of `tests/e2e`, by the routes of people and
 their clients. A number is of tests that passed, of all that ran. Not run means not claimed.
+Skipped are tests of what a set does not have, and those of gRPC, which is off.
 
-Every set keeps pictures in a folder. Pictures in S3 pass the same suite with any set: the contract
-suite runs Dapr's own component against an S3 server in memory (`tests/contract/test_s3_blobs.py`),
-and has seen no other server. Secrets are in a file or in the environment of each sidecar. On
+Every set keeps pictures in a folder. Pictures in S3 have a contract test of their own: Dapr's
+component works against an S3 server in memory (`tests/contract/test_s3_blobs.py`). It has seen no
+other server. Secrets are in a file or in the environment of each sidecar. On
 Kubernetes they are Kubernetes Secrets, one for each service, mounted as a file for its sidecar
 ([Kubernetes](kubernetes.md)): Dapr's own component would need a token that reads Secrets.
 

@@ -127,7 +127,7 @@ def test_microgram_daprd_asks_for_the_official_one(
 @pytest.mark.parametrize("name", set_names())
 def test_each_set_has_a_daprd_of_ours_and_default_sets_the_lean_one(name: str) -> None:
     chosen = component_types.choose_daprd(name, load_set(name))
-    is_lean = name in ("embedded", "rabbitmq-redis", "redis-streams")
+    is_lean = name in ("embedded", "environment-secrets", "rabbitmq-redis", "redis-streams")
     assert chosen == ("daprd" if is_lean else toolchain.WIDE)
 
 
