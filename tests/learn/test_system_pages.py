@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.learn.conftest import started
 from tools.learn.consoles import replay_system
+from tools.learn.pages import PAGES as LEARN
 from tools.learn.pages import pages
-from tools.runner.config.paths import REPO
+from tools.learn.system import START
 
 PAGES = [page for page in pages() if "```console system" in page.read_text()]
-RUNNER = str(REPO / "tye-like-run.sh")
-START = "--detach --quiet --port 0 --no-dashboard --only gateway,auth,users"
-"""As docs/learn/sidecar.md starts it."""
+OF_THREE = {"http.md", "sidecar.md"}
+"""The pages that start three services. The others have a system of their own."""
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The run directory of three services; MICROGRAM_LEARN_SYSTEM names one that runs already."""
-    if running := os.environ.get("MICROGRAM_LEARN_SYSTEM"):
-        yield Path(running)
-        return
-    folder = tmp_path_factory.mktemp("learn") / "run"
-    subprocess.run([RUNNER, "up", *START.split(), "--run-dir", str(folder)], check=True)
-    try:
+def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The run directory of a system of three services."""
+    with started(start_in("http.md"), tmp_path_factory.mktemp("three") / "run") as folder:
         yield folder
-    finally:
-        subprocess.run([RUNNER, "down", "--run-dir", str(folder)], check=True)
 
 
-def test_a_page_starts_the_system_as_this_test_does() -> None:
-    page = (REPO / "docs/learn/sidecar.md").read_text()
-    (line,) = (each for each in page.splitlines() if each.startswith("./tye-like-run.sh up"))
-    assert set(START.split()) < set(line.split())
+def test_all_pages_start_one_of_two_systems() -> None:
+    assert all(start_in(name) == start_in("http.md") for name in OF_THREE)
+    lines = {line for page in pages() for line in start_lines(page.read_text())}
+    others = {line for line in lines if line != start_in("http.md")}
+    assert others
+    assert all(line.startswith(START) for line in others)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_commands_of_a_page_print_what_it_shows(page: Path, run_dir: Path) -> None:
-    text = page.read_text()
+@pytest.mark.parametrize("name", sorted(OF_THREE))
+def test_the_commands_of_a_page_print_what_it_shows(name: str, small_system: Path) -> None:
+    assert_shown(name, small_system)
+
+
+@pytest.mark.parametrize("name", sorted({page.name for page in PAGES} - OF_THREE))
+def test_the_commands_on_a_system_of_five_print_what_the_page_shows(
+    name: str, system: Path
+) -> None:
+    assert_shown(name, system)
+
+
+def assert_shown(name: str, run_dir: Path) -> None:
+    text = (LEARN / name).read_text()
     assert replay_system(text, run_dir) == text
+
+
+def start_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("./tye-like-run.sh up")]
+
+
+def start_in(name: str) -> str:
+    return start_lines((LEARN / name).read_text())[0]

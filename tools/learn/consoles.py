@@ -80,20 +80,26 @@ def _commands(block: str) -> list[str]:
 
 def replay(text: str, scratch: Path) -> str:
     """Run the commands of a page with its files in `scratch`; return it with their output."""
-    with _workspace(scratch):
+    with workspace(scratch):
         return _PART.sub(lambda part: _replay(part, scratch), text)
 
 
 def _replay(part: re.Match[str], scratch: Path) -> str:
     if step := part["step"]:
-        for name, text in read_path().find(step).solution.items():
-            (scratch / "learn" / step / name).write_text(text)
+        mend(step, scratch)
         return part[0]
-    shown = (_show(command, scratch) for command in _commands(part["block"]))
+    shown = (show(command, scratch) for command in _commands(part["block"]))
     return f"```console\n{''.join(shown)}```"
 
 
-def _show(command: str, scratch: Path) -> str:
+def mend(step: str, scratch: Path) -> None:
+    """Let the files of an exercise be those of its solution."""
+    for name, text in read_path().find(step).solution.items():
+        (scratch / "learn" / step / name).write_text(text)
+
+
+def show(command: str, scratch: Path) -> str:
+    """Run a command in a workspace; return it behind a prompt, and its output."""
     output = _run(command).replace(f"{scratch}{os.sep}", "").strip("\n")
     lines = [line.rstrip() for line in output.splitlines()]
     return "\n".join([f"$ {command}", *lines]) + "\n"
@@ -114,15 +120,17 @@ def _run(command: str) -> str:
 
 
 @contextmanager
-def _workspace(scratch: Path) -> Iterator[None]:
+def workspace(scratch: Path) -> Iterator[Path]:
+    """Let commands of this process use an empty workspace, progress and run directory."""
     places = {
         "MICROGRAM_LEARN_DIR": str(scratch / "learn"),
         "MICROGRAM_RUN_DIR": str(scratch / "run"),
+        "MICROGRAM_LEARN_SYSTEM": str(scratch / "no system"),
     }
     logging.disable(logging.CRITICAL)  # a check shows what it found, and not what services log
     try:
         with mock.patch.dict(os.environ, places), mock.patch.object(session, "check_apart", _check):
-            yield
+            yield scratch
     finally:
         logging.disable(logging.NOTSET)
 

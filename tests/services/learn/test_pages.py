@@ -87,6 +87,17 @@ def test_a_figure_is_found_by_its_row_and_column(tmp_path: Path) -> None:
         figures.section_of(SOURCE, "time")
 
 
+NEW_SERVICE = "stories"
+"""A page writes this service, so its files are not there."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_path_on_a_page_exists(page: Path) -> None:
+    roots = "services|tests|docs|components|tools|bench|deploy|guests"
+    for path in re.findall(rf"`((?:{roots})/[\w./*-]+)`", page.read_text()):
+        assert list(REPO.glob(path)) or NEW_SERVICE in path, path
+
+
 def test_the_first_page_leads_to_every_page_and_exercise() -> None:
     first = (REPO / "docs/learn/README.md").read_text()
     assert not [name for name in NAMES if name != "README.md" and f"({name}" not in first]
