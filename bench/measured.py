@@ -18,6 +18,10 @@ READY_F = 0.14
 READ_MS, WRITE_MS = 0.07, 0.14
 """A list of 4 KB that is read, and one that is written, in feed's sidecar (decision 51)."""
 
+POST_MS, POST_MS_BY_HOME = 10.35, 22.7
+"""A post of the same 200 people on a quiet machine, and before decision 51, when each post wrote
+all of its homes by itself (docs/benchmark.md, "A measured run", "What writes cost")."""
+
 SERVICE_F: dict[str, dict[str, float]] = {
     "home-miss": {
         "gateway": 0.65,

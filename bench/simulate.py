@@ -16,7 +16,15 @@ from pathlib import Path
 
 from bench.bottlenecks import BOTTLENECKS
 from bench.capacity import LARGE, WRITES, Capacity, post_f
-from bench.measured import MEMORY_MB, SERVICE_F, SIDECAR_F
+from bench.measured import (
+    MEMORY_MB,
+    POST_MS,
+    POST_MS_BY_HOME,
+    READ_MS,
+    SERVICE_F,
+    SIDECAR_F,
+    WRITE_MS,
+)
 from bench.page_cache import simulate_turn
 from bench.population import Population
 from bench.social_graph import SocialGraph, make_graph, read_graph
@@ -48,13 +56,20 @@ def checks(graph: SocialGraph) -> list[Check]:
 
     Rates and measured figures are of the runs that docs/scale.md names.
     """
-    friends = graph.best_connected(200).friends()
+    few = graph.best_connected(200)
+    friends, population = few.friends(), Population.of_graph(few)
+    apart = population.fanned_out(LARGE) - population.homes_written(FLUSH_SIZE, LARGE)
 
     home = simulate_turn(friends, 57.3, _TURN, (1, 0, 0))
     mix = simulate_turn(friends, 46.0, _TURN)
     return [
         Check("calls of services of a home page, 200 people", 0.79, home.calls(_CALLS_OF_A_POST)),
         Check("calls of services of the mix, 200 people", 1.17, mix.calls(_CALLS_OF_A_POST)),
+        Check(
+            "milliseconds of a post that writes each home by itself, 200 people",
+            POST_MS_BY_HOME,
+            POST_MS + (READ_MS + WRITE_MS) * apart,
+        ),
     ]
 
 

@@ -35,7 +35,7 @@ def test_the_simulation_agrees_with_what_was_measured(check: simulate.Check) -> 
 def test_the_real_graph_gives_the_same_as_the_generated_one() -> None:
     made, real = simulate.checks(make_graph(1)), simulate.checks(read_graph(REED))
     for one, other in zip(made, real, strict=True):
-        assert one.simulated == pytest.approx(other.simulated, rel=0.04), one.what
+        assert one.simulated == pytest.approx(other.simulated, rel=0.06), one.what
 
 
 # ── populations ─────────────────────────────────────────────────────────────────────────────
