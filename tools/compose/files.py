@@ -12,7 +12,8 @@ from tools.compose.limits import Document
 from tools.compose.project import DATA, SECRETS, create_project
 from tools.compose.servers import ADDRESSES, FILES, SERVERS
 from tools.runner.config.access_policies import configure, scope_component, workflow_policy
-from tools.runner.config.components import load_set, relocated
+from tools.runner.config.components import component_type, load_set, relocated
+from tools.runner.config.environment_secrets import STORE_TYPE
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.topology import read_topology
@@ -65,7 +66,15 @@ def component_documents(components: str) -> list[Document]:
 
 def _sources(components: str) -> tuple[list[ManifestApp], Access, list[Document]]:
     apps = read_manifest(REPO / "dapr.yaml")
-    return apps, read_access(), load_set(components, apps[0].resources)
+    documents = load_set(components, apps[0].resources)
+    if any(
+        each["kind"] == "Component" and component_type(each) == STORE_TYPE for each in documents
+    ):
+        raise RunnerError(
+            f'the component set "{components}" has secrets in the environment of sidecars, and '
+            "the compose project gives them as files"
+        )
+    return apps, read_access(), documents
 
 
 def _servers(components: str, documents: list[Document]) -> list[str]:

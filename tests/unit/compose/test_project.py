@@ -160,6 +160,11 @@ def test_a_set_with_unknown_servers_is_refused() -> None:
         compose_files("embedded")
 
 
+def test_a_set_with_secrets_in_the_environment_is_refused() -> None:
+    with pytest.raises(RunnerError, match="the compose project gives them as files"):
+        compose_files("environment-secrets")
+
+
 def test_the_containerfile_takes_versions_only() -> None:
     text = (DEPLOY / "Containerfile").read_text()
     assert not re.search(r":latest|^FROM \S+/\S+$", text, re.MULTILINE)
