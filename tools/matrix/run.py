@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -112,18 +113,33 @@ def _keep(name: str, changed: Callable[[SetResult], SetResult]) -> None:
 
 
 def _call(name: str, step: str, module: list[str]) -> int:
-    """Run a module of Python on one set, with its output in a file."""
+    """Run a module of Python on one set, with its output in a file, and say how far it is."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     env = os.environ | {"MICROGRAM_SETS": name, "PATH": programs}
-    with (OUTPUT / f"{name}-{step}.log").open("w") as output:
-        return subprocess.run(
-            [sys.executable, "-m", *module],
-            cwd=REPO,
-            env=env,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+    log = OUTPUT / f"{name}-{step}.log"
+    command = [sys.executable, "-m", *module]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, cwd=REPO, env=env, stdout=output, stderr=output) as child,
+    ):
+        while True:
+            try:
+                return child.wait(_PROGRESS_INTERVAL)
+            except subprocess.TimeoutExpired:
+                print(f"  {_how_far(log.read_text())}", flush=True)
+
+
+_PROGRESS_INTERVAL = 60.0
+"""Seconds between two lines about one suite."""
+
+_PERCENT = re.compile(r"\[ *(\d+%)\]$", re.MULTILINE)
+
+
+def _how_far(said: str) -> str:
+    """Return the last share that pytest has printed, and whether a test has failed by then."""
+    shares = _PERCENT.findall(said)
+    failed = re.search(r"^[.sxX]*[FE][.sxXFE]*( *\[|$)", said, re.MULTILINE)
+    return f"{shares[-1] if shares else 'begun'}{', a test has failed' if failed else ''}"
 
 
 def _sources() -> str:

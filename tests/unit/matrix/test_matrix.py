@@ -139,3 +139,41 @@ def test_a_failure_is_told(
     monkeypatch.setattr(run, "_run_step", lambda *_: False)
     assert run.run_matrix(["embedded", "e2e"]) == 1
     assert "FAILED: e2e on embedded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("", "begun"),
+        ("..s", "begun"),
+        ("..s. [  6%]\n.... [ 12%]\n..", "12%"),
+        ("..s. [  6%]\n..F. [ 12%]\n..", "12%, a test has failed"),
+        ("..E", "begun, a test has failed"),
+    ],
+)
+def test_a_suite_says_how_far_it_is(said: str, shown: str) -> None:
+    assert run._how_far(said) == shown
+
+
+def test_a_long_suite_says_it_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "OUTPUT", tmp_path)
+    monkeypatch.setattr(run, "_PROGRESS_INTERVAL", 0.05)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\n"
+        "print('.. [ 40%]', flush=True)\n"
+        "while not pathlib.Path(__file__).with_name('end').exists(): time.sleep(0.02)\n"
+        "raise SystemExit(3)\n"
+    )
+
+    def end(said: str) -> str:
+        if "40%" in said:
+            (tmp_path / "end").touch()
+        return how_far(said)
+
+    how_far = run._how_far
+    monkeypatch.setattr(run, "_how_far", end)
+    assert run._call("embedded", "e2e", ["slow"]) == 3
+    assert "  40%\n" in capsys.readouterr().out
