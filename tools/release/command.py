@@ -20,7 +20,8 @@ from tools.runner.errors import RunnerError
 OUTPUT = REPO / ".run" / "release"
 _COMMANDS = """\
 Commit this, and tag the commit:
-  git commit --all --message 'Release {version}'
+  git add CHANGELOG.md docs/contracts/released
+  git commit --message 'Release {version}'
   git tag --annotate v{version} --file {message}
   git push --follow-tags
 Then open the next version: ./tye-like-run.sh release --next {next}"""

@@ -72,13 +72,14 @@ def release_commit(root: Path = REPO) -> str:
 
 def stops_needed(root: Path = REPO) -> list[str]:
     """Return why a running system of the last release must be stopped for this one."""
-    return [*_files_read_at_the_start(root), *changed_schemas(_released_schemas(), schemas())]
-
-
-def _files_read_at_the_start(root: Path) -> list[str]:
     commit = release_commit(root)
     if not commit:
-        return []
+        return ["no release before this one is known"]
+    changed = changed_schemas(_released_schemas(), schemas())
+    return [*_files_read_at_the_start(root, commit), *changed]
+
+
+def _files_read_at_the_start(root: Path, commit: str) -> list[str]:
     done = subprocess.run(
         ["git", "diff", "--name-only", commit, "--", *READ_AT_THE_START],
         cwd=root,

@@ -77,7 +77,9 @@ def test_a_release_writes_its_date_its_record_its_notes_and_the_message_of_its_t
     assert "- Something new." in (tree / "out" / "notes.md").read_text()
     message = (tree / "out" / "tag-message.txt").read_text()
     assert message.startswith(f"Microgram {version}\n\n- Something new.")
-    assert f"git tag --annotate v{version}" in capsys.readouterr().out
+    commands = capsys.readouterr().out
+    assert "git add CHANGELOG.md docs/contracts/released" in commands  # the record is a new file
+    assert f"git tag --annotate v{version}" in commands
 
 
 def test_a_tag_needs_a_release_of_its_version(tree: Path) -> None:

@@ -49,10 +49,13 @@ def test_the_release_is_the_commit_that_last_wrote_its_record(history: Path) -> 
     assert release_commit(history) == newer
 
 
-def test_without_a_release_or_history_there_is_no_commit(tmp_path: Path) -> None:
+def test_without_a_release_or_history_there_is_no_commit_and_a_stop_is_needed(
+    tmp_path: Path,
+) -> None:
     assert release_commit(tmp_path) == ""
     git(tmp_path, "init", "--quiet")
     assert release_commit(tmp_path) == ""
+    assert stops_needed(tmp_path) == ["no release before this one is known"]
 
 
 def test_a_change_of_services_alone_needs_no_stop(history: Path) -> None:
