@@ -60,6 +60,19 @@ def test_it_passes_with_its_solution(
     assert report.fallen is None, report.fallen
 
 
+def test_a_repeat_without_a_key_is_found(
+    tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exercise = read_path().find("crash")
+    key = ', "Idempotency-Key": str(uuid.uuid4())'
+    text = exercise.solution["sender.py"]
+    assert key in text
+    report = checked(exercise, {"sender.py": text.replace(key, "")}, tmp_path, system, monkeypatch)
+    assert report.fallen
+    assert "answer was lost" in report.fallen.invariant
+    assert "posts: 2" in report.fallen.seen
+
+
 def prepare(exercise: Exercise, system: Path) -> None:
     """Do on a system what the page of an exercise says before its check."""
     from tools.learn.consoles import replay_system

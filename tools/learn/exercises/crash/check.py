@@ -97,12 +97,12 @@ def _require_once(
     found = {each.id for each in sent if each.id and _is_there(system, person, each)}
     errors = Counter(each.error for each in sent if each.error)
     count = _settled_count(system, person, len(sent))
-    raised = "".join(f", {times} times {name}" for name, times in errors.items())
+    raised = "".join(f"; {name} raised: {times}" for name, times in errors.items())
     work.require(
         what,
         len(found) == len(sent) == count,
-        expected=f"{len(sent)} acknowledged, and as many posts",
-        seen=f"{len(found)} acknowledged and found, {count} posts{raised}",
+        expected=f"acknowledged and found: {len(sent)}, posts: {len(sent)}",
+        seen=f"acknowledged and found: {len(found)}, posts: {count}{raised}",
         look=LOOK + ("what comes after an error?" if errors else "how is a repeat recognized?"),
     )
 
