@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.chassis.dapr.client import INVOKE_TIMEOUT
 from services.chassis.dapr.transport import InvocationResponse
-from services.chassis.errors import OutcomeUnknown
+from services.chassis.errors import OutcomeUnknown, from_status
 from services.chassis.http import batch
 from services.chassis.security.caller import Caller
 from services.contracts.data_export import ExportPage
@@ -80,6 +80,28 @@ class JsonRequest:
 def batch_request(items: Sequence[Mapping[str, Any]]) -> JsonRequest:
     """Several requests in one. The response is `{status, body}` for each, in their order."""
     return JsonRequest(batch.PATH[1:], method="POST", json={"questions": items})
+
+
+def batch_result(item: Mapping[str, Any]) -> Any:
+    """The body of a response of a batch, or its `ServiceError`."""
+    body = item["body"]
+    if item["status"] < 400:
+        return body
+    error = body if isinstance(body, dict) else {}
+    details = {name: value for name, value in error.items() if name not in ("code", "message")}
+    message = str(error.get("message", "Record not found"))
+    return from_status(item["status"], message, error.get("code"), **details)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedResponse:
+    """A response that was part of a batch, or was remembered."""
+
+    parsed: Any
+
+    def json(self) -> Any:
+        """The body, parsed."""
+        return self.parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,19 @@ from services.clients.users import UsersClient
 
 
 class ServiceClients:
-    """A client for each service that the gateway reads from and writes to."""
+    """A client for each service that the gateway reads from and writes to.
 
-    def __init__(self, invoker: JsonInvoker) -> None:
+    Services whose pages cost little more than the hop may have a port of their own, `pages`.
+    """
+
+    def __init__(self, invoker: JsonInvoker, pages: JsonInvoker | None = None) -> None:
+        pages = pages or invoker
         self.auth = AuthClient(invoker)
         self.users = UsersClient(invoker)
-        self.posts = PostsClient(invoker)
+        self.posts = PostsClient(pages)
         self.comments = CommentsClient(invoker)
-        self.feed = FeedClient(invoker)
-        self.notifications = NotificationsClient(invoker)
+        self.feed = FeedClient(pages)
+        self.notifications = NotificationsClient(pages)
         self.catalog = CatalogClient(invoker)
         self.orders = OrdersClient(invoker)
         self.payments = PaymentsClient(invoker)

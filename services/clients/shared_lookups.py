@@ -31,9 +31,8 @@ class SharedLookups(Generic[K, V]):
     def __init__(self, name: str, ask: Callable[[Sequence[K]], Awaitable[dict[K, V]]]) -> None:
         self._name = name
         self._ask = ask
-        self._calls: set[asyncio.Task[None]] = set()
         self._groups: CallGroups[tuple[K, ...]] = CallGroups(
-            self._answer, self._describe, max_calls=1, kind=tracing.INTERNAL
+            self._answer, self._describe, max_calls=1, kind=tracing.INTERNAL, patience=PATIENCE
         )
 
     async def find(self, keys: Iterable[K]) -> dict[K, V]:
@@ -46,10 +45,7 @@ class SharedLookups(Generic[K, V]):
 
     async def _answer(self, group: list[Request[tuple[K, ...]]]) -> None:
         """Answer a group. What comes meanwhile shares the next call."""
-        call = asyncio.create_task(self._ask_for(group))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-        await asyncio.wait({call}, timeout=PATIENCE)
+        await self._ask_for(group)
         if len(group) > 1:
             await asyncio.sleep(GATHER_DELAY)
 

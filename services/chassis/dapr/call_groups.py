@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -49,8 +49,9 @@ class CallGroups(Generic[A]):
     """Requests of one kind, and the calls that answer them.
 
     A lone request is sent at once. `run` must answer every request of a group; if it raises, they
-    all fail. Each request has a span of a `kind`, which `describe` describes. The call belongs to
-    the first that is traced, to which the spans of the others are linked.
+    all fail. After `patience` seconds the next group no longer waits for it. Each request has a
+    span of a `kind`, which `describe` describes. The call belongs to the first that is traced, to
+    which the spans of the others are linked.
     """
 
     def __init__(
@@ -59,13 +60,15 @@ class CallGroups(Generic[A]):
         describe: Callable[[tracing.Span, A], None],
         max_calls: int = MAX_CALLS,
         kind: int = tracing.CLIENT,
+        patience: float | None = None,
     ) -> None:
         self._kind = kind
+        self._patience = patience
         self._run = run
         self._describe = describe
         self._max_calls = max_calls
         self._waiting: deque[Request[A]] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._calls = 0
 
     async def submit(self, asked: A, size: int = 0) -> Any:
@@ -83,15 +86,23 @@ class CallGroups(Generic[A]):
         if len(self._waiting) == 1 and self._calls < self._max_calls:
             # It starts in the next turn of the loop: what is asked in this turn shares the call.
             self._calls += 1
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._start(self._work())
         return result
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _work(self) -> None:
         try:
             while self._waiting:
-                await self._answer(self._next_group())
+                answer = self._answer(self._next_group())
+                if self._patience is None:
+                    await answer
+                else:
+                    await asyncio.wait({self._start(answer)}, timeout=self._patience)
         finally:
             # Here and not when the task is done, or what is asked in between would wait for ever.
             self._calls -= 1

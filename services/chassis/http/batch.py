@@ -1,7 +1,7 @@
 """Batches: several requests in one invocation, each handled as if it had come alone.
 
 A caller that needs ten pages of ten lists pays for one hop. Each request passes the same routes,
-guards and rules, as the caller of the batch.
+guards and rules, as the caller of the batch, and with its own token if it has one.
 """
 
 from __future__ import annotations
@@ -23,16 +23,20 @@ PATH = "/bundles"
 MAX_ITEMS = 100
 """How many requests one batch may have."""
 
+MAX_TOKEN_LENGTH = 4_000
+"""What fits into the headers of a request that comes alone."""
+
 _OWN_HEADERS = (b"content-length", b"content-type", b"traceparent")
 
 
 class BatchItem(BaseModel):
-    """One request. `anonymous`: without the token of the batch."""
+    """One request. It has a `token` of its own, or that of the batch, or none (`anonymous`)."""
 
     method: Literal["GET", "POST"] = "GET"
     path: str = Field(max_length=1_000)
     params: dict[str, str] = Field(default_factory=dict, max_length=20)
     body: Any = None
+    token: str = Field(default="", max_length=MAX_TOKEN_LENGTH)
     anonymous: bool = False
 
 
@@ -63,8 +67,11 @@ async def _handle(request: Request, item: BatchItem) -> bytes:
 def _as_request(scope: Scope, item: BatchItem) -> tuple[Scope, bytes]:
     """The ASGI scope and the body of one request of a batch."""
     body = b"" if item.body is None else orjson.dumps(item.body)
-    dropped = (*_OWN_HEADERS, *([b"authorization"] if item.anonymous else []))
+    is_other = item.anonymous or item.token
+    dropped = (*_OWN_HEADERS, *([b"authorization"] if is_other else []))
     headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
+    if item.token:
+        headers.append((b"authorization", b"Bearer " + item.token.encode()))
     headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     headers.append((b"traceparent", telemetry.current().traceparent.encode()))
     path = "/" + item.path.lstrip("/")

@@ -16,10 +16,18 @@ import orjson
 from strawberry.dataloader import DataLoader
 
 from services.chassis.dapr.client import INVOKE_TIMEOUT
-from services.chassis.errors import ServiceError, from_status
+from services.chassis.errors import ServiceError
 from services.chassis.http import batch
 from services.chassis.security.caller import Caller
-from services.clients.base import BATCH_SIZE, JsonInvoker, JsonRequest, JsonResponse, batch_request
+from services.clients.base import (
+    BATCH_SIZE,
+    JsonInvoker,
+    JsonRequest,
+    JsonResponse,
+    ParsedResponse,
+    batch_request,
+    batch_result,
+)
 from services.clients.catalog import products_request
 from services.clients.json_types.accounts import AccountJson, RelationshipJson
 from services.clients.json_types.posts import PostViewJson
@@ -155,7 +163,7 @@ class DataLoaders:
         items = [question.as_batch_item() for question in questions]
         answers = await self._send(app, batch_request(items))
         return {
-            question: _result_of(answer)
+            question: batch_result(answer)
             for question, answer in zip(questions, answers, strict=True)
         }
 
@@ -177,16 +185,6 @@ class DataLoaders:
             params=request.params,
         )
         return response.json()
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedResponse:
-    """A response that was part of a batch, or was remembered."""
-
-    parsed: Any
-
-    def json(self) -> Any:
-        return self.parsed
 
 
 class ChangeInvoker:
@@ -227,17 +225,6 @@ _REQUESTS: Mapping[str, Callable[[Sequence[str]], JsonRequest]] = {
 
 def _request_for(kind: str, ids: Sequence[str]) -> ReadRequest:
     return ReadRequest.of(_REQUESTS[kind](ids), anonymous=kind == "person")
-
-
-def _result_of(answer: dict[str, Any]) -> Any:
-    """The result of a batch item, or its `ServiceError`."""
-    body = answer["body"]
-    if answer["status"] < 400:
-        return body
-    error = body if isinstance(body, dict) else {}
-    details = {name: value for name, value in error.items() if name not in ("code", "message")}
-    message = str(error.get("message", "Record not found"))
-    return from_status(answer["status"], message, error.get("code"), **details)
 
 
 def _rows_by_id(kind: str, answer: Any) -> Any:

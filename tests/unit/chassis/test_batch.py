@@ -81,6 +81,22 @@ async def test_each_request_of_a_batch_is_handled_as_if_it_came_alone(
     assert said[5]["body"] == {"given": {"a": [1]}, "me": "7"}
 
 
+async def test_a_request_of_a_batch_may_have_a_token_of_its_own(
+    things: tuple[FakeCluster, RunningReplica],
+) -> None:
+    cluster, running = things
+    said = await bundle(
+        running,
+        {"path": "things/1", "token": cluster.token("8")},
+        {"path": "things/1"},
+        {"path": "things/1", "token": "forged"},
+        {"path": "own", "method": "POST", "body": {}, "token": cluster.token("8", "write")},
+        token=cluster.token("7"),
+    )
+    assert [part["status"] for part in said] == [200, 200, 401, 403]
+    assert [part["body"]["me"] for part in said[:2]] == ["8", "7"]
+
+
 async def test_a_batch_gives_no_more_rights(things: tuple[FakeCluster, RunningReplica]) -> None:
     cluster, running = things
     said = await bundle(

@@ -91,10 +91,7 @@ async def test_lookups_that_follow_each_other_do_not_wait(
         assert await squares.lookups.find([n]) == {n: n * n}
 
 
-async def test_a_call_that_hangs_delays_only_its_own_lookups(
-    squares: Squares, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared_lookups, "PATIENCE", 0.01)
+async def test_a_call_that_hangs_delays_only_its_own_lookups(squares: Squares) -> None:
     squares.gate.clear()
     hanging = asyncio.ensure_future(squares.lookups.find([2]))
     await until(lambda: squares.asked)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import NotFound, ServiceError, Unavailable
+from services.clients.base import JsonResponse, ParsedResponse
+from services.clients.shared_reads import SharedReads
+from tests.fakes import until
+
+
+class Things:
+    """A service that answers with the path and the token, when its gate is open.
+
+    It knows no path "nothing".
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.is_down = False
+        self.reads = SharedReads(self)
+
+    async def invoke(
+        self,
+        app: str,
+        path: str,
+        *,
+        method: str = "GET",
+        token: str = "",
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = 1.0,
+    ) -> JsonResponse:
+        self.calls.append(f"{method} {app} {path}")
+        await self.gate.wait()
+        if self.is_down:
+            raise Unavailable("not now")
+        if path != "bundles":
+            return ParsedResponse(self._answer(path, token, params))
+        assert not token  # those of its parts are in the body
+        return ParsedResponse([self._part(**item) for item in json["questions"]])
+
+    def _part(self, path: str, token: str, params: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            return {"status": 200, "body": self._answer(path, token, params)}
+        except ServiceError as failure:
+            return {"status": failure.status, "body": failure.body()}
+
+    def _answer(self, path: str, token: str, params: Mapping[str, str] | None) -> Any:
+        if path == "nothing":
+            raise NotFound("There is no such thing.")
+        return [path, token, dict(params or {})]
+
+    async def get(self, path: str, by: str = "mine", **params: str) -> Any:
+        return (await self.reads.invoke("things", path, token=by, params=params)).json()
+
+
+@pytest.fixture
+async def things() -> Things:
+    return Things()
+
+
+async def test_a_lone_read_is_sent_as_it_is(things: Things) -> None:
+    assert await things.get("a", q="1") == ["a", "mine", {"q": "1"}]
+    assert await things.get("b") == ["b", "mine", {}]
+    assert things.calls == ["GET things a", "GET things b"]
+
+
+async def test_reads_at_the_same_time_share_a_call_each_with_its_token(things: Things) -> None:
+    found = await asyncio.gather(things.get("a", q="1"), things.get("b", by="yours"))
+    assert found == [["a", "mine", {"q": "1"}], ["b", "yours", {}]]
+    assert things.calls == ["POST things bundles"]
+
+
+async def test_a_read_never_gets_what_was_read_before_it_began(things: Things) -> None:
+    things.gate.clear()
+    first = asyncio.ensure_future(things.get("a"))
+    await until(lambda: things.calls)
+    later = [asyncio.ensure_future(things.get("a")) for _ in range(2)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert things.calls == ["GET things a"]
+    things.gate.set()
+    assert await asyncio.gather(first, *later) == [["a", "mine", {}]] * 3
+    assert things.calls == ["GET things a", "POST things bundles"]
+
+
+async def test_what_is_refused_fails_only_who_asked_for_it(things: Things) -> None:
+    good, bad = await asyncio.gather(things.get("a"), things.get("nothing"), return_exceptions=True)
+    assert good == ["a", "mine", {}]
+    assert isinstance(bad, NotFound)
+    assert bad.message == "There is no such thing."
+
+
+async def test_a_lone_read_that_is_refused_fails(things: Things) -> None:
+    with pytest.raises(NotFound):
+        await things.get("nothing")
+    assert await things.get("a") == ["a", "mine", {}]
+
+
+async def test_a_service_that_is_down_is_called_once_for_all(things: Things) -> None:
+    things.is_down = True
+    failed = await asyncio.gather(things.get("a"), things.get("b"), return_exceptions=True)
+    assert [type(each) for each in failed] == [Unavailable, Unavailable]
+    assert things.calls == ["POST things bundles"]
+
+
+async def test_a_call_that_hangs_delays_only_its_own_reads(things: Things) -> None:
+    things.gate.clear()
+    hanging = asyncio.ensure_future(things.get("a"))
+    await until(lambda: things.calls)
+    things.gate = asyncio.Event()
+    things.gate.set()
+    assert await things.get("b") == ["b", "mine", {}]
+    assert not hanging.done()
+    hanging.cancel()
+
+
+async def test_what_changes_something_or_has_no_token_is_sent_by_itself(things: Things) -> None:
+    await asyncio.gather(
+        things.reads.invoke("things", "a", method="POST", token="mine"),
+        things.reads.invoke("things", "b"),
+        things.reads.invoke("things", "c", token="mine", headers={"if-match": "1"}),
+    )
+    assert things.calls == ["POST things a", "GET things b", "GET things c"]
+
+
+async def test_reads_of_two_services_share_no_call(things: Things) -> None:
+    await asyncio.gather(
+        things.reads.invoke("things", "a", token="mine"),
+        things.reads.invoke("others", "a", token="mine"),
+    )
+    assert things.calls == ["GET things a", "GET others a"]
