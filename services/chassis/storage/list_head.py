@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from services.chassis.storage.window import Row, Window, newest_first
 
@@ -54,6 +55,7 @@ class SegmentNeeded(Exception):
 class ListHead:
     """The document of a list. `total` counts all its rows, also those in segments.
 
+    Recent rows are sorted, newest first.
     `summed` is the sum of one column, for kinds of lists that have a `sum_column`.
     """
 
@@ -192,9 +194,14 @@ def segments_for(
 
     Rows that came late are in segments that overlap others. So a segment is left out only if it
     lies beyond as many rows as the window takes: recent ones, or those of segments wholly within.
+    Recent rows are sorted, newest first.
     """
-    ids = sorted((row[0] for row in recent if window.admits(row[0])), reverse=not window.ascending)
-    boundary = ids[window.limit - 1] if len(ids) >= window.limit else ""
+    refs = list(refs)
+    if not refs:
+        return []
+    nearest_first = reversed(recent) if window.ascending else recent
+    ids = [*islice((row[0] for row in nearest_first if window.admits(row[0])), window.limit)]
+    boundary = ids[-1] if len(ids) == window.limit else ""
     chosen: list[SegmentRef] = []
     within: list[SegmentRef] = []
     rows_within = 0

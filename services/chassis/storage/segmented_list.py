@@ -101,6 +101,8 @@ class SegmentedLists:
         Rows of segments that were replaced since the head was read are missing.
         """
         rows, _ = await self.segments.read_window(head, window)
+        if not rows:
+            return window.select_sorted(head.recent)
         return window.select([*head.recent, *rows])
 
     async def all(self, id: str) -> list[Row]:

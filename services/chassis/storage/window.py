@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from services.chassis.errors import Invalid, NotFound
@@ -67,6 +68,19 @@ class Window:
         found = {row[0]: row for row in rows if low < row[0] < high}
         nearest = sorted(found, reverse=not self.ascending)[: self.limit]
         return [found[id] for id in sorted(nearest, reverse=True)]
+
+    def select_sorted(
+        self, rows: Sequence[Row], keeps: Callable[[Row], bool] | None = None
+    ) -> list[Row]:
+        """As `select`, of rows sorted newest first; only those that `keeps` admits.
+
+        It looks at no more rows than needed.
+        """
+        low, high = max(self.since_id, self.min_id), self.max_id or _AFTER_ALL_IDS
+        nearest_first = reversed(rows) if self.ascending else rows
+        admitted = (row for row in nearest_first if low < row[0] < high)
+        found = list(islice(filter(keeps, admitted) if keeps else admitted, self.limit))
+        return found[::-1] if self.ascending else found
 
     def next_cursor(self, rows: Sequence[Row]) -> str:
         """The cursor of the page after these rows; empty if the page is not full.

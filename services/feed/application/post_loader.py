@@ -98,10 +98,13 @@ class PostLoader:
             for id in posts
             if id <= reader.interactions.floor
         }
-        docs, marks = await asyncio.gather(
-            repository.cache.read([*posts.values(), *accounts.values()]),
-            repository.cache.read(older.values(), max_age),
-        )
+        shown = repository.cache.read([*posts.values(), *accounts.values()])
+        if older:
+            docs, marks = await asyncio.gather(
+                shown, repository.cache.read(older.values(), max_age)
+            )
+        else:
+            docs, marks = await shown, {}
 
         def item(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
             if not (docs[posts[id]].exists and docs[accounts[author]].exists):

@@ -87,15 +87,14 @@ class TimelineQueries:
         return page
 
     async def _load_home(self, user: str, max_age: float) -> tuple[ListHead, Reader, list[Row]]:
-        """Return the head of a home, its reader, and the recent posts that belong there."""
+        """Return the head of a home, its reader, and the recent posts of everybody."""
         repository = self._repository
         keys = [repository.recent.heads.key("all"), repository.large_authors.key("all")]
         head, reader, docs = await self._loader.load_reader(
             repository.homes, user, user, max_age, keys
         )
         newest = repository.recent.heads.decode_cached(docs[keys[0]]) or ListHead()
-        found = await repository.recent.read(newest, Window(newest.total or 1))
-        return head, reader, [row for row in found if reader.belongs_at_home(row)]
+        return head, reader, await repository.recent.read(newest, Window(newest.total or 1))
 
     async def _large_authors(self) -> Sequence[str]:
         large = self._repository.large_authors
@@ -178,11 +177,16 @@ class TimelineQueries:
         recent: Sequence[Row] = (),
         wanted: TimelineFilter = NO_FILTER,
     ) -> TimelinePage:
-        """Read until the page is full, the list ends, or the limit of attempts is reached."""
+        """Read until the page is full, the list ends, or the limit of attempts is reached.
+
+        `recent` are rows sorted newest first, of which those belong to the timeline that match.
+        """
         page = TimelinePage(window)
         is_home = timeline[0] is self._repository.homes
         for _ in range(_MAX_PAGES_SCANNED):
-            rows = window.select([*await self._rows(timeline, merged, window), *recent])
+            rows = await self._rows(timeline, merged, window)
+            if newer := window.select_sorted(recent, matches):
+                rows = window.select([*rows, *newer])
             page.more = window.next_cursor(rows)
             if not rows:
                 break
@@ -202,7 +206,9 @@ class TimelineQueries:
         self, timeline: ListWithHead, merged: Sequence[ListWithHead], window: Window
     ) -> list[Row]:
         lists, head = timeline
-        rows = list(await lists.read(head, window))
+        rows = await lists.read(head, window)
+        if not merged:
+            return rows
         for other, other_head in merged:
             found = await other.read(other_head, window)
             is_tag = other is self._repository.tags
