@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.cache import CachedDocument
@@ -98,39 +98,57 @@ class PostLoader:
             for id in posts
             if id <= reader.interactions.floor
         }
-        shown = repository.cache.read([*posts.values(), *accounts.values()])
+        read = repository.cache.read([*posts.values(), *accounts.values()])
         if older:
-            docs, marks = await asyncio.gather(
-                shown, repository.cache.read(older.values(), max_age)
-            )
+            docs, marks = await asyncio.gather(read, repository.cache.read(older.values(), max_age))
         else:
-            docs, marks = await shown, {}
+            docs, marks = await read, {}
+        found = _Found(
+            reader,
+            {id: docs[key] for id, key in posts.items()},
+            {id: docs[key] for id, key in accounts.items()},
+            {id: marks[key] for id, key in older.items()},
+        )
+        items = {row[POST_ID]: found.item_of(row, wanted) for row in rows}
+        return {id: item for id, item in items.items() if item is not None}
 
-        def item(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
-            if not (docs[posts[id]].exists and docs[accounts[author]].exists):
-                return None
-            projection, account = docs[posts[id]].envelope, docs[accounts[author]].envelope
-            post = projection["data"]["post"]
-            if not is_visible_account(account["data"]["profile"]):
-                return None
-            if not _is_visible(post, reader, wanted):
-                return None
-            stored = marks[older[id]] if id in older else None
-            if stored and stored.exists:
-                flags = stored.envelope["data"]["flags"]
-            else:
-                flags = reader.interactions.flags_for(id)
-            return TimelineItem(projection, account, reader.interaction_flags(post, flags))
 
-        found: dict[str, TimelineItem] = {}
-        for row in rows:
-            shown = item(row[POST_ID], row[AUTHOR_ID], wanted)
-            if shown is not None and row[FLAGS] & REBLOG:
-                reblog = item(row[BOOSTED_ID], row[BOOSTED_AUTHOR_ID], NO_FILTER)
-                shown = replace(shown, flags=reblog.flags, reblog=reblog) if reblog else None
-            if shown is not None:
-                found[row[POST_ID]] = shown
-        return found
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The posts, authors and older interactions that were read for a reader, by id."""
+
+    reader: Reader
+    posts: Mapping[str, CachedDocument]
+    accounts: Mapping[str, CachedDocument]
+    interactions: Mapping[str, CachedDocument]
+
+    def item_of(self, row: Row, wanted: TimelineFilter) -> TimelineItem | None:
+        """The item of a row with the boosted post, unless the reader may not see one of them."""
+        item = self._item(row[POST_ID], row[AUTHOR_ID], wanted)
+        if item is None or not row[FLAGS] & REBLOG:
+            return item
+        reblog = self._item(row[BOOSTED_ID], row[BOOSTED_AUTHOR_ID], NO_FILTER)
+        return replace(item, flags=reblog.flags, reblog=reblog) if reblog else None
+
+    def _item(self, id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
+        stored, stored_account = self.posts[id], self.accounts[author]
+        if not (stored.exists and stored_account.exists):
+            return None
+        projection, account = stored.envelope, stored_account.envelope
+        post = projection["data"]["post"]
+        if not is_visible_account(account["data"]["profile"]):
+            return None
+        if not _is_visible(post, self.reader, wanted):
+            return None
+        flags = self.reader.interaction_flags(post, self._flags(id))
+        return TimelineItem(projection, account, flags)
+
+    def _flags(self, id: str) -> int:
+        stored = self.interactions.get(id)
+        if stored is not None and stored.exists:
+            flags: int = stored.envelope["data"]["flags"]
+            return flags
+        return self.reader.interactions.flags_for(id)
 
 
 def _is_visible(post: dict[str, Any], reader: Reader, wanted: TimelineFilter) -> bool:
