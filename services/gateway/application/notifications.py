@@ -129,17 +129,17 @@ class NotificationPresenter:
 
         No call if all of these people and posts were shown to the caller lately, else two at once.
         """
-        found = self.cache.get_many(key for row in rows for key in _keys(caller, row))
-        missing = [row for row in rows if not all(key in found for key in _keys(caller, row))]
+        keyed = [(row, _keys(caller, row)) for row in rows]
+        found = self.cache.get_many(key for _, keys in keyed for key in keys)
+        missing = [row for row, keys in keyed if not found.keys() >= set(keys)]
         oldest, has_products = self.cache.oldest(found), False
         if missing:
             oldest = min(oldest, self._changes.now())
             loaded, has_products = await self._load(caller, missing)
             found |= loaded
         rendered = []
-        for row in rows:
-            keys = _keys(caller, row)
-            if all(key in found for key in keys):
+        for row, keys in keyed:
+            if found.keys() >= set(keys):
                 account, status = found[keys[0]], found[keys[1]] if keys[1:] else b"null"
                 body = orjson.dumps(entities.notification(row))[:-1]
                 rendered.append(b'%b,"account":%b,"status":%b}' % (body, account, status))

@@ -208,10 +208,8 @@ class DocumentChanges:
         if now - read_at > MAX_AGE or self._may_be_outdated(self._cleared_at, read_at, now):
             return False
         known = self._changed_at
-        return not any(
-            document in known and self._may_be_outdated(known[document], read_at, now)
-            for document in documents
-        )
+        changed_at = [known[document] for document in documents if document in known]
+        return not any(self._may_be_outdated(at, read_at, now) for at in changed_at)
 
     def cache_age(self, documents: Iterable[str]) -> CacheAge:
         """How old what is cached of these documents may be in the service that has them."""

@@ -21,11 +21,12 @@ class LruByteCache:
 
     def get(self, key: Hashable) -> bytes | None:
         """The value, or None. No value is empty."""
-        value: bytes | None = self._entries.get(key)
-        if value is None:
+        try:  # the `get` of cachetools looks twice
+            value: bytes = self._entries[key]
+        except KeyError:
             self.misses += 1
-        else:
-            self.hits += 1
+            return None
+        self.hits += 1
         return value
 
     def put(self, key: Hashable, value: bytes) -> bytes:
