@@ -140,9 +140,10 @@ class DocumentCache:
     def writing(self, values: Mapping[str, Any]) -> Iterator[None]:
         """Write values by key, `None` for a deletion, within this context.
 
-        The cache has them at its end, unless the write fails or another one comes between.
+        The cache has them at its end, unless the write fails or another one comes between. Until
+        then it has what it had: nobody was told yet that something has changed.
         """
-        used_at = {key: each.used_at for key in values if (each := self._pop(key))}
+        used_at = {key: each.used_at for key in values if (each := self._cached.get(key))}
         started = {key: self._note_change(key) for key in values}
         began = time.monotonic()  # its end may be later than another replica's next write
         try:

@@ -107,7 +107,7 @@ async def test_a_read_that_overlaps_a_write_leaves_nothing_old(ends_first: str) 
     writing = asyncio.create_task(slow_write())
     await asyncio.sleep(0)
     store.cache._state = SlowState()
-    reading = asyncio.create_task(store.read("a"))
+    reading = asyncio.create_task(store.read("a", max_age=0))
     await asyncio.sleep(0)
     for event, task in {
         "read": ((answered, reading), (written, writing)),
@@ -116,6 +116,17 @@ async def test_a_read_that_overlaps_a_write_leaves_nothing_old(ends_first: str) 
         event.set()
         await task
     store.cache._state = store.fake
+    assert await store.read("a") == {"a": 2}
+
+
+async def test_until_a_write_has_ended_the_document_is_read_from_memory() -> None:
+    store = await store_with("a")
+    await store.read("a")
+    with store.cache.writing({"a": {"n": 2}}):
+        await store.fake.set("a", {"n": 2})
+        store.fake.faults.calls.clear()
+        assert await store.read("a") == {"a": 1}
+        assert store.fake.faults.count() == 0
     assert await store.read("a") == {"a": 2}
 
 
