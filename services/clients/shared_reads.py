@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 from services.chassis import tracing
 from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.client import INVOKE_TIMEOUT
-from services.chassis.errors import ServiceError
+from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from services.clients.base import (
     JsonInvoker,
     JsonResponse,
@@ -88,7 +89,15 @@ class SharedReads:
         return self._groups[app]
 
     async def _answer(self, app: str, group: Sequence[Request[_Read]]) -> None:
-        for request, result in zip(group, await self._results(app, group), strict=True):
+        try:
+            results = await self._results(app, group)
+        except ServiceError as error:
+            if len(group) > 1 and not isinstance(error, OutcomeUnknown | Unavailable):
+                # The batch is refused, perhaps for the sake of one read.
+                await asyncio.gather(*(self._answer(app, [each]) for each in group))
+                return
+            results = [error] * len(group)
+        for request, result in zip(group, results, strict=True):
             if isinstance(result, ServiceError):
                 request.fail(result)
             else:

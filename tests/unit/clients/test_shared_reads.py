@@ -22,7 +22,7 @@ class Things:
         self.calls: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.is_down = False
+        self.is_down = self.refuses_batches = False
         self.reads = SharedReads(self)
 
     async def invoke(
@@ -43,6 +43,8 @@ class Things:
             raise Unavailable("not now")
         if path != "bundles":
             return ParsedResponse(self._answer(path, token, params))
+        if self.refuses_batches:
+            raise NotFound("There is no such route.")
         assert not token  # those of its parts are in the body
         return ParsedResponse([self._part(**item) for item in json["questions"]])
 
@@ -96,6 +98,14 @@ async def test_what_is_refused_fails_only_who_asked_for_it(things: Things) -> No
     assert good == ["a", "mine", {}]
     assert isinstance(bad, NotFound)
     assert bad.message == "There is no such thing."
+
+
+async def test_reads_of_a_batch_that_is_refused_are_sent_one_by_one(things: Things) -> None:
+    things.refuses_batches = True
+    good, bad = await asyncio.gather(things.get("a"), things.get("nothing"), return_exceptions=True)
+    assert good == ["a", "mine", {}]
+    assert isinstance(bad, NotFound)
+    assert things.calls == ["POST things bundles", "GET things a", "GET things nothing"]
 
 
 async def test_a_lone_read_that_is_refused_fails(things: Things) -> None:
