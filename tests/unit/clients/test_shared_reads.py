@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import pytest
@@ -63,6 +63,12 @@ class Things:
         return (await self.reads.invoke("things", path, token=by, params=params)).json()
 
 
+async def outcomes(*reads: Awaitable[Any]) -> list[Any]:
+    """What some reads at the same time return or raise."""
+    found: list[Any] = await asyncio.gather(*reads, return_exceptions=True)
+    return found
+
+
 @pytest.fixture
 async def things() -> Things:
     return Things()
@@ -76,7 +82,7 @@ async def test_a_lone_read_is_sent_as_it_is(things: Things) -> None:
 
 async def test_reads_at_the_same_time_share_a_call_each_with_its_token(things: Things) -> None:
     found = await asyncio.gather(things.get("a", q="1"), things.get("b", by="yours"))
-    assert found == [["a", "mine", {"q": "1"}], ["b", "yours", {}]]
+    assert [*found] == [["a", "mine", {"q": "1"}], ["b", "yours", {}]]
     assert things.calls == ["POST things bundles"]
 
 
@@ -94,17 +100,17 @@ async def test_a_read_never_gets_what_was_read_before_it_began(things: Things) -
 
 
 async def test_what_is_refused_fails_only_who_asked_for_it(things: Things) -> None:
-    good, bad = await asyncio.gather(things.get("a"), things.get("nothing"), return_exceptions=True)
-    assert good == ["a", "mine", {}]
-    assert isinstance(bad, NotFound)
-    assert bad.message == "There is no such thing."
+    found = await outcomes(things.get("a"), things.get("nothing"))
+    assert found[0] == ["a", "mine", {}]
+    assert isinstance(found[1], NotFound)
+    assert found[1].message == "There is no such thing."
 
 
 async def test_reads_of_a_batch_that_is_refused_are_sent_one_by_one(things: Things) -> None:
     things.refuses_batches = True
-    good, bad = await asyncio.gather(things.get("a"), things.get("nothing"), return_exceptions=True)
-    assert good == ["a", "mine", {}]
-    assert isinstance(bad, NotFound)
+    found = await outcomes(things.get("a"), things.get("nothing"))
+    assert found[0] == ["a", "mine", {}]
+    assert isinstance(found[1], NotFound)
     assert things.calls == ["POST things bundles", "GET things a", "GET things nothing"]
 
 
@@ -116,7 +122,7 @@ async def test_a_lone_read_that_is_refused_fails(things: Things) -> None:
 
 async def test_a_service_that_is_down_is_called_once_for_all(things: Things) -> None:
     things.is_down = True
-    failed = await asyncio.gather(things.get("a"), things.get("b"), return_exceptions=True)
+    failed = await outcomes(things.get("a"), things.get("b"))
     assert [type(each) for each in failed] == [Unavailable, Unavailable]
     assert things.calls == ["POST things bundles"]
 
