@@ -10,7 +10,10 @@ from tests.scaffold.repository_copy import RepositoryCopy, tutorial_commands
 
 NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
 NAMED = "stories or Stories or up_to_date or language or generated_ones or file_names"
-OWN_TESTS = ("tests/unit/stories", "tests/services/stories")
+OWN_TESTS = (
+    *("tests/unit/stories", "tests/services/stories"),
+    "tests/services/gateway/test_stories_archive.py",
+)
 TESTS_OF_ALL = (
     *("tests/unit/clients", "tests/unit/contracts", "tests/unit/test_routes.py"),
     *("tests/unit/test_language.py", "tests/unit/deploy/test_generated.py"),
@@ -50,6 +53,28 @@ def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: Reposito
     kept_if_changed(copy)
     kept_if_used(copy)
     removed = copy.runner("new", "stories", "--remove")
+    assert removed.returncode == 0, removed.stderr
+    assert copy.changes == []
+
+
+def test_a_service_that_calls_others_goes_without_a_trace(copy: RepositoryCopy) -> None:
+    """It is taken out of the rules of those whom it calls, with the routes that it alone calls."""
+    assert copy.runner(*NEW).returncode == 0
+    rules = copy.path / "services/access.yaml"
+    text = rules.read_text()
+    for before, after in (
+        ('"POST /releases": [posts]', '"POST /releases": [posts, stories]'),
+        ('"POST /claims": [catalog, posts]', '"POST /claims": [catalog, stories, posts]'),
+        ('"GET /healthz": [gateway] # its', '"GET /healthz": [stories, gateway] # its'),
+        ('      "GET /own"', '      "GET /times": [stories]\n      "GET /own"'),
+        ('Catalog/GetProduct": [gateway]', 'Catalog/GetProduct": [gateway, stories]'),
+    ):
+        assert before in text, before
+        text = text.replace(before, after, 1)
+    rules.write_text(text)
+    refused = copy.runner("new", "stories", "--remove")
+    assert "services/access.yaml (what it says of stories)" in refused.stderr
+    removed = copy.runner("new", "stories", "--remove", "--force")
     assert removed.returncode == 0, removed.stderr
     assert copy.changes == []
 
@@ -112,6 +137,7 @@ def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> N
     for arguments, why in (
         (["posts", "--owns", "post"], 'there is a service "posts" already'),
         (["chassis", "--owns", "wheel"], "is taken by services/chassis"),
+        (["bookmarks", "--owns", "mark"], 'archives of users have a file "bookmarks"'),
         (["scheduler", "--owns", "slot"], '"scheduler" is the name of another process'),
         (["Stories", "--owns", "story"], "cannot be the name"),
         (["stories", "--owns", "class"], "cannot be the noun"),

@@ -21,7 +21,9 @@ from tools.scaffold.generated_files import (
 from tools.scaffold.new_service import NewService, find_service, without_accounts
 from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
-_EVENTS = "services/contracts/events.py"
+_FORMATTED = ("services/contracts/events.py", "services/media/exports/collector.py")
+"""The registrations with imports, which have an order."""
+
 _EXERCISES = REPO / "tools" / "learn" / "exercises"
 """Each is a small world of its own, with the same names in what is given and in the solution."""
 
@@ -46,7 +48,7 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
     for path, text in {**files, **added}.items():
         (REPO / path).parent.mkdir(parents=True, exist_ok=True)
         (REPO / path).write_text(text)
-    format_files([REPO / _EVENTS])
+    format_files([REPO / path for path in _FORMATTED])
     _write_generated_files()
     print(render_next_steps(new), end="")
     return 0
@@ -140,7 +142,7 @@ def _require_not_imported(name: str, own: set[str]) -> None:
     for folder in ("services", "tests", "tools"):
         for path in (REPO / folder).rglob("*.py"):
             file = path.relative_to(REPO).as_posix()
-            if file not in own | {_EVENTS} and _EXERCISES not in path.parents:
+            if file not in own | REGISTRATIONS.keys() and _EXERCISES not in path.parents:
                 users += [file] if names_module(path.read_text(), name) else []
     if users:
         raise RunnerError(
@@ -153,7 +155,7 @@ def _changed_registrations(new: NewService) -> list[str]:
     texts = {path: _read(path) for path in REGISTRATIONS}
     left = {path: edit.remove(texts[path], new) for path, edit in REGISTRATIONS.items()}
     again = {path: edit.add(left[path], new) for path, edit in REGISTRATIONS.items()}
-    again[_EVENTS] = formatted({_EVENTS: again[_EVENTS]})[_EVENTS]
+    again |= formatted({path: again[path] for path in _FORMATTED})
     return [
         path
         for path in REGISTRATIONS

@@ -14,6 +14,7 @@ from typing import Any
 from services.chassis.security.access_rules import Access
 from services.contracts.events import EVENTS, EventType
 from services.contracts.invalidations import Invalidation
+from services.media.exports.steps import STEPS
 from tools.runner.errors import RunnerError
 from tools.runner.infra.servers import SERVERS
 from tools.runner.supervisor import dashboard
@@ -113,6 +114,8 @@ class NewService:
                 f'there is a service "{self.name}" already. Choose another name, or take that one '
                 f"out with `new {self.name} --remove`"
             )
+        if self.name in {step.file for step in STEPS}:
+            raise RunnerError(f'archives of users have a file "{self.name}": choose another name')
         for taken in (f"{folder}/{self.name}" for folder in _FOLDERS):
             if (root / taken).exists() or (root / f"{taken}.py").exists():
                 raise RunnerError(f'the name "{self.name}" is taken by {taken}: choose another one')

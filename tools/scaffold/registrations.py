@@ -70,12 +70,30 @@ def _add_rules(text: str, new: NewService) -> str:
 def _remove_rules(text: str, new: NewService) -> str:
     sections = text.removesuffix("\n").split("\n\n")
     left = [each for each in sections if _section_name(each) != new.name]
-    return _change_deletions("\n\n".join(left) + "\n", {*_deletion_callers(text)} - {new.name})
+    return _without_caller("\n\n".join(left) + "\n", new.name)
 
 
 def _section_name(section: str) -> str:
     found = re.search(r"^  (\w+):$", section, re.MULTILINE)
     return found[1] if found else ""
+
+
+_CALLERS = re.compile(r'^      "[^"]+": \[([^\]]*)\](?: #.*)?\n', re.MULTILINE)
+"""A route or a method with those who may call it."""
+
+
+def _without_caller(text: str, name: str) -> str:
+    """Return the rules without a caller, and without routes that only it may call."""
+
+    def change(line: re.Match[str]) -> str:
+        callers = re.split(r",\s*", line[1])
+        if name not in callers:
+            return line[0]
+        left = ", ".join(caller for caller in callers if caller != name)
+        start, end = line.start(1) - line.start(), line.end(1) - line.start()
+        return f"{line[0][:start]}{left}{line[0][end:]}" if left else ""
+
+    return _CALLERS.sub(change, text)
 
 
 _DELETIONS = re.compile(r'(?<="GET /deletions": \[)[^\]]*')
@@ -127,6 +145,55 @@ _LAST_EVENTS = "FEED_INVALIDATED"
 """The events of new services come before these, which are for caches."""
 
 
+_STEPS = re.compile(
+    r'(?<=^    INSIGHTS,\n)(?:    ExportStep\("\w+", "\w+", "\w+"\),\n)*(?=^\)$)', re.MULTILINE
+)
+"""The steps of new services come last, so that the positions of archives that are made stay."""
+
+_EXPLAINED = re.compile(r"(?=^pictures\.json )", re.MULTILINE)
+
+
+def _add_export_step(text: str, new: NewService) -> str:
+    end = _find(_STEPS, text, "the steps of an archive").end()
+    text = f"{text[:end]}{_export_step(new)}{text[end:]}"
+    place = _find(_EXPLAINED, text, "the README of archives").start()
+    return f"{text[:place]}{_export_line(new)}{text[place:]}"
+
+
+def _remove_export_step(text: str, new: NewService) -> str:
+    return text.replace(_export_step(new), "").replace(_export_line(new), "")
+
+
+def _export_step(new: NewService) -> str:
+    return f'    ExportStep("{new.name}", "{new.name}", "{new.name}"),\n'
+
+
+def _export_line(new: NewService) -> str:
+    return f"{new.name}.json".ljust(20) + f"your {new.plural}\n"
+
+
+_CLIENTS = re.compile(r"(?<=^    InsightsClient,\n)(?:    \w+Client,\n)*(?=^\)$)", re.MULTILINE)
+
+
+def _add_export_client(text: str, new: NewService) -> str:
+    end = _find(_CLIENTS, text, "the clients of an archive").end()
+    text = f"{text[:end]}    {_client(new)},\n{text[end:]}"
+    place = _find(re.compile(r"^from services\.contracts", re.MULTILINE), text, "imports").start()
+    return f"{text[:place]}{_client_import(new)}{text[place:]}"
+
+
+def _remove_export_client(text: str, new: NewService) -> str:
+    return text.replace(f"    {_client(new)},\n", "").replace(_client_import(new), "")
+
+
+def _client(new: NewService) -> str:
+    return f"{new.name.capitalize()}Client"
+
+
+def _client_import(new: NewService) -> str:
+    return f"from services.clients.{new.name} import {_client(new)}\n"
+
+
 def _add_event(text: str, new: NewService) -> str:
     model, name = new.owns.capitalize(), new.tells.replace("-", ".", 1)
     constant = f'{new.constant} = EventType("{name}", "{new.name}", "{new.name}", {model})\n'
@@ -164,6 +231,8 @@ REGISTRATIONS: Mapping[str, Registration] = {
     "components/resiliency.yaml": Registration(_add_target, _remove_target),
     "pyproject.toml": Registration(_add_contracts, _remove_contracts),
     "services/contracts/events.py": Registration(_add_event, _remove_event),
+    "services/media/exports/steps.py": Registration(_add_export_step, _remove_export_step),
+    "services/media/exports/collector.py": Registration(_add_export_client, _remove_export_client),
 }
 """By file. Everything else that lists services reads one of these."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from importlib import import_module
 
 import pytest
+from fastapi import FastAPI
 
+from services.chassis.security.access_rules import read_access
+from services.chassis.service import Service
+from services.chassis.settings import Settings
 from services.media.exports import collector, domain, worker
 from tests.services.gateway.deployment import GatewayDeployment, deploy
 from tests.services.gateway.test_shop_orders import with_orders
@@ -19,10 +24,21 @@ async def deployment() -> AsyncIterator[GatewayDeployment]:
 
 @pytest.fixture
 async def complete() -> AsyncIterator[GatewayDeployment]:
-    """All services, also orders and payments."""
+    """All services, also orders and payments, and those that `new` has written."""
     async with deploy() as made:
         await with_orders(made)
+        for name in sorted(read_access().keys() - {each.name for each in made.cluster.running}):
+            await made.cluster.start(app_factory(name), name)
         yield made
+
+
+def app_factory(name: str) -> Callable[[Settings], FastAPI]:
+    create_app: Callable[[Service], FastAPI] = import_module(f"services.{name}.app").create_app
+
+    def create(settings: Settings) -> FastAPI:
+        return create_app(Service(settings))
+
+    return create
 
 
 @pytest.fixture

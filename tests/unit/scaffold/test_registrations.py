@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -51,6 +52,27 @@ def test_every_file_compiles_and_no_line_is_too_long(new: NewService) -> None:
         compile(text, path, "exec")
         assert max(map(len, text.splitlines()), default=0) <= 100, path
         assert "{{" not in text, path
+
+
+@pytest.mark.parametrize("service", ["posts", "feed", "media"])
+def test_a_service_is_taken_out_of_the_rules_of_those_whom_it_calls(service: str) -> None:
+    """Whatever the place in the list; of what is left, nothing is written in another way."""
+    path = "services/access.yaml"
+    left = REGISTRATIONS[path].remove((REPO / path).read_text(), replace(SERVICES[0], name=service))
+    assert not re.search(
+        rf"^ .*\[.*\b{service}\b.*\](?: #.*)?$", _without_topics(left), re.MULTILINE
+    )
+    kept = {name: own for name, own in yaml.safe_load(left)["services"].items()}
+    before = yaml.safe_load((REPO / path).read_text())["services"]
+    assert kept.keys() == before.keys() - {service}
+    for name, own in kept.items():
+        for route, callers in own.get("calls", {}).items():
+            if callers != "all":
+                assert callers == [each for each in before[name]["calls"][route] if each != service]
+
+
+def _without_topics(rules: str) -> str:
+    return re.sub(r"^    (publishes|subscribes):\s*\[[^\]]*\]", "", rules, flags=re.MULTILINE)
 
 
 def test_a_service_that_hears_nothing_keeps_nothing_of_others() -> None:
