@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,18 @@ class RepositoryCopy:
     def runner(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `./tye-like-run.sh` in the copy, whatever it answers."""
         return self.python("-m", "tools.runner", *arguments, check=False)
+
+    def at_terminal(self, arguments: Sequence[str], typed: str) -> tuple[int, str]:
+        """Run `./tye-like-run.sh` at a terminal; return its exit code and what it shows."""
+        ours, theirs = pty.openpty()
+        os.write(ours, typed.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.runner", *arguments], cwd=self.path, stdin=theirs,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        os.close(ours)
+        os.close(theirs)
+        return done.returncode, done.stdout
 
     def python(
         self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None

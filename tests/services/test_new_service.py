@@ -133,6 +133,16 @@ def refused_with(copy: RepositoryCopy, file: str, before: str, after: str, why: 
     path.write_text(text)
 
 
+def test_it_asks_at_a_terminal(copy: RepositoryCopy) -> None:
+    """A wrong answer is asked for again, and a line without text is the default."""
+    code, shown = copy.at_terminal(("new", "stories"), "class\nstory\n\nweather\nposts\n")
+    assert code == 0, shown
+    assert "cannot be the noun" in shown
+    assert 'nobody tells the topic "weather"' in shown
+    assert '"stories" is written: it owns stories, tells `story.changed`' in shown
+    assert "hears of accounts, posts" in shown
+
+
 def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> None:
     for arguments, why in (
         (["posts", "--owns", "post"], 'there is a service "posts" already'),

@@ -19,6 +19,7 @@ from tools.scaffold.generated_files import (
     render_next_steps,
 )
 from tools.scaffold.new_service import NewService, find_service, without_accounts
+from tools.scaffold.questions import ask
 from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
 _FORMATTED = ("services/contracts/events.py", "services/media/exports/collector.py")
@@ -36,11 +37,7 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
     Raises RunnerError, and writes nothing, for a name that cannot be or changes that are not
     committed. What is not given is asked for at a terminal.
     """
-    if not owns:
-        owns, tells, topics = _ask(name, tells)
-    new = NewService(name, owns, tells or f"{owns}-changed", without_accounts(topics))
-    new.check(REPO, read_access())
-    _require_no_changes()
+    new = _service(name, owns, tells, without_accounts(topics))
     files = render_files(new)
     _require_new_classes(files)
     changed = {path: _read(path) for path in REGISTRATIONS}
@@ -52,6 +49,17 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
     _write_generated_files()
     print(render_next_steps(new), end="")
     return 0
+
+
+def _service(name: str, owns: str, tells: str, topics: tuple[str, ...]) -> NewService:
+    access = read_access()
+    if not owns:
+        _require_no_changes()  # before somebody answers in vain
+        return ask(name, tells, topics, access)
+    new = NewService(name, owns, tells or f"{owns}-changed", topics)
+    new.check(REPO, access)
+    _require_no_changes()
+    return new
 
 
 def remove(name: str, *, force: bool) -> int:
@@ -82,16 +90,6 @@ def remove(name: str, *, force: bool) -> int:
     _write_generated_files()
     print(f'"{name}" is taken out. What a running system stored for it stays in .run.')
     return 0
-
-
-def _ask(name: str, tells: str) -> tuple[str, str, list[str]]:
-    """Ask at a terminal for what it owns, tells and hears. Raises RunnerError elsewhere."""
-    if not sys.stdin.isatty():
-        raise RunnerError(f"say what it owns: ./tye-like-run.sh new {name} --owns NOUN")
-    owns = input(f'What does "{name}" own? One word in the singular: ').strip()
-    tells = tells or input(f"What does it tell? [{owns}-changed] ").strip()
-    topics = input("What does it hear, besides accounts? Topics with commas, or nothing: ")
-    return owns, tells, [topic.strip() for topic in topics.split(",") if topic.strip()]
 
 
 def _require_no_changes() -> None:

@@ -133,7 +133,7 @@ class NewService:
             raise RunnerError(f'there is an event "{self.tells}" already: choose another noun')
 
     def _check_topics(self, access: Access) -> None:
-        known = _topics()
+        known = known_topics()
         for topic in self.subscribes:
             if topic not in known:
                 raise RunnerError(
@@ -172,7 +172,7 @@ def _check_word(what: str, word: str) -> None:
         )
 
 
-def _topics() -> set[str]:
+def known_topics() -> set[str]:
     """Return the topics that a service can hear: those of the broker, which are not broadcast."""
     return {
         event.topic for event in EVENTS if not event.private and event.model is not Invalidation
