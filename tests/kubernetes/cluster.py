@@ -1,6 +1,8 @@
 """A cluster on loopback: etcd, API server, controllers, scheduler, and nodes of KWOK.
 
 Nodes pretend to run pods; all else is real. Everything is in one folder and ends with the test.
+Addresses of pods are those of this machine, so that the API server reaches what a test runs in
+the place of a pod (`tests/kubernetes/network.py`).
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.kubernetes.network import API_ADDRESS, PODS, SERVICES
 from tools.kubernetes import programs
 from tools.kubernetes.files import FOLDER
 
-_START_SECONDS = 120.0
+START_SECONDS = 120.0
 _TOKEN = "administrator"
 _NODES = 3
 
@@ -37,9 +40,36 @@ class KubectlResult(NamedTuple):
 class Cluster:
     """A running cluster, by kubectl as its administrator."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.processes: list[subprocess.Popen[bytes]] = []
         self._config = folder / "kubeconfig"
+        self._config.write_text(yaml.safe_dump(_kubeconfig(port)))
+
+    def start(
+        self, name: str, *command: str, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a process that ends with the cluster, with its output in a file of that name."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            whole = os.environ | {"HOME": str(self.folder)} | (env or {})
+            found = subprocess.Popen(command, cwd=self.folder, env=whole, stdout=log, stderr=log)
+        self.processes.append(found)
+        return found
+
+    def stop(self) -> None:
+        """Stop all processes, the last one first."""
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def log(self, name: str) -> str:
+        """Return the last output of a process."""
+        return (self.folder / f"{name}.log").read_text()[-4000:]
 
     def try_kubectl(self, *arguments: str, given: str = "") -> KubectlResult:
         """Run kubectl, and return its exit code and all that it printed."""
@@ -78,33 +108,24 @@ def until(condition: Callable[[], object], what: Callable[[], str] | str, second
 @contextmanager
 def running_cluster(folder: Path) -> Iterator[Cluster]:
     """Start a cluster in a folder, with the resource definitions that overlays need."""
-    processes: list[subprocess.Popen[bytes]] = []
+    client, peer, api, controllers, scheduler, kwok = free_ports(6)
+    cluster = Cluster(folder, api)
     try:
-        cluster = _start(folder, processes)
+        _start(cluster, client, peer, controllers, scheduler, kwok)
         _define(cluster)
         yield cluster
     finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        cluster.stop()
 
 
-def _start(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Cluster:
-    client, peer, api, controllers, scheduler, kwok = _free_ports(6)
-    key = _service_account_key(folder)
-    (folder / "tokens.csv").write_text(f'{_TOKEN},administrator,1,"system:masters"\n')
-    (folder / "kubeconfig").write_text(yaml.safe_dump(_kubeconfig(api)))
+def _start(
+    cluster: Cluster, client: int, peer: int, controllers: int, scheduler: int, kwok: int
+) -> None:
+    key = _service_account_key(cluster.folder)
+    (cluster.folder / "tokens.csv").write_text(f'{_TOKEN},administrator,1,"system:masters"\n')
 
     def run(name: str, *options: str) -> None:
-        with (folder / f"{name}.log").open("w") as log:
-            command = [str(programs.program(name)), *options]
-            env = os.environ | {"HOME": str(folder)}
-            processes.append(subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log))
+        cluster.start(name, str(programs.program(name)), *options)
 
     etcd, loopback = f"http://127.0.0.1:{client}", "--bind-address=127.0.0.1"
     run(
@@ -118,7 +139,9 @@ def _start(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Cluster:
     run(
         "kube-apiserver",
         loopback,
-        f"--secure-port={api}",
+        f"--secure-port={cluster.port}",
+        f"--advertise-address={API_ADDRESS}",
+        "--enable-aggregator-routing",  # webhooks are asked at the address of a pod
         f"--etcd-servers={etcd}",
         "--cert-dir=api",
         "--token-auth-file=tokens.csv",
@@ -126,13 +149,12 @@ def _start(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Cluster:
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
-        "--service-cluster-ip-range=10.0.0.0/24",
+        f"--service-cluster-ip-range={SERVICES}",
     )
-    cluster = Cluster(folder)
     until(
         lambda: cluster.try_kubectl("get", "--raw", "/readyz").code == 0,
-        lambda: (folder / "kube-apiserver.log").read_text()[-2000:],
-        _START_SECONDS,
+        lambda: cluster.log("kube-apiserver"),
+        START_SECONDS,
     )
     common = (loopback, "--kubeconfig=kubeconfig", "--leader-elect=false")
     run(
@@ -141,19 +163,22 @@ def _start(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Cluster:
         f"--secure-port={controllers}",
         "--cert-dir=controllers",
         f"--service-account-private-key-file={key}",
+        "--root-ca-file=api/apiserver.crt",
+        # KWOK's nodes do not fail, however long this machine lets them wait.
+        "--node-monitor-grace-period=1h",
     )
     run("kube-scheduler", *common, f"--secure-port={scheduler}", "--cert-dir=scheduler")
     run(
         "kwok",
         "--kubeconfig=kubeconfig",
         "--manage-all-nodes=true",
+        f"--cidr={PODS}",
         f"--server-address=127.0.0.1:{kwok}",
         *(f"--config={path}" for path in programs.kwok_stages()),
     )
-    return cluster
 
 
-def _free_ports(count: int) -> Sequence[int]:
+def free_ports(count: int) -> Sequence[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -201,7 +226,7 @@ def _define(cluster: Cluster) -> None:
         cluster.kubectl("apply", "--server-side", "-f", str(folder))
     documents = [_stand_in(name, *each) for name, each in STAND_INS.items()]
     documents += [_node(number) for number in range(_NODES)]
-    documents += [_volume(number) for number in range(8)]
+    documents += [_volume(number) for number in range(16)]
     text = yaml.safe_dump_all(documents)
     cluster.kubectl("apply", "-f", "-", given=text)
     wanted = "--for=condition=Established"
@@ -226,7 +251,7 @@ def _stand_in(name: str, version: str, kind: str) -> dict[str, Any]:
 
 
 def _node(number: int) -> dict[str, Any]:
-    labels = {"kubernetes.io/hostname": f"node-{number}"}
+    labels = {"kubernetes.io/hostname": f"node-{number}", "kubernetes.io/os": "linux"}
     labels |= {"topology.kubernetes.io/zone": f"zone-{number}"}
     room = {"cpu": "16", "memory": "64Gi", "pods": "110"}
     return {

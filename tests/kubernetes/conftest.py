@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from services.chassis.security.access_rules import read_access
+from tests.kubernetes import network
 from tests.kubernetes.cluster import Cluster, running_cluster
+from tests.kubernetes.dapr import Dapr
 from tests.unit.deploy.overlays import OVERLAYS
 from tools.kubernetes import programs
 from tools.kubernetes.files import FOLDER
@@ -16,10 +18,10 @@ from tools.runner.config.paths import RunDir
 
 
 class Deployed:
-    """A cluster with one overlay in it."""
+    """A cluster with Dapr and one overlay in it."""
 
-    def __init__(self, overlay: str, cluster: Cluster, said: str) -> None:
-        self.overlay, self.cluster, self.said = overlay, cluster, said
+    def __init__(self, overlay: str, cluster: Cluster, dapr: Dapr, said: str) -> None:
+        self.overlay, self.cluster, self.dapr, self.said = overlay, cluster, dapr, said
 
 
 @pytest.fixture(scope="session", params=OVERLAYS)
@@ -27,12 +29,15 @@ def deployed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp(request.param)
-    if not os.access(programs.program("kube-apiserver"), os.X_OK):
-        pytest.skip("needs an API server: ./tye-like-run.sh test --kubernetes builds one")
+    if not network.is_own() or not os.access(programs.program("kube-apiserver"), os.X_OK):
+        pytest.skip("needs a cluster in a network of its own: ./tye-like-run.sh test --kubernetes")
+    network.open_loopback()
     with running_cluster(folder) as cluster:
+        dapr = Dapr(cluster)
+        dapr.start()
         cluster.kubectl("apply", "-f", str(FOLDER / "base" / "namespace.yaml"))
         cluster.kubectl("apply", "-f", "-", given=_secrets(folder))
-        yield Deployed(request.param, cluster, cluster.apply_overlay(request.param))
+        yield Deployed(request.param, cluster, dapr, cluster.apply_overlay(request.param))
 
 
 def _secrets(folder: Path) -> str:

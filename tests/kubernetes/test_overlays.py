@@ -12,11 +12,15 @@ import yaml
 from services.chassis.security.access_rules import read_access
 from tests.kubernetes.cluster import STAND_INS, until
 from tests.kubernetes.conftest import Deployed
-from tests.unit.deploy.overlays import OVERLAYS, overlay, workloads
+from tests.kubernetes.pods import (
+    NAMESPACE_OPTION,
+    READY_SECONDS,
+    all_are_ready,
+    restricted_pod,
+)
+from tests.unit.deploy.overlays import OVERLAYS, of_kind, overlay
 from tools.kubernetes.schemas import kind_of, schemas_of
 
-_NAMESPACE = ("-n", "microgram")
-_READY_SECONDS = 120.0
 SCHEMAS = Path(__file__).parents[1] / "unit" / "deploy" / "schemas.json"
 
 
@@ -28,7 +32,7 @@ def test_an_overlay_is_taken_without_a_warning(deployed: Deployed) -> None:
 
 def test_a_second_apply_starts_no_pod_again(deployed: Deployed) -> None:
     def generations() -> dict[str, int]:
-        found = deployed.cluster.get(*_NAMESPACE, "deployments,statefulsets")["items"]
+        found = deployed.cluster.get(*NAMESPACE_OPTION, "deployments,statefulsets")["items"]
         return {each["metadata"]["name"]: each["metadata"]["generation"] for each in found}
 
     before = generations()
@@ -49,23 +53,7 @@ def test_an_unknown_field_is_refused(deployed: Deployed) -> None:
 
 def test_every_pod_becomes_ready(deployed: Deployed) -> None:
     """On nodes that pretend: scheduled with its volumes, and with no objection of an admission."""
-    wanted = {each["metadata"]["name"] for each, _ in workloads(overlay(deployed.overlay))}
-    wanted -= {"backup", "restore"}
-
-    def unready() -> set[str]:
-        there = deployed.cluster.get(*_NAMESPACE, "deployments,statefulsets")["items"]
-        ready = {each["metadata"]["name"] for each in there if _is_ready(each)}
-        return wanted - ready
-
-    until(
-        lambda: not unready(),
-        lambda: f"not ready: {unready()}\n{deployed.cluster.kubectl('get', 'events', '-A')}",
-        _READY_SECONDS,
-    )
-
-
-def _is_ready(workload: dict[str, Any]) -> bool:
-    return bool(workload["status"].get("readyReplicas") == workload["spec"]["replicas"] > 0)
+    all_are_ready(deployed)
 
 
 def test_the_namespace_takes_restricted_pods_only(deployed: Deployed) -> None:
@@ -75,34 +63,16 @@ def test_the_namespace_takes_restricted_pods_only(deployed: Deployed) -> None:
         {"securityContext": {"runAsUser": 0}},
     ):
         answer = deployed.cluster.try_kubectl(
-            *("create", "--dry-run=server", "-f", "-"), given=yaml.safe_dump(_pod(**change))
+            *("create", "--dry-run=server", "-f", "-"),
+            given=yaml.safe_dump(restricted_pod(**change)),
         )
         assert answer.code != 0
         assert 'violates PodSecurity "restricted:latest"' in answer.text
 
 
-def _pod(**spec: object) -> dict[str, object]:
-    container = {
-        "name": "one",
-        "image": "one:1",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "one", "namespace": "microgram"},
-        "spec": {"containers": [container], **spec},
-    }
-
-
 def test_what_is_refused_above_is_the_change(deployed: Deployed) -> None:
     deployed.cluster.kubectl(
-        *("create", "--dry-run=server", "-f", "-"), given=yaml.safe_dump(_pod())
+        *("create", "--dry-run=server", "-f", "-"), given=yaml.safe_dump(restricted_pod())
     )
 
 
@@ -110,38 +80,64 @@ def test_a_service_may_do_nothing_at_the_api_server(deployed: Deployed) -> None:
     for app in read_access():
         for verb, what in (("get", "secrets"), ("list", "pods"), ("create", "pods/exec")):
             answer = deployed.cluster.try_kubectl(
-                *("auth", "can-i", verb, what, *_NAMESPACE),
+                *("auth", "can-i", verb, what, *NAMESPACE_OPTION),
                 f"--as=system:serviceaccount:microgram:{app}",
             )
             assert answer.text.splitlines()[-1].startswith("no"), (app, verb, what, answer.text)
 
 
-def test_a_budget_stops_the_second_eviction(deployed: Deployed) -> None:
-    """Pods of the first one are gone, and do not come back as long as nodes take none."""
-    cluster = deployed.cluster
-    test_every_pod_becomes_ready(deployed)
-    until(
-        lambda: cluster.get(*_NAMESPACE, "pdb", "feed")["status"].get("disruptionsAllowed") == 1,
-        "the budget of feed allows nothing",
-        _READY_SECONDS,
-    )
-    pods = cluster.get(*_NAMESPACE, "pods", "-l", "app.kubernetes.io/name=feed")["items"]
-    names = [each["metadata"]["name"] for each in pods]
-    cluster.kubectl("cordon", "-l", "kubernetes.io/hostname")
+def test_a_budget_stops_the_second_eviction_until_the_first_pod_is_back(
+    deployed: Deployed,
+) -> None:
+    """Of two pods one is gone, and does not come back as long as nodes take none."""
+    all_are_ready(deployed)
+    deployed.cluster.kubectl(*NAMESPACE_OPTION, "scale", "deployment/feed", "--replicas=2")
+    all_are_ready(deployed)
+    _until_allowed(deployed, 1)
+    pods = deployed.cluster.get(*NAMESPACE_OPTION, "pods", "-l", "app.kubernetes.io/name=feed")
+    first, second = [each["metadata"]["name"] for each in pods["items"]]
+    deployed.cluster.kubectl("cordon", "-l", "kubernetes.io/hostname")
     try:
-        assert _evict(deployed, names[0]).code == 0
-        until(
-            lambda: cluster.get(*_NAMESPACE, "pdb", "feed")["status"]["disruptionsAllowed"] == 0,
-            "the budget of feed still allows something",
-            _READY_SECONDS,
-        )
-        if len(names) > 1:
-            refused = _evict(deployed, names[1])
-            assert refused.code != 0
-            assert "would violate the pod's disruption budget" in refused.text
+        assert _evict(deployed, first).code == 0
+        _until_allowed(deployed, 0)
+        refused = _evict(deployed, second)
+        assert refused.code != 0
+        assert "TooManyRequests" in refused.text  # the reason of status 429
+        assert "would violate the pod's disruption budget" in refused.text
     finally:
-        cluster.kubectl("uncordon", "-l", "kubernetes.io/hostname")
-    test_every_pod_becomes_ready(deployed)
+        deployed.cluster.kubectl("uncordon", "-l", "kubernetes.io/hostname")
+    _until_allowed(deployed, 1)
+    assert _evict(deployed, second).code == 0
+    all_are_ready(deployed)
+
+
+def _until_allowed(deployed: Deployed, wanted: int) -> None:
+    """Wait until the budget of feed, for the pods that are now wanted, allows so many."""
+
+    def allowed() -> bool:
+        status = deployed.cluster.get(*NAMESPACE_OPTION, "pdb", "feed")["status"]
+        return bool(status["expectedPods"] == 2 and status["disruptionsAllowed"] == wanted)
+
+    until(allowed, f"the budget of feed does not allow {wanted}", READY_SECONDS)
+
+
+def test_backup_and_restore_get_their_pods(deployed: Deployed) -> None:
+    """What they do is tried with the rights of these pods in tests/containers."""
+    for each in of_kind(overlay(deployed.overlay), "CronJob"):
+        name = each["metadata"]["name"]
+        deployed.cluster.kubectl(
+            *(*NAMESPACE_OPTION, "create", "job", f"{name}-now", f"--from=cronjob/{name}")
+        )
+        _await_pod_of_job(deployed, f"{name}-now")
+
+
+def _await_pod_of_job(deployed: Deployed, job: str) -> None:
+    cluster = deployed.cluster
+    until(
+        lambda: cluster.get(*NAMESPACE_OPTION, "pods", "-l", f"job-name={job}")["items"],
+        lambda: cluster.kubectl(*NAMESPACE_OPTION, "describe", f"job/{job}"),
+        READY_SECONDS,
+    )
 
 
 def _evict(deployed: Deployed, pod: str) -> Any:
@@ -159,23 +155,23 @@ def _evict(deployed: Deployed, pod: str) -> Any:
 def test_scalers_find_their_deployments(deployed: Deployed) -> None:
     if deployed.overlay != "production":
         return
-    scalers = deployed.cluster.get(*_NAMESPACE, "hpa,scaledobject")["items"]
+    scalers = deployed.cluster.get(*NAMESPACE_OPTION, "hpa,scaledobject")["items"]
     targets = {each["spec"]["scaleTargetRef"]["name"] for each in scalers}
     assert targets == set(read_access())
     for app in targets:
-        assert deployed.cluster.get(*_NAMESPACE, "deployment", app)
+        assert deployed.cluster.get(*NAMESPACE_OPTION, "deployment", app)
 
     def found() -> set[str]:
         """The names whose scale the controller could read: `AbleToScale` is true."""
         return {
             each["metadata"]["name"]
-            for each in deployed.cluster.get(*_NAMESPACE, "hpa")["items"]
+            for each in deployed.cluster.get(*NAMESPACE_OPTION, "hpa")["items"]
             for condition in each.get("status", {}).get("conditions", ())
             if condition["type"] == "AbleToScale" and condition["status"] == "True"
         }
 
     horizontal = {each["metadata"]["name"] for each in scalers if "minReplicas" in each["spec"]}
-    until(lambda: found() == horizontal, lambda: f"only {found()}", _READY_SECONDS)
+    until(lambda: found() == horizontal, lambda: f"only {found()}", READY_SECONDS)
 
 
 def test_the_schemas_beside_the_unit_tests_are_those_of_the_server(deployed: Deployed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -14,12 +15,16 @@ from tools.runner.infra.go_build import GoProgram
 
 _FOLDER = Path(__file__).parent
 _DAPR = Path(__file__).parents[2] / "dapr"
+_DAPR_MODULE = "github.com/dapr/dapr"
 _PACKAGES = {
     "etcd": ("server", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": ("server", "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": ("server", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     "kube-scheduler": ("server", "k8s.io/kubernetes/cmd/kube-scheduler"),
     "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    "injector": ("dapr", "github.com/dapr/dapr/cmd/injector"),
+    "operator": ("dapr", "github.com/dapr/dapr/cmd/operator"),
+    "helm": ("helm", "helm.sh/helm/v3/cmd/helm"),
 }
 _VERSION = "k8s.io/component-base/version.gitVersion"
 _KEDA = ("github.com/kedacore/keda/v2@v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=")
@@ -27,7 +32,7 @@ _KEDA = ("github.com/kedacore/keda/v2@v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xG
 
 
 def _cache() -> Path:
-    return user_cache() / f"kubernetes-{version()}"
+    return user_cache() / "kubernetes"
 
 
 def version() -> str:
@@ -43,14 +48,16 @@ def _pinned(module: Path, name: str) -> str:
 
 
 def program(name: str) -> Path:
-    """Return where a program is, or will be after `require_all`."""
-    return _cache() / "bin" / name
+    """Return where a program is, or will be after `require_all`: by what its module pins."""
+    pinned = (_FOLDER / _PACKAGES[name][0] / "go.mod").read_bytes()
+    return _cache() / hashlib.sha256(pinned).hexdigest()[:12] / name
 
 
 def require_all() -> None:
-    """Build the programs that are missing: about twenty minutes on two cores, once.
+    """Build the programs that are missing: about twenty-five minutes on two cores, once.
 
-    Raises RunnerError if a build fails.
+    The modules whose files are read are downloaded, too: the tests have no network for it. Raises
+    RunnerError if a build fails.
     """
     wanted = [
         GoProgram(name, package, program(name), module=_FOLDER / module, stamped=_VERSION)
@@ -59,13 +66,24 @@ def require_all() -> None:
     missing = [each for each in wanted if not each.target.exists()]
     if missing:
         go_build.build(missing, _cache(), version())
+    for read in (dapr_definitions, keda_definitions, kwok_stages):
+        read()
 
 
 def dapr_definitions() -> Path:
     """Return the folder with Dapr's custom resource definitions, of the pinned version."""
-    name = "github.com/dapr/dapr"
-    folder = _module(f"{name}@{_pinned(_DAPR, name)}", _sum_of(_DAPR, name))
-    return folder / "charts" / "dapr" / "crds"
+    return dapr_chart() / "crds"
+
+
+def dapr_chart() -> Path:
+    """Return the folder of Dapr's Helm chart, of the pinned version."""
+    folder = _module(f"{_DAPR_MODULE}@{dapr_version()}", _sum_of(_DAPR, _DAPR_MODULE))
+    return folder / "charts" / "dapr"
+
+
+def dapr_version() -> str:
+    """Return the pinned version of Dapr, such as v1.18.2."""
+    return _pinned(_DAPR, _DAPR_MODULE)
 
 
 def keda_definitions() -> Path:
