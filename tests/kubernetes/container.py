@@ -35,11 +35,14 @@ def start(
         if each["name"] == name
     ]
     files = cluster.folder / "mounts" / pod["metadata"]["name"] / name
+    for mount in container.get("volumeMounts", ()):
+        folder = PurePosixPath(mount["mountPath"])
+        if folder.is_relative_to(_MOUNTED):
+            (files / folder.relative_to(_MOUNTED)).mkdir(parents=True, exist_ok=True)
     for path, content in _files(cluster, pod, container):
         target = files / path.relative_to(_MOUNTED)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    files.mkdir(parents=True, exist_ok=True)
     options = [each for each in container["args"] if each != "/daprd"]
     env = dict(_variables(cluster, pod, container)) | _SETTINGS
     env["KUBERNETES_SERVICE_PORT"] = str(cluster.port)

@@ -39,7 +39,7 @@ class Dapr:
         self._cluster.kubectl("apply", "--validate=strict", "-f", "-", given=_chart())
         names = ("dapr-sentry", "dapr-operator", "dapr-sidecar-injector")
         for name in names:
-            self._cluster.kubectl(*_IN, "rollout", "status", f"deployment/{name}", "--timeout=2m")
+            self._cluster.kubectl(*_IN, "rollout", "status", f"deployment/{name}", "--timeout=5m")
         self._name_services()
         self._start("dapr-sentry", toolchain.require_tool("sentry"), *self._at("dapr-sentry"))
         self._start("dapr-operator", programs.program("operator"), *self._at("dapr-operator"))

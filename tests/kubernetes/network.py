@@ -18,22 +18,30 @@ PODS = "10.2.0.1/16"
 _WHOLE = "10.0.0.1"
 """The kernel takes a /8 with it, since the address is one of class A."""
 
-_SET_ADDRESS, _SET_FLAGS = 0x8916, 0x8914  # SIOCSIFADDR and SIOCSIFFLAGS, linux/sockios.h
+# SIOCSIFADDR, SIOCGIFFLAGS and SIOCSIFFLAGS, linux/sockios.h
+_SET_ADDRESS, _GET_FLAGS, _SET_FLAGS = 0x8916, 0x8913, 0x8914
 _UP, _RUNNING = 0x1, 0x40  # IFF_UP and IFF_RUNNING, linux/if.h
 
 
 def is_own() -> bool:
-    """Return whether this process is alone in its network."""
-    return [name for _, name in socket.if_nameindex()] == ["lo"]
+    """Return whether this process is alone in its network: no interface but loopback is up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        return not any(_is_up(control, name) for _, name in socket.if_nameindex() if name != "lo")
+
+
+def _is_up(control: socket.socket, name: str) -> bool:
+    answer = _request(control, _GET_FLAGS, name, b"")
+    (flags,) = struct.unpack_from("h", answer, 16)
+    return bool(flags & _UP)
 
 
 def open_loopback() -> None:
     """Start loopback, with the addresses of the cluster."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        _set(control, _SET_FLAGS, "lo", struct.pack("h", _UP | _RUNNING))
+        _request(control, _SET_FLAGS, "lo", struct.pack("h", _UP | _RUNNING))
         address = struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(_WHOLE))
-        _set(control, _SET_ADDRESS, "lo:1", address)
+        _request(control, _SET_ADDRESS, "lo:1", address)
 
 
-def _set(control: socket.socket, request: int, name: str, value: bytes) -> None:
-    fcntl.ioctl(control, request, struct.pack("16s24s", name.encode(), value))
+def _request(control: socket.socket, request: int, name: str, value: bytes) -> bytes:
+    return fcntl.ioctl(control, request, struct.pack("16s24s", name.encode(), value))

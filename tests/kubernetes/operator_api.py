@@ -38,7 +38,7 @@ class OperatorApi:
         """
         key, certificate = self._identity(f"spiffe://public/ns/{namespace}/{app}")
         credentials = grpc.ssl_channel_credentials(self._bundle["ca.crt"], key, certificate)
-        options = [("grpc.ssl_target_name_override", _SERVER)]
+        options = [("grpc.ssl_target_name_override", _SERVER), ("grpc.enable_http_proxy", 0)]
         with grpc.secure_channel(self._address, credentials, options) as channel:
             # These messages have the fields of ListComponentsRequest and -Response that matter.
             ask = channel.unary_unary(

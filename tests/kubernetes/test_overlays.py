@@ -116,7 +116,7 @@ def _until_allowed(deployed: Deployed, wanted: int) -> None:
 
     def allowed() -> bool:
         status = deployed.cluster.get(*NAMESPACE_OPTION, "pdb", "feed")["status"]
-        return bool(status["expectedPods"] == 2 and status["disruptionsAllowed"] == wanted)
+        return bool(status.get("expectedPods") == 2 and status["disruptionsAllowed"] == wanted)
 
     until(allowed, f"the budget of feed does not allow {wanted}", READY_SECONDS)
 
