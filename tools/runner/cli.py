@@ -333,7 +333,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["test"].add_argument(
         "--kubernetes",
         action="store_true",
-        help="apply deploy/kubernetes to a real API server only; the first time builds it, 20 min",
+        help="apply deploy/kubernetes to a real API server only; the first time builds it, 25 min",
     )
     made["test"].add_argument(
         "--learn", action="store_true", help="commands of docs/learn that need a system only"
