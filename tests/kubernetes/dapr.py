@@ -20,7 +20,7 @@ from tools.runner.infra import toolchain
 
 _IN = ("-n", DAPR_NAMESPACE)
 _HOSTS = """\
-127.0.0.1 localhost kubernetes.default.svc
+127.0.0.1 localhost kubernetes.default.svc redis
 {sentry} dapr-sentry.dapr-system.svc.cluster.local
 {operator} dapr-api.dapr-system.svc.cluster.local
 """

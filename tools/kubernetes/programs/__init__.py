@@ -16,7 +16,7 @@ from tools.runner.infra.go_build import GoProgram
 _FOLDER = Path(__file__).parent
 _DAPR = Path(__file__).parents[2] / "dapr"
 _DAPR_MODULE = "github.com/dapr/dapr"
-_PACKAGES = {
+NAMES = {
     "etcd": ("server", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": ("server", "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": ("server", "k8s.io/kubernetes/cmd/kube-controller-manager"),
@@ -26,6 +26,8 @@ _PACKAGES = {
     "operator": ("dapr", "github.com/dapr/dapr/cmd/operator"),
     "helm": ("helm", "helm.sh/helm/v3/cmd/helm"),
 }
+"""Each program, with the module below this folder that pins it, and its package."""
+
 _VERSION = "k8s.io/component-base/version.gitVersion"
 _KEDA = ("github.com/kedacore/keda/v2@v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=")
 """A module of which the definitions are used and no package, and its hash as in a go.sum."""
@@ -49,7 +51,7 @@ def _pinned(module: Path, name: str) -> str:
 
 def program(name: str) -> Path:
     """Return where a program is, or will be after `require_all`: by what its module pins."""
-    pinned = (_FOLDER / _PACKAGES[name][0] / "go.mod").read_bytes()
+    pinned = (_FOLDER / NAMES[name][0] / "go.mod").read_bytes()
     return _cache() / hashlib.sha256(pinned).hexdigest()[:12] / name
 
 
@@ -61,7 +63,7 @@ def require_all() -> None:
     """
     wanted = [
         GoProgram(name, package, program(name), module=_FOLDER / module, stamped=_VERSION)
-        for name, (module, package) in _PACKAGES.items()
+        for name, (module, package) in NAMES.items()
     ]
     missing = [each for each in wanted if not each.target.exists()]
     if missing:

@@ -147,7 +147,7 @@ def test_kubernetes(arguments: list[str]) -> int:
     from tools.kubernetes import programs
 
     alone = _own_network()
-    toolchain.require_tools(["sentry"])
+    toolchain.require_tools(["daprd", "sentry"])
     programs.require_all()
     command = [*alone, *_PYTEST, "tests/kubernetes", *arguments]
     return _summarize([], [_timed("tests on an API server", lambda: (_call(command), ""))])
