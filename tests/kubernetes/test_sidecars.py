@@ -136,7 +136,7 @@ def test_a_value_that_is_no_number_is_left_out_and_logged(deployed: Deployed) ->
     assert answer.code == 0, answer.text
     assert "daprd" in answer.text
     assert "--app-port" not in answer.text
-    said = deployed.cluster.log("dapr-sidecar-injector")
+    said = (deployed.cluster.folder / "dapr-sidecar-injector.log").read_text()
     assert "Failed to parse int value from annotation dapr.io/app-port" in said
 
 
