@@ -31,6 +31,7 @@ _OPTIONS = {
     "read-buffer-size": "--read-buffer-size",
 }
 """Annotations, and the options of daprd that they become."""
+_TOKEN = "dapr-identity-token"
 
 
 @pytest.fixture
@@ -109,15 +110,22 @@ def test_a_sidecar_has_the_tokens_and_logins_of_its_service_only(pods: list[Docu
         for variable, secret in (("DAPR_API_TOKEN", "api-token"), ("APP_API_TOKEN", "app-token")):
             wanted = {"name": f"{app}-{secret}", "key": "token"}
             assert given[variable]["valueFrom"]["secretKeyRef"] == wanted
-        annotations = pod["metadata"]["annotations"]
-        logins = [each for each in annotations["dapr.io/env-from-secret"].split(",") if each]
-        for variable, _, reference in (each.partition("=") for each in logins):
+        for login in _listed(pod, "env-from-secret"):
+            variable, _, reference = login.partition("=")
             secret, _, key = reference.partition(":")
             assert given[variable]["valueFrom"]["secretKeyRef"] == {"name": secret, "key": key}
-        mounts = {each["mountPath"]: each["name"] for each in sidecar["volumeMounts"]}
-        assert mounts.pop(SECRETS_FOLDER) == "secrets"
-        (token,) = mounts.values()  # for Sentry; none is for the API server
-        (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == token]
+
+
+def test_a_sidecar_mounts_what_its_service_names_and_a_token_for_sentry(
+    pods: list[Document],
+) -> None:
+    """It has none for the API server."""
+    for app, pod, sidecar in _sidecars(pods):
+        mounts = {f"{each['name']}:{each['mountPath']}" for each in sidecar["volumeMounts"]}
+        named = {*_listed(pod, "volume-mounts"), *_listed(pod, "volume-mounts-rw")}
+        assert f"secrets:{SECRETS_FOLDER}" in named
+        assert mounts - named == {f"{_TOKEN}:/var/run/secrets/dapr.io/sentrytoken"}, app
+        (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == _TOKEN]
         (source,) = volume["projected"]["sources"]
         assert source["serviceAccountToken"]["audience"].endswith("/dapr-sentry")
 
@@ -194,7 +202,8 @@ def test_the_operator_gives_nothing_to_another_namespace(deployed: Deployed) -> 
 def _create(deployed: Deployed, annotations: dict[str, str]) -> Any:
     """Try to create a pod, and return what came of it, with the pod as the server would keep it."""
     pod = restricted_pod()
-    pod["metadata"]["annotations"] = annotations
+    confined = {"dapr.io/sidecar-seccomp-profile-type": "RuntimeDefault"}
+    pod["metadata"]["annotations"] = annotations | confined
     return deployed.cluster.try_kubectl(
         *("create", "--dry-run=server", "-o", "yaml", "-f", "-"), given=yaml.safe_dump(pod)
     )
@@ -211,6 +220,12 @@ def _sidecars(pods: list[Document]) -> Iterator[tuple[str, Document, Document]]:
         for each in [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]:
             if each["name"] == "daprd":
                 yield _name(pod), pod, each
+
+
+def _listed(pod: Document, key: str) -> list[str]:
+    """Return the parts of an annotation that is a list."""
+    value = pod["metadata"]["annotations"].get(f"dapr.io/{key}", "")
+    return [each for each in value.split(",") if each]
 
 
 def _environment(container: Document) -> dict[str, Document]:
