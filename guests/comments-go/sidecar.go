@@ -21,6 +21,12 @@ const (
 	invokeTimeout  = 10 * time.Second
 )
 
+// transport carries all calls of the sidecar; crash tests wrap it (faults.go).
+var transport http.RoundTripper = &http.Transport{
+	MaxIdleConnsPerHost: 64,
+	DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
+}
+
 // Sidecar is the way to everything outside of this process: daprd, over HTTP.
 type Sidecar struct {
 	base, token string
@@ -42,10 +48,6 @@ type Upsert struct {
 }
 
 func NewSidecar(port, token string) *Sidecar {
-	transport := &http.Transport{
-		MaxIdleConnsPerHost: 64,
-		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
-	}
 	return &Sidecar{"http://127.0.0.1:" + port + "/v1.0", token, &http.Client{Transport: transport}}
 }
 

@@ -12,8 +12,12 @@ from tests.system import wait_until
 EVENT_DELAY = "MICROGRAM_EVENT_DELAY"
 """The variable that holds the maximum delay of events, in seconds."""
 
-FAULT_INJECTION_ENV = {"PYTHONPATH": str(Path(__file__).parent / "fault_injection")}
-"""The environment that has services load the fault injection module."""
+FAULT_INJECTION_ENV = {
+    "PYTHONPATH": str(Path(__file__).parent / "fault_injection"),
+    "GOFLAGS": "-tags=faults",
+}
+"""The environment that has services load the fault injection module, and guests in Go be built with
+theirs."""
 
 
 @dataclass(frozen=True)

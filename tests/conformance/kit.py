@@ -48,6 +48,7 @@ COMMAND = "MICROGRAM_CONFORM_COMMAND"
 SUBJECTS = "MICROGRAM_CONFORM_APPS"
 COMPONENTS = "MICROGRAM_CONFORM_COMPONENTS"
 PLANTED = "MICROGRAM_CONFORM_PLANTED"
+GUEST = "MICROGRAM_GUEST"
 
 _TIMEOUT = 60.0
 
@@ -290,7 +291,7 @@ class ServiceUnderTest:
 
     def _runner(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self._run.path)]
-        env = {name: each for name, each in os.environ.items() if name != "MICROGRAM_GUEST"}
+        env = {name: each for name, each in os.environ.items() if name != GUEST}
         done = subprocess.run(
             [*command, *arguments], cwd=REPO, env=env, capture_output=True, text=True, check=False
         )
@@ -300,8 +301,8 @@ class ServiceUnderTest:
     def _manifest(self) -> dict[str, Any]:
         peer = [sys.executable, "-m", "tests.conformance.peer"]
         commands = dict.fromkeys(_around(self.app), peer)
-        if self._command or not guest_language(self.app):
-            commands[self.app] = self._command or list(_command_of(self.app))
+        if command := self._command or _command_of(self.app):
+            commands[self.app] = command
         env = {"CONFORMANCE_SUBJECT": self.app}
         return {
             "version": 1,
@@ -331,7 +332,10 @@ def example(kind: EventType[Any]) -> dict[str, Any]:
 
 
 def guest_language(app: str) -> str:
-    """The language of a guest that is a service of its own; empty for another service."""
+    """The language of the guest that is under test; empty for a service in Python."""
+    chosen, _, language = os.environ.get(GUEST, "").partition("=")
+    if chosen == app:
+        return language
     paths = sorted(FOLDER.glob(f"{app}-*/access.yaml"))
     return paths[0].parent.name.rpartition("-")[2] if paths else ""
 
@@ -362,5 +366,7 @@ def _around(app: str) -> list[str]:
     return sorted((near | {"auth", *strangers[:1]}) - {app})
 
 
-def _command_of(app: str) -> Sequence[str]:
-    return next(each.command for each in read_manifest(REPO / "dapr.yaml") if each.app_id == app)
+def _command_of(app: str) -> list[str]:
+    """The command of a service; empty for a guest that is a service of its own."""
+    apps = read_manifest(REPO / "dapr.yaml")
+    return next((list(each.command) for each in apps if each.app_id == app), [])

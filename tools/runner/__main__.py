@@ -315,6 +315,8 @@ def _test(options: Namespace, _: RunDir) -> int:
         return checks.test_learn(options.rest)
     if options.containers:
         return checks.test_containers(options.rest)
+    if options.guests:
+        return checks.test_guests(options.rest)
     return checks.test(options.fast, options.rest)
 
 
@@ -335,13 +337,13 @@ def _new(options: Namespace, _: RunDir) -> int:
 def _conform(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import conformance
 
-    if options.command and len(options.app) != 1:
+    if (options.command or options.guest) and len(options.app) != 1:
         raise RunnerError(
-            "--command takes the place of one service: name it, as `conform comments`"
+            "--command and --guest take the place of one service: name it, as `conform comments`"
         )
-    return conformance.conform(
-        options.app, options.command, options.components, options.rest, planted=options.planted
-    )
+    guest = f"{options.app[0]}={options.guest}" if options.guest else ""
+    subject = conformance.Subject(tuple(options.app), options.command, guest, options.components)
+    return conformance.conform(subject, options.rest, planted=options.planted)
 
 
 def _bench(options: Namespace, _: RunDir) -> int:

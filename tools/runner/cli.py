@@ -343,11 +343,20 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         action="store_true",
         help="tests of the images and the compose project with podman only (docs/deploying.md)",
     )
+    made["test"].add_argument(
+        "--guests",
+        action="store_true",
+        help="conformance, end-to-end and crash tests with the guest comments=go in the place of "
+        "comments, and beside it, only",
+    )
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",
         default="",
         help="the program that takes the place of the service, with its arguments in one text",
+    )
+    made["conform"].add_argument(
+        "--guest", default="", metavar="LANG", help="test the guest in guests/APP-LANG, built first"
     )
     made["conform"].add_argument(
         "--components", default="embedded", metavar="NAME", help="component set (embedded)"

@@ -35,6 +35,7 @@ _FAST = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
 of services measure processor time, which more workers than cores would raise."""
 
 _WITH_SIDECARS = ["tests/contract", "tests/conformance", "tests/e2e", "tests/chaos"]
+_WITH_GUESTS = ["tests/conformance", "tests/e2e", "tests/chaos", "tests/guests"]
 _ONE_SYSTEM_PER_WORKER = ["--dist", "loadscope", "-n"]
 _TWO_SYSTEMS = [*_ONE_SYSTEM_PER_WORKER, "2"]
 _THREE_SYSTEMS = [*_ONE_SYSTEM_PER_WORKER, "3"]
@@ -179,6 +180,13 @@ def test_containers(arguments: list[str]) -> int:
         if debian.can_install() and not debian.is_installed(package):
             debian.install(package)
     part = (_RUNNING_SYSTEM, ["tests/containers", "--timeout=3600"])
+    return _summarize(*_run_parts([part], arguments))
+
+
+def test_guests(arguments: list[str]) -> int:
+    """Run the suites with a guest in the place of its service; return non-zero if they failed."""
+    os.environ["MICROGRAM_GUEST"] = "comments=go"
+    part = (_RUNNING_SYSTEM, [*_WITH_GUESTS, *_TWO_SYSTEMS])
     return _summarize(*_run_parts([part], arguments))
 
 

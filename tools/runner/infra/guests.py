@@ -8,6 +8,7 @@ as `guests/insights-ts`, is a service of its own, which runs beside the others.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -80,8 +81,8 @@ def _built(folder: Path) -> tuple[str, ...]:
 
 
 def _digest(folder: Path) -> str:
-    """Return a digest of all files of a guest."""
-    digest = hashlib.sha256()
+    """Return a digest of all files of a guest, and of the flags of Go that make it another one."""
+    digest = hashlib.sha256(os.environ.get("GOFLAGS", "").encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not set(_NO_SOURCES) & set(path.parts):
             digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
