@@ -9,13 +9,15 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 import yaml
 
@@ -27,6 +29,7 @@ from services.chassis.security.access_rules import (
     ServiceAccess,
     read_access,
 )
+from services.chassis.security.token_verifier import user_revocation
 from services.contracts.events import EventType
 from tests.fakes.auth import FakeAuth
 from tests.system.waiting import wait_until
@@ -34,6 +37,7 @@ from tools.runner.config.guests import FOLDER, access_files
 from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import REPO, RunDir, write_private
 from tools.runner.config.secrets import JWT
+from tools.runner.infra.guests import guest_command
 
 NOBODY = ""
 """The caller of a request that the own sidecar makes."""
@@ -82,7 +86,7 @@ class PeerClient:
         self._headers = {"dapr-api-token": token}
 
     def tell(self, **told: Any) -> None:
-        """Set `answers` by method and path, or add to `streams`."""
+        """Set `answers` by method and path, or add to `streams`, `revoked` or `deleted`."""
         requests.post(
             f"{self._base}/tell", json=told, headers=self._headers, timeout=_TIMEOUT
         ).raise_for_status()
@@ -102,6 +106,11 @@ class PeerClient:
     def events(self) -> list[dict[str, Any]]:
         """All events that it has received, in the order of their arrival."""
         return list(self._received()["events"])
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """All messages that brought events, with the `number` of these instead of them."""
+        return list(self._received()["messages"])
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -127,6 +136,8 @@ class Stream:
     peer: PeerClient
     topic: str
     name: str = field(default_factory=lambda: secrets.token_hex(5))
+    trace: str = field(default_factory=lambda: secrets.token_hex(16))
+    """The id of the trace of all its changes."""
     sequence: int = 0
 
     def event(
@@ -142,7 +153,7 @@ class Stream:
             "subject": subject,
             "time": timestamp(),
             "datacontenttype": "application/json",
-            "traceparent": "",
+            "traceparent": f"00-{self.trace}-{secrets.token_hex(8)}-00",
             "topic": self.topic,
             "stream": self.name,
             "sequence": self.sequence,
@@ -170,7 +181,7 @@ class ServiceUnderTest:
         self._command = shlex.split(command)
         self._components = components
         self._folder = folder
-        self._base = self._token = ""
+        self._base = self.token = ""
         self.auth = FakeAuth()
         self.peers: dict[str, PeerClient] = {}
 
@@ -194,34 +205,91 @@ class ServiceUnderTest:
         for row in state["services"]:
             token = state["tokens"][row["service"]]["app"]
             if row["app_id"] == self.app:
-                self._base, self._token = f"http://127.0.0.1:{row['app_port']}", token
+                self._base, self.token = f"http://127.0.0.1:{row['app_port']}", token
             else:
                 self.peers[row["app_id"]] = PeerClient(row["app_id"], row["app_port"], token)
         if "auth" in self.peers:
             self.peers["auth"].tell(answers={"GET /jwks": self.auth.jwks()})
-            self.revoke()
 
     def kill(self) -> None:
         """Kill the program with SIGKILL, and wait until it runs again."""
         before = self._row()["pid"]
         os.kill(before, signal.SIGKILL)
+        self._await_another(before)
 
+    def terminate(self) -> float:
+        """Send SIGTERM to the program, and return the seconds until it has ended."""
+        before, began = self._row()["pid"], time.monotonic()
+        os.kill(before, signal.SIGTERM)
+        wait_until(lambda: not psutil.pid_exists(before), PATIENCE, f"the end of {self.app}")
+        took = time.monotonic() - began
+        self._await_another(before)
+        return took
+
+    def _await_another(self, before: int) -> None:
         def runs_again() -> bool:
             row = self._row()
             return row["pid"] not in (None, before) and row["state"] == "ready"
 
-        wait_until(runs_again, what=f"{self.app} after SIGKILL")
+        wait_until(runs_again, what=f"{self.app} after a death")
+
+    @contextmanager
+    def without_sidecar(self) -> Iterator[None]:
+        """Stop the sidecar of the program for a while."""
+        self._runner("stop", f"{self.app}.daprd")
+        try:
+            yield
+        finally:
+            self._runner("start", f"{self.app}.daprd")
+            wait_until(lambda: self.ask("GET /readyz", caller=None).status == 200, PATIENCE)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the program listens."""
+        host, _, port = self._base.rpartition("/")[2].partition(":")
+        return host, int(port)
+
+    @property
+    def log_lines(self) -> list[str]:
+        """What the program wrote to its log."""
+        return (self._run.path / "logs" / f"{self.app}.log").read_text().splitlines()
+
+    def run_without(self, *names: str) -> subprocess.CompletedProcess[str]:
+        """Run the program without some of the variables that the runner gives."""
+        env = dict(os.environ) | {"APP_ID": self.app, "APP_PORT": "0", "DAPR_HTTP_PORT": "1"}
+        env |= {"DAPR_GRPC_PORT": "1", "DAPR_API_TOKEN": "x", "APP_API_TOKEN": "x"}
+        return subprocess.run(
+            self._program(),
+            cwd=REPO,
+            env={name: each for name, each in env.items() if name not in names},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+
+    def _program(self) -> Sequence[str]:
+        if self._command:
+            return self._command
+        language = guest_language(self.app)
+        return guest_command(self.app, language) if language else _command_of(self.app)
 
     @cached_property
     def access(self) -> ServiceAccess:
         """What the program may do."""
         return access_with(self.app)[self.app]
 
-    @property
-    def stranger(self) -> str:
-        """A service that may not call the one under test."""
+    def stranger(self, route: str) -> str:
+        """A stand-in that may not call a route; preferably one that may call none."""
         known = {caller for callers in self.access.calls.values() for caller in callers}
-        return next(name for name in sorted(self.peers) if name not in known)
+        named = self.access.calls.get(route, frozenset())
+        refused = sorted(self.peers.keys() - named, key=lambda name: (name in known, name))
+        return refused[0] if refused else ""
+
+    @property
+    def foreign_topics(self) -> list[str]:
+        """The topics of other services to which the program subscribes."""
+        return sorted(self.access.subscribes - self.access.publishes)
 
     def producer(self, topic: str) -> PeerClient:
         """The stand-in that publishes a topic."""
@@ -241,7 +309,7 @@ class ServiceUnderTest:
         """Send a request as its sidecar would; with `caller=None` as somebody without its token."""
         sent = dict(headers or {})
         if caller is not None:
-            sent["dapr-api-token"] = self._token
+            sent["dapr-api-token"] = self.token
         if caller:
             sent["dapr-caller-app-id"] = caller
         if token:
@@ -266,11 +334,15 @@ class ServiceUnderTest:
 
     def revoke(self, *tokens: str) -> None:
         """Revoke tokens."""
+        known = len(self.auth.revoked)
         for token in tokens:
             self.auth.revoke(token)
-        revoked = self.auth.revoked
-        answers = {"GET /revocations": {"revoked": revoked, "next": len(revoked)}}
-        self.peers["auth"].tell(answers=answers)
+        self.peers["auth"].tell(revoked=self.auth.revoked[known:])
+
+    def revoke_all(self, user: str) -> None:
+        """Revoke all tokens of a user that were issued until now."""
+        entry = user_revocation(user, int(time.time()) + 1)
+        self.peers["auth"].tell(revoked=[entry])
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """The events that it could not handle."""

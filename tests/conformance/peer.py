@@ -27,6 +27,7 @@ _SUBJECT = "CONFORMANCE_SUBJECT"
 """The variable with the app-id of the service under test."""
 
 _OPEN = ("/healthz", "/readyz")
+_REVOCATIONS_AT_ONCE = 3
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -43,8 +44,14 @@ class Peer:
     """Bodies by method and path, such as `GET /jwks`."""
     streams: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     """The events that `/changes` gives, by topic and stream."""
+    revoked: list[str] = field(default_factory=list)
+    """What auth answers of revocations, a few at a time."""
+    deleted: set[str] = field(default_factory=set)
+    """The users of whose deletion auth knows."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    """The messages that brought the events, without these, and with their number."""
 
     @property
     def topics(self) -> list[str]:
@@ -80,6 +87,10 @@ class Peer:
         )[:limit]
         return {"events": found, "settled": found[-1]["sequence"] if found else after}
 
+    def revocations(self, after: int) -> dict[str, Any]:
+        found = self.revoked[after : after + _REVOCATIONS_AT_ONCE]
+        return {"revoked": found, "next": after + len(found)}
+
 
 class PeerRoutes:
     """The routes of a stand-in."""
@@ -93,6 +104,8 @@ class PeerRoutes:
             *(Route(path, self._health) for path in _OPEN),
             Route("/dapr/subscribe", self._subscribe),
             Route("/received/{topic}", self._receive, methods=["POST"]),
+            Route("/revocations", self._revocations),
+            Route("/deletions", self._deletions),
             Route("/changes", self._heads),
             Route("/changes/{topic}/{stream}", self._changes),
             Route("/peer/tell", self._tell, methods=["POST"]),
@@ -112,7 +125,9 @@ class PeerRoutes:
 
     async def _receive(self, request: Request) -> Response:
         message = await request.json()
-        self._peer.events += message["data"]["events"]
+        events = message["data"]["events"]
+        self._peer.events += events
+        self._peer.messages.append(message | {"data": None, "number": len(events)})
         return JSONResponse({"status": "SUCCESS"})
 
     async def _heads(self, request: Request) -> Response:
@@ -126,16 +141,30 @@ class PeerRoutes:
         topic, stream = request.path_params["topic"], request.path_params["stream"]
         return JSONResponse(self._peer.changes(topic, stream, after, limit))
 
+    async def _revocations(self, request: Request) -> Response:
+        self._note(request)
+        return JSONResponse(self._peer.revocations(int(request.query_params["after"])))
+
+    async def _deletions(self, request: Request) -> Response:
+        self._note(request)
+        asked = request.query_params["ids"].split(",")
+        return JSONResponse({"user_ids": [id for id in asked if id in self._peer.deleted]})
+
     async def _tell(self, request: Request) -> Response:
         told = await request.json()
         self._peer.answers |= told.get("answers", {})
+        self._peer.revoked += told.get("revoked", [])
+        self._peer.deleted |= set(told.get("deleted", []))
         for topic, streams in told.get("streams", {}).items():
             for stream, events in streams.items():
                 self._peer.streams.setdefault(topic, {}).setdefault(stream, []).extend(events)
         return JSONResponse({})
 
     async def _received(self, _: Request) -> Response:
-        return JSONResponse({"requests": self._peer.requests, "events": self._peer.events})
+        peer = self._peer
+        return JSONResponse(
+            {"requests": peer.requests, "events": peer.events, "messages": peer.messages}
+        )
 
     async def _send(self, request: Request) -> Response:
         """Call the own sidecar, and return its answer as it is."""

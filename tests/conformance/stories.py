@@ -39,6 +39,10 @@ class EventStory:
     look: Callable[[ServiceUnderTest], Any]
     shows: Any
     causes: tuple[tuple[EventType[Any], str], ...] = field(default=())
+    deleted: tuple[str, ...] = ()
+    """The users of whom auth confirms that they left."""
+    tombstones: tuple[tuple[EventType[Any], str, str], ...] = ()
+    """The deleted documents that it then publishes, with words that these said before."""
 
 
 def a_reply_is_in_its_thread() -> EventStory:
@@ -62,6 +66,7 @@ def a_deleted_reply_is_in_no_thread() -> EventStory:
         _thread_of(root),
         [left["id"]],
         causes=((events.COMMENT_CHANGED, gone["id"]),),
+        tombstones=((events.COMMENT_CHANGED, gone["id"], "a post"),),
     )
 
 
@@ -112,6 +117,51 @@ def who_unfollows_is_no_notification() -> EventStory:
         (Told(events.EDGE_CHANGED, subject, 1, edge), Told(events.EDGE_CHANGED, subject, 2, none)),
         _notifications_of(target),
         [],
+    )
+
+
+def a_deleted_account_has_no_notifications() -> EventStory:
+    source, target = _ids.next(), _ids.next()
+    edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
+    gone = {"id": target, "created_at": timestamp(), "deleted": True}
+    return EventStory(
+        (
+            _account(target),
+            Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge),
+            Told(events.ACCOUNT_CHANGED, target, 2, gone),
+        ),
+        _notifications_of(target),
+        [],
+        deleted=(target,),
+    )
+
+
+def a_deletion_that_auth_does_not_know_deletes_nothing() -> EventStory:
+    source, target = _ids.next(), _ids.next()
+    edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
+    gone = {"id": target, "created_at": timestamp(), "deleted": True}
+    return EventStory(
+        (
+            Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge),
+            Told(events.ACCOUNT_CHANGED, target, 2, gone),
+        ),
+        _notifications_of(target),
+        [("follow", source)],
+    )
+
+
+def a_deleted_login_is_a_deleted_account() -> EventStory:
+    id = _ids.next()
+    login = {"user_id": id, "username": f"user{id}", "created_at": timestamp()}
+    return EventStory(
+        (
+            Told(events.LOGIN_REGISTERED, id, 1, login),
+            Told(events.LOGIN_REGISTERED, id, 2, {**login, "username": "", "deleted": True}),
+        ),
+        _username_of(id),
+        None,
+        deleted=(id,),
+        tombstones=((events.ACCOUNT_CHANGED, id, f"user{id}"),),
     )
 
 
@@ -182,8 +232,13 @@ STORIES: Mapping[str, tuple[Callable[[], EventStory], ...]] = {
         completed_orders_are_sales,
         the_newest_number_of_followers_counts,
     ),
-    "notifications": (a_follower_is_a_notification, who_unfollows_is_no_notification),
-    "users": (a_login_is_an_account,),
+    "notifications": (
+        a_follower_is_a_notification,
+        who_unfollows_is_no_notification,
+        a_deleted_account_has_no_notifications,
+        a_deletion_that_auth_does_not_know_deletes_nothing,
+    ),
+    "users": (a_login_is_an_account, a_deleted_login_is_a_deleted_account),
 }
 """By service. One without a story is tested without the effects of events."""
 
@@ -206,7 +261,10 @@ def _told(post: Mapping[str, Any], version: int = 1) -> Told:
 
 
 def _author(post: Mapping[str, Any]) -> Told:
-    id = post["author"]
+    return _account(post["author"])
+
+
+def _account(id: str) -> Told:
     profile = {"id": id, "username": f"user{id}", "created_at": timestamp()}
     return Told(events.ACCOUNT_CHANGED, id, 1, profile)
 

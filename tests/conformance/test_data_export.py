@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.chassis.ids import SnowflakeGenerator
+from services.media.exports.steps import STEPS
 from tests.conformance.kit import ServiceUnderTest
 
 ROUTE = "GET /belongings/{user}/{kind}"
@@ -25,9 +26,18 @@ def test_an_unknown_kind_is_not_found(owner: ServiceUnderTest) -> None:
     answer.error()
 
 
+def test_of_an_unknown_user_there_is_an_empty_page(owner: ServiceUnderTest) -> None:
+    user = SnowflakeGenerator().next()
+    kinds = [step.kind for step in STEPS if step.service == owner.app]
+    for kind in kinds:
+        answer = owner.ask(f"GET /belongings/{user}/{kind}", caller="media")
+        assert answer.status == 200, (kind, answer)
+        assert answer.json() == {"records": [], "next": "", "total": 0}, kind
+
+
 def test_only_media_exports(owner: ServiceUnderTest) -> None:
     user = SnowflakeGenerator().next()
-    answer = owner.ask(f"GET /belongings/{user}/no-such-kind", caller=owner.stranger)
+    answer = owner.ask(f"GET /belongings/{user}/no-such-kind", caller=owner.stranger(ROUTE))
     assert answer.status == 403
 
 

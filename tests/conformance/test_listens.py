@@ -23,7 +23,7 @@ def listener(subject: ServiceUnderTest) -> ServiceUnderTest:
 @pytest.fixture
 def stream(listener: ServiceUnderTest) -> Stream:
     """A new stream of the first topic to which the service subscribes."""
-    topic = min(listener.access.subscribes)
+    topic = listener.foreign_topics[0]
     return Stream(listener.producer(topic), topic)
 
 
@@ -31,10 +31,17 @@ def kind_of(topic: str) -> EventType[Any]:
     return next(event for event in EVENTS if event.topic == topic and not event.private)
 
 
-def asked_for(stream: Stream) -> bool:
-    """Whether the service has asked for events of a stream."""
+PAGE = 64
+"""Events that a producer gives in one answer."""
+
+
+def asked_for(stream: Stream, after: int = 0) -> bool:
+    """Whether the service has asked for events of a stream that follow a number."""
     route = f"GET /changes/{stream.topic}/{stream.name}"
-    return any(each["route"] == route for each in stream.peer.requests)
+    return any(
+        each["route"] == route and int(each["query"]["after"]) >= after
+        for each in stream.peer.requests
+    )
 
 
 def letters_of(listener: ServiceUnderTest, stream: Stream) -> list[dict[str, Any]]:
@@ -58,12 +65,22 @@ def test_it_subscribes_to_what_the_access_file_names(listener: ServiceUnderTest)
 
 
 def test_it_asks_for_what_the_broker_lost(listener: ServiceUnderTest) -> None:
-    for topic in sorted(listener.access.subscribes):
+    streams = []
+    for topic in listener.foreign_topics:
         stream = Stream(listener.producer(topic), topic)
         kind = kind_of(topic)
-        lost = stream.event(kind, "116548273934401537", 1, example(kind))
-        stream.keep([lost])
-        wait_until(partial(asked_for, stream), PATIENCE, f"a gap in {topic}")
+        stream.keep([stream.event(kind, "116548273934401537", 1, example(kind))])
+        streams.append(stream)
+    for stream in streams:
+        wait_until(partial(asked_for, stream), PATIENCE, f"a gap in {stream.topic}")
+
+
+def test_it_asks_until_it_has_all(listener: ServiceUnderTest, stream: Stream) -> None:
+    kind = kind_of(stream.topic)
+    subject = "116548273934401537"
+    lost = [stream.event(kind, subject, n, example(kind)) for n in range(1, PAGE + 7)]
+    stream.keep(lost)
+    wait_until(partial(asked_for, stream, after=PAGE), PATIENCE, f"what follows after {PAGE}")
 
 
 def test_poison_stops_nothing(listener: ServiceUnderTest, stream: Stream) -> None:
@@ -110,10 +127,13 @@ def test_what_is_no_message_is_dropped(
 
 
 def test_what_the_sidecar_gives_up_is_kept(listener: ServiceUnderTest, stream: Stream) -> None:
-    broken = stream.event(kind_of(stream.topic), "1", 1, {"nothing": "of this"})
-    answer = listener.ask("POST /events-dead", body=message(stream, [broken]))
-    assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"})
-    assert [letter["event"] for letter in letters_of(listener, stream)] == [broken]
+    broken = [
+        stream.event(kind_of(stream.topic), "1", n, {"nothing": "of this"}) for n in range(1, 4)
+    ]
+    for each in broken:
+        answer = listener.ask("POST /events-dead", body=message(stream, [each]))
+        assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"})
+    assert [letter["event"] for letter in letters_of(listener, stream)] == broken
 
 
 def test_a_replay_keeps_what_fails_again(listener: ServiceUnderTest, stream: Stream) -> None:

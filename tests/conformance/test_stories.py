@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +15,13 @@ from services.contracts.events import EventType
 from tests.conformance.contracts import event_schemas
 from tests.conformance.kit import PATIENCE, ServiceUnderTest, Stream
 from tests.conformance.stories import STORIES, EventStory
-from tests.conformance.test_listens import message
+from tests.conformance.test_listens import kind_of, message
 from tests.system.waiting import wait_until
 
 Event = dict[str, Any]
+
+MAX_EVENTS = 50
+"""In one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,20 @@ def with_a_death_in_the_middle(telling: Telling) -> None:
     telling.deliver(*telling.events[half:])
 
 
+def beside_poison(telling: Telling) -> None:
+    for stream, event in telling.events:
+        poison = stream.event(kind_of(stream.topic), "1", 1, {"nothing": "of this"})
+        stream.deliver([poison, event, {"no": "event"}])
+
+
+def as_given_up(telling: Telling) -> None:
+    """The sidecar has given up all messages."""
+    for stream, event in telling.events:
+        answer = telling.subject.ask("POST /events-dead", body=message(stream, [event]))
+        assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"})
+        assert event not in [letter["event"] for letter in telling.subject.dead_letters()]
+
+
 WAYS: Sequence[Callable[[Telling], None]] = (
     in_order,
     in_one_message_for_each_topic,
@@ -74,6 +92,8 @@ WAYS: Sequence[Callable[[Telling], None]] = (
     never,
     with_a_gap,
     with_a_death_in_the_middle,
+    beside_poison,
+    as_given_up,
 )
 
 
@@ -93,6 +113,7 @@ def begin(subject: ServiceUnderTest, story: EventStory) -> Telling:
         events.append((stream, stream.event(told.kind, told.subject, told.version, told.data)))
     for stream in streams.values():
         stream.keep([event for own, event in events if own is stream])
+    subject.peers["auth"].tell(deleted=list(story.deleted))
     return Telling(subject, events)
 
 
@@ -112,9 +133,21 @@ def test_a_story_has_its_effect(subject: ServiceUnderTest, way: Callable[[Tellin
         assert story.look(subject) == story.shows, f"{make.__name__} after a repetition"
 
 
+def test_what_is_acknowledged_has_its_effect(subject: ServiceUnderTest) -> None:
+    for make in stories_of(subject):
+        story = make()
+        telling = begin(subject, story)
+        _acknowledge(telling, telling.events, make.__name__)
+        assert has_its_effect(subject, story), make.__name__
+
+
 def _repeat(telling: Telling, name: str) -> None:
     """Deliver every event again, the oldest last, and wait until each is handled."""
-    for stream, event in reversed(telling.events):
+    _acknowledge(telling, telling.events[::-1], name)
+
+
+def _acknowledge(telling: Telling, events: Sequence[tuple[Stream, Event]], name: str) -> None:
+    for stream, event in events:
         body = message(stream, [event])
         answer = telling.subject.ask(f"POST /events/{stream.topic}", body=body)
         assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"}), name
@@ -130,11 +163,18 @@ def listeners(subject: ServiceUnderTest, kind: EventType[Any]) -> list[str]:
 
 def received(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
     """The events of a type about one document that the first subscriber has received."""
-    peer = subject.peers[listeners(subject, kind)[0]]
-    return [each for each in peer.events if (each["type"], each["subject"]) == (kind.name, about)]
+    return [each for each in all_received(subject, kind) if each["subject"] == about]
 
 
-def kept(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
+def all_received(subject: ServiceUnderTest, kind: EventType[Any]) -> list[Event]:
+    """The events of a type that the first subscriber has received."""
+    events = subject.peers[listeners(subject, kind)[0]].events
+    return [each for each in events if each["type"] == kind.name]
+
+
+def kept(
+    subject: ServiceUnderTest, kind: EventType[Any], about: str, limit: int = 64
+) -> list[Event]:
     """The events of a type about one document that `/changes` gives."""
     caller = listeners(subject, kind)[0]
     heads = subject.ask(f"GET /changes?topics={kind.topic}", caller=caller).json()[kind.topic]
@@ -142,8 +182,9 @@ def kept(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Ev
     for stream, last in heads.items():
         after = 0
         while after < last:
-            path = f"GET /changes/{kind.topic}/{stream}?after={after}"
+            path = f"GET /changes/{kind.topic}/{stream}?after={after}&limit={limit}"
             answer = subject.ask(path, caller=caller).json()
+            assert len(answer["events"]) <= limit
             found += answer["events"]
             if answer["settled"] <= after:
                 break
@@ -167,8 +208,99 @@ def test_what_it_tells_is_an_event_of_its_schema(subject: ServiceUnderTest) -> N
             for event in received(subject, kind, about):
                 assert event["source"] == subject.app
                 jsonschema_rs.validate(_schema(kind), event)
-            versions = [event["entityversion"] for event in received(subject, kind, about)]
-            assert min(versions) >= 1
+
+
+def test_what_it_tells_belongs_to_the_trace_of_its_cause(subject: ServiceUnderTest) -> None:
+    for make in telling_stories(subject):
+        story = make()
+        telling = begin(subject, story)
+        in_order(telling)
+        traces = {stream.trace for stream, _ in telling.events}
+        for kind, about in story.causes:
+            told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+            assert all(event["traceparent"][3:35] in traces for event in told), told
+
+
+def test_what_it_tells_has_numbers_and_versions(subject: ServiceUnderTest) -> None:
+    """Each change of a document has a higher version, and a number of its own in its stream."""
+    for make in telling_stories(subject):
+        story = make()
+        in_order(begin(subject, story))
+        for kind, about in story.causes:
+            wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+    kinds = {kind for make in telling_stories(subject) for kind, _ in make().causes}
+    for kind in kinds:
+        told = all_received(subject, kind)
+        changes = {(event["stream"], event["sequence"]): event for event in told}
+        versions = {(event["subject"], event["entityversion"]) for event in changes.values()}
+        assert len(versions) == len(changes), "two changes of a document have one version"
+        assert all(changes[event["stream"], event["sequence"]] == event for event in told)
+        assert min(sequence for _, sequence in changes) >= 1
+
+
+def test_its_messages_are_cloud_events_of_a_bounded_size(subject: ServiceUnderTest) -> None:
+    for make in telling_stories(subject):
+        story = make()
+        in_order(begin(subject, story))
+        for kind, about in story.causes:
+            wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+    for peer in subject.peers.values():
+        own = [message for message in peer.messages if message["source"] == subject.app]
+        for each in own:
+            assert each["type"] == "events"
+            assert each["specversion"] == "1.0"
+            assert 1 <= each["number"] <= MAX_EVENTS
+        ids = [(each["topic"], each["id"], each["number"]) for each in own]
+        assert len(set(ids)) == len(ids), "two messages have one id"
+
+
+def test_a_new_process_has_a_new_stream(subject: ServiceUnderTest) -> None:
+    for make in telling_stories(subject):
+        streams: list[set[str]] = []
+        for _ in range(2):
+            story = make()
+            in_order(begin(subject, story))
+            kind, about = story.causes[0]
+            told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+            streams.append({event["stream"] for event in told})
+            if len(streams) == 1:
+                subject.kill()
+        assert not streams[0] & streams[1]
+        return
+
+
+def test_what_was_deleted_is_a_tombstone(subject: ServiceUnderTest) -> None:
+    """It is told, and can be asked for, and says nothing else of what it was."""
+    found = [make for make in stories_of(subject) if make().tombstones]
+    if not found:
+        pytest.skip("No story of this service ends in a tombstone.")
+    for make in found:
+        story = make()
+        in_order(begin(subject, story))
+        for kind, about, words in story.tombstones:
+            tombstone = wait_until(
+                partial(kept_tombstone, subject, kind, about), PATIENCE, f"the end of {about}"
+            )
+            assert words not in json.dumps(tombstone)
+
+
+def kept_tombstone(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> Event:
+    """The newest event of a document, if that is deleted."""
+    events = kept(subject, kind, about)
+    newest: Event = max(events, key=lambda event: int(event["entityversion"]), default={})
+    return newest if newest.get("data", {}).get("deleted") else {}
+
+
+def test_what_it_tells_can_be_asked_for_step_by_step(subject: ServiceUnderTest) -> None:
+    """Whoever asks for one event at a time misses none."""
+    for make in telling_stories(subject):
+        stories = [make() for _ in range(3)]
+        for story in stories:
+            in_order(begin(subject, story))
+        for story in stories:
+            for kind, about in story.causes:
+                wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+                wait_until(partial(kept, subject, kind, about, limit=1), PATIENCE, kind.name)
 
 
 def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:

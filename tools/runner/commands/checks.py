@@ -184,9 +184,13 @@ def test_containers(arguments: list[str]) -> int:
 
 
 def test_guests(arguments: list[str]) -> int:
-    """Run the suites with a guest in the place of its service; return non-zero if they failed."""
+    """Run suites with a guest in the place of its service; return non-zero if they failed.
+
+    Where the arguments name tests, only those are run.
+    """
     os.environ["MICROGRAM_GUEST"] = "comments=go"
-    part = (_RUNNING_SYSTEM, [*_WITH_GUESTS, *_TWO_SYSTEMS])
+    suites = [] if _name_tests(arguments) else _WITH_GUESTS
+    part = (_RUNNING_SYSTEM, [*suites, *_TWO_SYSTEMS])
     return _summarize(*_run_parts([part], arguments))
 
 
@@ -235,7 +239,7 @@ def _set_up_tools() -> tuple[int, str]:
 
 def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
     """Return the test runs, cheap ones first: they find a fault before the slow ones begin."""
-    if any(Path(each.split("::")[0]).exists() for each in arguments):
+    if _name_tests(arguments):
         return [("tests", [])]
     if fast:
         return [("tests without sidecars", ["tests/unit", *_FAST])]
@@ -243,6 +247,10 @@ def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
         ("tests without sidecars", [*_WITHOUT_SIDECARS, *_ON_ALL_CORES]),
         (_RUNNING_SYSTEM, [*_WITH_SIDECARS, *_THREE_SYSTEMS]),
     ]
+
+
+def _name_tests(arguments: list[str]) -> bool:
+    return any(Path(each.split("::")[0]).exists() for each in arguments)
 
 
 def _summarize(checks: list[StageResult], tests: list[StageResult]) -> int:

@@ -61,11 +61,19 @@ def _with_access(app: ManifestApp, files: Sequence[Path]) -> ManifestApp:
 def _command(app: ManifestApp, language: str) -> tuple[str, ...]:
     if language == PYTHON and app.command:
         return app.command
-    folder = guest_folder(app.app_id, language)
+    return guest_command(app.app_id, language)
+
+
+def guest_command(app: str, language: str) -> tuple[str, ...]:
+    """Return the command of a guest, which is built first where it must be.
+
+    Raises RunnerError for a guest that does not exist, or cannot be built.
+    """
+    folder = guest_folder(app, language)
     if not folder.is_dir():
         known = sorted(path.name for path in FOLDER.glob("*-*"))
         raise RunnerError(
-            f"--guest {app.app_id}={language}: there is no {folder} (there are: {', '.join(known)})"
+            f"--guest {app}={language}: there is no {folder} (there are: {', '.join(known)})"
         )
     return _built(folder)
 
