@@ -33,10 +33,12 @@ REPORTS = "reports"
 SETS = tuple(os.environ.get("MICROGRAM_SETS", "embedded,rabbitmq-redis").split(","))
 """The component sets on which one suite runs unchanged; `test --matrix` names others."""
 
+CONFORMANCE = "tests/conformance"
+
 _MINUTES = {
     "tests/e2e": 9,
     "tests/chaos": 7,
-    "tests/conformance": 3,
+    CONFORMANCE: 3,
     "tests/e2e/mail": 2,
     "tests/contract": 2,
 }
@@ -52,6 +54,8 @@ def pytest_collection_finish() -> None:
 class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Runs tests of one package and component set in one worker: they share one system.
 
+    Those of the conformance kit have a system for each service.
+
     The longest begin first, so that the workers end together. Not `loadgroup`: xdist 3.8 cannot
     name a test's group to pytest 9.2.
     """
@@ -59,7 +63,11 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         path, _, parameters = nodeid.partition("[")
         package = path.partition("::")[0].rpartition("/")[0]
-        return next((f"{package}:{name}" for name in SETS if name in parameters), nodeid)
+        name = next((name for name in SETS if name in parameters), "")
+        if not name:
+            return nodeid
+        service = parameters.partition(name)[0] if package == CONFORMANCE else ""
+        return f"{package}:{service}{name}"
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         longest = max(self.workqueue, key=lambda scope: _MINUTES.get(scope.partition(":")[0], 0))

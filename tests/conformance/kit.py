@@ -265,7 +265,7 @@ class ServiceUnderTest:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=PATIENCE / 2,
         )
 
     def _program(self) -> Sequence[str]:

@@ -32,7 +32,8 @@ class Told:
 class EventStory:
     """Events, and what `look` shows after all of them, whatever their order.
 
-    `causes` names the types of events that the service then publishes, with their subjects.
+    `causes` names the types of events that the service then publishes, with their subjects; twice
+    where two changes follow from events that come one after another.
     """
 
     told: tuple[Told, ...]
@@ -65,7 +66,7 @@ def a_deleted_reply_is_in_no_thread() -> EventStory:
         (_told(root), _told(gone), _told(left), _told(blank, 2)),
         _thread_of(root),
         [left["id"]],
-        causes=((events.COMMENT_CHANGED, gone["id"]),),
+        causes=((events.COMMENT_CHANGED, gone["id"]), *[(events.REPLIES_COUNTED, root["id"])] * 3),
         tombstones=((events.COMMENT_CHANGED, gone["id"], "a post"),),
     )
 

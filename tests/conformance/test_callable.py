@@ -15,10 +15,10 @@ from tests.conformance.kit import ARRIVES_WITHIN, NOBODY, PATIENCE, ServiceUnder
 from tests.system.waiting import wait_until
 
 USER = "115581273340018689"
-TOO_LARGE = 30_000_000
-"""Bytes of a body, more than any service has to take."""
+TOO_LARGE = 1_000_000
+"""Bytes of a header, more than any service has to take. Bodies are bounded by the sidecar."""
 
-_SCOPES = "read write follow push admin:read admin:write read:exports"
+SCOPES = "read write follow push admin:read admin:write read:exports"
 
 
 def callers(subject: ServiceUnderTest, route: DocumentedRoute) -> frozenset[str]:
@@ -120,7 +120,7 @@ def test_a_token_that_is_not_valid_is_refused(subject: ServiceUnderTest, fault: 
         "of another issuer": {"iss": "somebody"},
         "forged": {},
     }[fault]
-    token = subject.auth.token(USER, _SCOPES, **claims)  # type: ignore[arg-type]
+    token = subject.auth.token(USER, SCOPES, **claims)  # type: ignore[arg-type]
     if fault == "forged":
         head, body, signature = token.split(".")
         token = f"{head}.{body}.{signature[:-6]}AAAAAA"
@@ -137,7 +137,7 @@ def test_a_token_without_the_scope_is_refused(subject: ServiceUnderTest) -> None
 
 
 def test_a_revoked_token_is_refused_within_seconds(subject: ServiceUnderTest) -> None:
-    tokens = [subject.auth.token(USER, _SCOPES) for _ in range(5)]
+    tokens = [subject.auth.token(USER, SCOPES) for _ in range(5)]
     assert status_with_token(subject, tokens[-1]) != 401
     subject.revoke(*tokens)  # more than auth says in one answer
     for token in tokens:
@@ -146,23 +146,23 @@ def test_a_revoked_token_is_refused_within_seconds(subject: ServiceUnderTest) ->
 
 def test_all_tokens_of_a_user_can_be_revoked(subject: ServiceUnderTest) -> None:
     user, other = SnowflakeGenerator().next(), SnowflakeGenerator().next()
-    token, others = subject.auth.token(user, _SCOPES), subject.auth.token(other, _SCOPES)
+    token, others = subject.auth.token(user, SCOPES), subject.auth.token(other, SCOPES)
     assert status_with_token(subject, token) != 401
     subject.revoke_all(user)
     await_refusal(subject, token)
     assert status_with_token(subject, others) != 401
-    later = subject.auth.token(user, _SCOPES, iat=int(time.time()) + 2)
+    later = subject.auth.token(user, SCOPES, iat=int(time.time()) + 2)
     assert status_with_token(subject, later) != 401
 
 
 def test_a_new_process_knows_what_was_revoked(subject: ServiceUnderTest) -> None:
-    tokens = [subject.auth.token(USER, _SCOPES) for _ in range(5)]
+    tokens = [subject.auth.token(USER, SCOPES) for _ in range(5)]
     assert status_with_token(subject, tokens[-1]) != 401
     subject.revoke(*tokens)
     subject.kill()
     statuses = {status_with_token(subject, token) for token in tokens}
     assert statuses <= {401, 503}
-    assert status_with_token(subject, subject.auth.token(USER, _SCOPES)) not in (401, 503)
+    assert status_with_token(subject, subject.auth.token(USER, SCOPES)) not in (401, 503)
 
 
 def status_with_token(subject: ServiceUnderTest, token: str) -> int:
@@ -191,28 +191,28 @@ def test_an_answer_names_the_request(subject: ServiceUnderTest) -> None:
     assert subject.ask(route.example, caller=caller).headers["x-request-id"]
 
 
-def test_a_body_that_is_too_large_is_refused(subject: ServiceUnderTest) -> None:
+def test_a_head_that_is_too_large_is_refused(subject: ServiceUnderTest) -> None:
     """The answer is a refusal, or the end of the connection; and others are still served."""
-    token = subject.auth.token(USER, _SCOPES)
-    huge = b'{"a": "' + b"x" * TOO_LARGE + b'"}'
-    for route in routes(subject.app):
-        named = sorted(callers(subject, route))
-        if named and route.name.startswith(("POST", "PUT", "PATCH")):
-            with suppress(requests.ConnectionError):
-                answer = subject.ask(route.example, caller=named[0], token=token, body=huge)
-                assert answer.status in (*range(400, 500), 503, 504), (route.name, answer)
-            break
     with suppress(requests.ConnectionError):
-        answer = subject.ask("GET /healthz", caller=None, headers={"x-long": "x" * 1_000_000})
+        answer = subject.ask("GET /healthz", caller=None, headers={"x-long": "x" * TOO_LARGE})
         assert answer.status in range(400, 500)
     assert subject.ask("GET /healthz", caller=None).status == 200
+
+
+def test_a_new_field_of_a_body_is_ignored(subject: ServiceUnderTest) -> None:
+    named = subject.access.calls.get("POST /bundles")
+    if not named:
+        pytest.skip("The service has no route whose smallest body the kit knows.")
+    body = {"questions": [], "a_new_field": {"x": 1}}
+    answer = subject.ask("POST /bundles", caller=min(named), body=body)
+    assert (answer.status, answer.json()) == (200, [])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'"x"', b"{" + b'"a":[' * 2_000])
 def test_a_malformed_body_is_the_fault_of_the_caller(
     subject: ServiceUnderTest, body: bytes
 ) -> None:
-    token = subject.auth.token(USER, _SCOPES)
+    token = subject.auth.token(USER, SCOPES)
     for route in routes(subject.app):
         named = sorted(callers(subject, route))
         if named and route.name.startswith(("POST", "PUT", "PATCH")):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.conformance.kit import COMMAND, PLANTED, SUBJECTS
-from tests.conformance.planted import FAULTS
+from tests.conformance.planted.faults import FAULTS
 from tools.runner.config.paths import REPO
 
 pytestmark = pytest.mark.skipif(PLANTED not in os.environ, reason="only with `conform --planted`")
@@ -17,15 +17,14 @@ pytestmark = pytest.mark.skipif(PLANTED not in os.environ, reason="only with `co
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(fault: str) -> None:
-    _, test = FAULTS[fault]
-    program = f"{sys.executable} -m tests.conformance.planted {fault} services.comments"
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name: str) -> None:
+    fault = FAULTS[name]
     done = subprocess.run(
-        [*PYTEST, "tests/conformance", "-k", test],
+        [*PYTEST, "tests/conformance", "-k", fault.found_by],
         cwd=REPO,
-        env={name: value for name, value in os.environ.items() if name != PLANTED}
-        | {SUBJECTS: "comments", COMMAND: program},
+        env={variable: value for variable, value in os.environ.items() if variable != PLANTED}
+        | {SUBJECTS: fault.app, COMMAND: f"{sys.executable} -m tests.conformance.planted {name}"},
         capture_output=True,
         text=True,
         check=False,

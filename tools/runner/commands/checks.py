@@ -197,7 +197,7 @@ def test_guests(arguments: list[str]) -> int:
 def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the conformance kit; return non-zero if it found a fault."""
     os.environ.update(environment)
-    part = (_RUNNING_SYSTEM, ["tests/conformance"])
+    part = (_RUNNING_SYSTEM, ["tests/conformance", *_TWO_SYSTEMS])
     return _summarize(*_run_parts([part], arguments))
 
 
