@@ -175,7 +175,7 @@ func (a *App) around(ctx context.Context, id string, limits Limits) ([]string, [
 		window := Window{Limit: maxRows, Max: comment.ID}
 		var rows []Row
 		if len(comment.Path) >= maxPath {
-			if rows, _, err = a.repository.threads.Read(ctx, thread, window); err != nil {
+			if rows, err = readable(a.repository.threads.Read(ctx, thread, window)); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -190,7 +190,7 @@ func (a *App) around(ctx context.Context, id string, limits Limits) ([]string, [
 		if comment != nil {
 			window.Min = lowerBound(id)
 		}
-		rows, _, err := a.repository.threads.Read(ctx, thread, window)
+		rows, err := readable(a.repository.threads.Read(ctx, thread, window))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -204,12 +204,17 @@ func (a *App) around(ctx context.Context, id string, limits Limits) ([]string, [
 }
 
 func (a *App) removed(ctx context.Context, head *Head, window Window) (map[string]bool, error) {
-	rows, _, err := a.repository.removed.Read(ctx, head, window)
-	ids := map[string]bool{}
-	for _, row := range rows {
-		ids[row[0]] = true
+	rows, err := readable(a.repository.removed.Read(ctx, head, window))
+	return idsOf(rows), err
+}
+
+// readable is what a reader gets while a list changes: rows of segments that were just replaced are
+// missing.
+func readable(rows []Row, err error) ([]Row, error) {
+	if errors.Is(err, errReplaced) {
+		return rows, nil
 	}
-	return ids, err
+	return rows, err
 }
 
 // lowerBound is an id below all replies to a post, also of a replica whose clock is behind.

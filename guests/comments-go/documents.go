@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,8 +12,8 @@ import (
 	"time"
 )
 
-// Change names the change that made a document's present version.
-type Change struct {
+// ChangeID names the change that made a document's present version.
+type ChangeID struct {
 	Stream      string `json:"stream"`
 	Sequence    int    `json:"sequence"`
 	Time        string `json:"time"`
@@ -25,7 +24,7 @@ type Change struct {
 type Envelope struct {
 	Schema  int             `json:"schema"`
 	Version int             `json:"version"`
-	Change  Change          `json:"change"`
+	Change  ChangeID        `json:"change"`
 	Data    json.RawMessage `json:"data"`
 }
 
@@ -37,114 +36,174 @@ func readEnvelope(raw json.RawMessage) (*Envelope, error) {
 	return &envelope, nil
 }
 
-// Collection is all documents of one kind. With an outbox each change of one is published.
-type Collection struct {
-	kind    string
-	sidecar *Sidecar
-	outbox  *Outbox
-	locks   sync.Map
+// Collection is all documents of one kind. With an outbox each change of one is published that
+// hasEvent says has an event.
+type Collection[T any] struct {
+	kind     string
+	sidecar  *Sidecar
+	outbox   *Outbox
+	hasEvent func(document *T) bool
+	locks    sync.Map
 }
 
-// Decide returns the new data of a document, given the present one (nil: there is none). The same
-// data, or nil, means no change.
-type Decide func(data json.RawMessage) (json.RawMessage, error)
+func (c *Collection[T]) Key(id string) string { return c.kind + ":" + id }
 
-func (c *Collection) Key(id string) string { return c.kind + ":" + id }
+// Change changes a document in place, and tells whether it did. One that does not exist is empty.
+type Change[T any] func(document *T, exists bool) (bool, error)
 
-// Update changes one document, whoever else changes it, and returns its data after the change.
-func (c *Collection) Update(ctx context.Context, id string, decide Decide) (json.RawMessage, error) {
+// Update changes one document, whoever else changes it, and returns it as it is then.
+func (c *Collection[T]) Update(ctx context.Context, id string, change Change[T]) (*T, error) {
 	lock, _ := c.locks.LoadOrStore(id, &sync.Mutex{}) // one process does not compete with itself
 	lock.(*sync.Mutex).Lock()
 	defer lock.(*sync.Mutex).Unlock()
 	defer c.locks.CompareAndDelete(id, lock)
-	attempt := &commit{collection: c, key: c.Key(id), deadline: time.Now().Add(commitTimeout)}
-	data, err := attempt.run(ctx, decide)
-	if attempt.note != nil && !attempt.isDone {
-		c.outbox.journal.Discard(attempt.note.Sequence, isUnknown(err))
+	commit := &commit{
+		sidecar: c.sidecar, outbox: c.outbox, key: c.Key(id), deadline: time.Now().Add(commitTimeout),
 	}
-	return data, err
+	var document *T
+	err := commit.run(ctx, func(before json.RawMessage) (json.RawMessage, bool, error) {
+		document = new(T)
+		if before != nil {
+			if err := json.Unmarshal(before, document); err != nil {
+				return nil, false, err
+			}
+		}
+		isChanged, err := change(document, before != nil)
+		if err != nil || !isChanged {
+			return nil, false, err
+		}
+		after, err := json.Marshal(document)
+		return after, c.outbox != nil && c.hasEvent(document), err
+	})
+	return document, err
+}
+
+// Set writes a document, whatever is there.
+func (c *Collection[T]) Set(ctx context.Context, id string, document T) error {
+	_, err := c.Update(ctx, id, func(now *T, _ bool) (bool, error) {
+		*now = document
+		return true, nil
+	})
+	return err
+}
+
+// Add writes a document unless there is one.
+func (c *Collection[T]) Add(ctx context.Context, id string, document T) error {
+	_, err := c.Update(ctx, id, func(now *T, exists bool) (bool, error) {
+		if !exists {
+			*now = document
+		}
+		return !exists, nil
+	})
+	return err
 }
 
 // Get reads documents in one call; absent ones are not in the result, by id.
-func (c *Collection) Get(ctx context.Context, ids ...string) (map[string]json.RawMessage, error) {
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = c.Key(id)
-	}
-	entries, err := c.sidecar.Get(ctx, keys...)
+func (c *Collection[T]) Get(ctx context.Context, ids ...string) (map[string]*T, error) {
+	entries, err := c.sidecar.Get(ctx, c.keys(ids)...)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]json.RawMessage{}
-	for key, entry := range entries {
-		envelope, err := readEnvelope(entry.Value)
+	found := map[string]*T{}
+	for _, id := range ids {
+		document, err := c.From(entries, id)
 		if err != nil {
 			return nil, err
 		}
-		found[strings.TrimPrefix(key, c.kind+":")] = envelope.Data
+		if document != nil {
+			found[id] = document
+		}
 	}
 	return found, nil
 }
 
+// From returns a document from entries that were read together; nil if it is not among them.
+func (c *Collection[T]) From(entries map[string]Entry, id string) (*T, error) {
+	entry, exists := entries[c.Key(id)]
+	if !exists {
+		return nil, nil
+	}
+	envelope, err := readEnvelope(entry.Value)
+	if err != nil {
+		return nil, err
+	}
+	document := new(T)
+	return document, json.Unmarshal(envelope.Data, document)
+}
+
+// Delete removes documents that nothing names any more. What is left behind does no harm.
+func (c *Collection[T]) Delete(ctx context.Context, ids ...string) {
+	for _, id := range ids {
+		_ = c.sidecar.Delete(ctx, c.Key(id))
+	}
+}
+
+func (c *Collection[T]) keys(ids []string) []string {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = c.Key(id)
+	}
+	return keys
+}
+
+// decide returns the new data of a document, and whether that has an event; nil changes nothing.
+type decide func(before json.RawMessage) (after json.RawMessage, hasEvent bool, err error)
+
 // commit is one compare-and-swap of one document, with its repetitions.
 type commit struct {
-	collection     *Collection
+	sidecar        *Sidecar
+	outbox         *Outbox
 	key            string
 	deadline       time.Time
 	note           *Note
-	change         *Change
-	isRecorded     bool
-	isDone         bool
+	change         *ChangeID
 	unknownVersion int
 	isUnseen       bool
 }
 
-func (c *commit) run(ctx context.Context, decide Decide) (json.RawMessage, error) {
-	pause := 5 * time.Millisecond
-	entry, envelope, err := c.load(ctx)
-	for {
+func (c *commit) run(ctx context.Context, decide decide) error {
+	envelope, err := c.attempt(ctx, decide)
+	switch {
+	case c.note == nil:
+	case envelope != nil:
+		c.outbox.enqueue(c.key, *envelope)
+	default:
+		c.outbox.journal.Discard(c.note.Sequence, isUnknown(err))
+	}
+	return err
+}
+
+// attempt returns the envelope that it has written; none if nothing was to change.
+func (c *commit) attempt(ctx context.Context, decide decide) (*Envelope, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		entry, envelope, err := c.load(ctx)
 		if err != nil {
 			return nil, c.outcome(err)
 		}
-		var before json.RawMessage
-		version := 1
-		if envelope != nil {
-			before, version = envelope.Data, envelope.Version+1
+		c.isUnseen = false
+		if isDone, err := c.didCommit(envelope); err != nil {
+			return nil, err
+		} else if isDone {
+			return envelope, nil
 		}
-		data, err := decide(before)
-		if err != nil {
+		next := Envelope{Schema: 1, Version: 1}
+		var before json.RawMessage
+		if envelope != nil {
+			before, next.Version = envelope.Data, envelope.Version+1
+		}
+		data, hasEvent, err := decide(before)
+		if err != nil || data == nil {
 			return nil, err
 		}
-		if data == nil || bytes.Equal(data, before) {
-			return before, nil
+		c.begin(ctx, hasEvent)
+		next.Change, next.Data = *c.change, data
+		err = c.write(ctx, next, entry)
+		if err == nil {
+			return &next, nil
 		}
-		c.begin(ctx, data)
-		next := Envelope{1, version, *c.change, data}
-		if failure := c.swap(ctx, next, entry); failure == nil {
-			c.finish(next)
-			return data, nil
-		} else if !errors.Is(failure, errConflict) && !isTemporary(failure) {
-			return nil, c.outcome(failure)
-		} else {
-			c.isUnseen = errors.Is(failure, errConflict)
-			isLast := !c.wait(pause)
-			pause = min(2*pause, 250*time.Millisecond)
-			entry, envelope, err = c.load(ctx)
-			if err != nil {
-				return nil, c.outcome(err)
-			}
-			c.isUnseen = false
-			isDone, unknown := c.didCommit(envelope)
-			if unknown != nil {
-				return nil, unknown
-			}
-			if isDone {
-				c.finish(*envelope)
-				return envelope.Data, nil
-			}
-			if isLast {
-				return nil, c.outcome(failure)
-			}
+		c.isUnseen = errors.Is(err, errConflict) // it may be the conflict with an own earlier attempt
+		if !(c.isUnseen || isTemporary(err)) || !c.wait(pause) {
+			return nil, c.outcome(err)
 		}
 	}
 }
@@ -165,56 +224,36 @@ func (c *commit) outcome(err error) error {
 }
 
 // begin names the change. All attempts are one, unless a later one needs an event and none before.
-func (c *commit) begin(ctx context.Context, data json.RawMessage) {
-	outbox := c.collection.outbox
-	hasEvent := outbox != nil && outbox.hasEvent(data)
-	if c.change != nil && (c.note != nil || !hasEvent) {
-		return
+func (c *commit) begin(ctx context.Context, hasEvent bool) {
+	if c.note == nil && hasEvent {
+		note, change := c.outbox.journal.Begin(ctx, c.key)
+		c.note, c.change = note, &change
+	} else if c.change == nil {
+		c.change = &ChangeID{Sequence: rand.Intn(1 << 52)}
 	}
-	if !hasEvent {
-		c.isRecorded = true
-		c.change = &Change{Sequence: rand.Intn(1 << 52)}
-		return
-	}
-	note, change := outbox.journal.Begin(ctx, c.key)
-	c.note, c.change, c.isRecorded = note, &change, false
 }
 
-// swap writes a document, if it still is as it was read. The note goes in the same call, or before
-// that of a new document: a transaction does not check on every store that a key is absent.
-func (c *commit) swap(ctx context.Context, next Envelope, entry *Entry) error {
-	err := c.write(ctx, next, entry)
+// write stores a document, if it still is as it was read, after the note of its change.
+func (c *commit) write(ctx context.Context, next Envelope, entry *Entry) error {
+	if c.note != nil {
+		if err := c.outbox.journal.Write(ctx, c.note); err != nil {
+			return unavailable("The journal cannot be written: " + err.Error())
+		}
+	}
+	write := Upsert{Key: c.key, Value: next}
+	if entry != nil {
+		write.ETag = entry.ETag
+	}
+	err := c.sidecar.Swap(ctx, write)
 	if isUnknown(err) {
 		c.unknownVersion = next.Version
 	}
 	return err
 }
 
-func (c *commit) write(ctx context.Context, next Envelope, entry *Entry) error {
-	if entry == nil {
-		if !c.isRecorded {
-			if err := c.collection.outbox.journal.Write(c.note, nil); err != nil {
-				if isUnknown(err) { // of the note alone
-					return unavailable(err.Error())
-				}
-				return err
-			}
-			c.isRecorded = true
-		}
-		return c.collection.sidecar.Create(ctx, c.key, next)
-	}
-	upsert := Upsert{Key: c.key, Value: next, ETag: entry.ETag}
-	if c.isRecorded {
-		return c.collection.sidecar.Swap(ctx, upsert)
-	}
-	err := c.collection.outbox.journal.Write(c.note, &upsert)
-	c.isRecorded = err == nil || errors.Is(err, errConflict)
-	return err
-}
-
 // didCommit tells whether the document shows that the last attempt has written it.
 func (c *commit) didCommit(envelope *Envelope) (bool, error) {
-	if envelope == nil {
+	if envelope == nil || c.change == nil {
 		return false, nil
 	}
 	if envelope.Change.Stream == c.change.Stream && envelope.Change.Sequence == c.change.Sequence {
@@ -229,17 +268,9 @@ func (c *commit) didCommit(envelope *Envelope) (bool, error) {
 	return false, nil
 }
 
-func (c *commit) finish(envelope Envelope) {
-	c.isDone = true
-	if outbox := c.collection.outbox; c.note != nil {
-		outbox.journal.Committed(c.note.Sequence)
-		outbox.enqueue(c.key, envelope)
-	}
-}
-
 func (c *commit) load(ctx context.Context) (*Entry, *Envelope, error) {
 	for {
-		entries, err := c.collection.sidecar.Get(ctx, c.key)
+		entries, err := c.sidecar.Get(ctx, c.key)
 		if err == nil {
 			entry, exists := entries[c.key]
 			if !exists {
@@ -273,7 +304,6 @@ const (
 type Outbox struct {
 	topic, kind, eventType string
 	toData                 func(id string, data json.RawMessage) (any, error)
-	hasEvent               func(data json.RawMessage) bool
 	sidecar                *Sidecar
 	journal                *Journal
 	queue                  chan map[string]any
@@ -283,11 +313,10 @@ type Outbox struct {
 func NewOutbox(
 	topic, kind, eventType string, sidecar *Sidecar,
 	toData func(id string, data json.RawMessage) (any, error),
-	hasEvent func(data json.RawMessage) bool,
 ) *Outbox {
 	outbox := &Outbox{
 		topic: topic, kind: kind, eventType: eventType, sidecar: sidecar,
-		toData: toData, hasEvent: hasEvent,
+		toData:  toData,
 		journal: NewJournal(topic, sidecar), queue: make(chan map[string]any, maxBacklog),
 	}
 	outbox.journal.toEvent = outbox.event
@@ -295,7 +324,9 @@ func NewOutbox(
 	return outbox
 }
 
+// enqueue publishes the event of a committed document in the background.
 func (o *Outbox) enqueue(key string, envelope Envelope) {
+	o.journal.Committed(envelope.Change.Sequence)
 	event := o.event(key, envelope)
 	if event == nil {
 		o.journal.Published(envelope.Change.Sequence)
@@ -322,9 +353,6 @@ func (o *Outbox) publishAll() {
 		for _, event := range batch {
 			o.journal.Published(event["sequence"].(int))
 			o.idle.Done()
-		}
-		if len(o.queue) == 0 {
-			o.journal.flushLater()
 		}
 		time.Sleep(publishInterval)
 	}
@@ -378,7 +406,7 @@ func (o *Outbox) Close(ctx context.Context) {
 	go func() { o.idle.Wait(); close(done) }()
 	select {
 	case <-done:
-		o.journal.Flush()
+		_ = o.journal.Write(ctx, nil) // it says what was published
 	case <-ctx.Done():
 	}
 }

@@ -2,29 +2,28 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand"
 	"net/url"
+	"reflect"
+	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	topicPosts     = "posts"
-	producer       = "posts"
-	postChanged    = "post.changed"
-	maxDeadLetters = 1_000
-	pollInterval   = 1500 * time.Millisecond
-	idleInterval   = 3 * time.Second
-	batchSize      = 64
-	concurrency    = 16
+	topicPosts  = "posts"
+	producer    = "posts"
+	postChanged = "post.changed"
+
+	pollInterval = 1500 * time.Millisecond
+	idleInterval = 3 * time.Second
+	batchSize    = 64
+	concurrency  = 16
 )
 
 // Event is the newest state of a document, and the version of that state.
@@ -43,7 +42,7 @@ type Inbox struct {
 	sidecar   *Sidecar
 	handle    Handler
 	letters   *DeadLetters
-	positions *Collection
+	positions *Collection[Positions]
 
 	mutex     sync.Mutex
 	received  map[string]*Numbers // since they were stored last
@@ -55,7 +54,7 @@ type Inbox struct {
 func NewInbox(sidecar *Sidecar, handle Handler) *Inbox {
 	return &Inbox{
 		sidecar: sidecar, handle: handle, letters: NewDeadLetters(sidecar),
-		positions: &Collection{kind: "inbox", sidecar: sidecar},
+		positions: &Collection[Positions]{kind: "inbox", sidecar: sidecar},
 		received:  map[string]*Numbers{}, announced: map[string]int{}, tops: map[string]int{},
 	}
 }
@@ -315,34 +314,18 @@ func (i *Inbox) storePositions(ctx context.Context, heads map[string]int) (map[s
 		received[stream] = numbers.copy()
 	}
 	i.mutex.Unlock()
-	known := map[string]*Numbers{}
-	_, err := i.positions.Update(ctx, topicPosts, func(data json.RawMessage) (json.RawMessage, error) {
-		var stored struct {
-			Seen map[string]*Numbers `json:"seen"`
-		}
-		if data != nil {
-			if err := json.Unmarshal(data, &stored); err != nil {
-				return nil, err
-			}
-		}
-		known = map[string]*Numbers{}
+	stored, err := i.positions.Update(ctx, topicPosts, func(stored *Positions, exists bool) (bool, error) {
+		known := map[string]*Numbers{}
 		for stream := range heads {
-			known[stream] = &Numbers{}
+			known[stream] = &Numbers{Above: [][2]int{}}
 			known[stream].merge(stored.Seen[stream])
 			known[stream].merge(received[stream])
 		}
-		if data != nil && same(stored.Seen, known) {
-			return data, nil
-		}
-		return json.Marshal(map[string]any{"seen": known})
+		isSame := exists && reflect.DeepEqual(stored.Seen, known)
+		stored.Seen = known
+		return !isSame, nil
 	})
-	return known, err
-}
-
-func same(a, b map[string]*Numbers) bool {
-	first, _ := json.Marshal(a)
-	second, _ := json.Marshal(b)
-	return string(first) == string(second)
+	return stored.Seen, err
 }
 
 func (i *Inbox) fetch(ctx context.Context, stream string, after, upto int) error {
@@ -372,18 +355,15 @@ func (i *Inbox) fetch(ctx context.Context, stream string, after, upto int) error
 	return nil
 }
 
+// Positions is what has arrived of each stream of a topic.
+type Positions struct {
+	Seen map[string]*Numbers `json:"seen"`
+}
+
 // Numbers is a set of sequence numbers: all up to Done, and some ranges above.
 type Numbers struct {
 	Done  int      `json:"done"`
 	Above [][2]int `json:"above"`
-}
-
-func (n *Numbers) MarshalJSON() ([]byte, error) {
-	above := n.Above
-	if above == nil {
-		above = [][2]int{}
-	}
-	return json.Marshal(map[string]any{"done": n.Done, "above": above})
 }
 
 func (n *Numbers) top() int {
@@ -396,7 +376,7 @@ func (n *Numbers) top() int {
 	return n.Done
 }
 
-func (n *Numbers) copy() *Numbers { return &Numbers{n.Done, append([][2]int{}, n.Above...)} }
+func (n *Numbers) copy() *Numbers { return &Numbers{n.Done, slices.Clone(n.Above)} }
 
 func (n *Numbers) add(low, high int) {
 	n.Above = append(n.Above, [2]int{low, high})
@@ -442,152 +422,4 @@ func (n *Numbers) missing(last int) [][2]int {
 		gaps = append(gaps, [2]int{expected, last})
 	}
 	return gaps
-}
-
-// ── dead letters ────────────────────────────────────────────────────────────────────────────
-
-// DeadLetters keeps the events that could not be handled.
-type DeadLetters struct{ letters, index *Collection }
-
-// Letter is an event that could not be handled, as it was received.
-type Letter struct {
-	ID    string          `json:"id"`
-	Topic string          `json:"topic"`
-	Why   string          `json:"why"`
-	At    string          `json:"at"`
-	Event json.RawMessage `json:"event"`
-}
-
-type letterIndex struct {
-	IDs []string `json:"ids"`
-}
-
-func NewDeadLetters(sidecar *Sidecar) *DeadLetters {
-	return &DeadLetters{
-		letters: &Collection{kind: "dead-letter", sidecar: sidecar},
-		index:   &Collection{kind: "dead-letters", sidecar: sidecar},
-	}
-}
-
-// Add keeps an event, a repeated one once.
-func (d *DeadLetters) Add(ctx context.Context, topic string, event json.RawMessage, why string) error {
-	digest := sha256.Sum256(append([]byte(topic+" "), compacted(event)...))
-	id := hex.EncodeToString(digest[:])[:16]
-	letter, err := json.Marshal(Letter{id, topic, why, timestamp(time.Now()), event})
-	if err != nil {
-		return err
-	}
-	_, err = d.letters.Update(ctx, id, func(data json.RawMessage) (json.RawMessage, error) {
-		if data != nil {
-			return data, nil
-		}
-		return letter, nil
-	})
-	if err != nil {
-		return err
-	}
-	var dropped []string
-	err = d.change(ctx, func(ids []string) []string {
-		ids = append(removed(ids, id), id)
-		excess := max(0, len(ids)-maxDeadLetters)
-		dropped = ids[:excess]
-		return ids[excess:]
-	})
-	for _, old := range dropped {
-		_ = d.letters.sidecar.Delete(ctx, d.letters.Key(old))
-	}
-	return err
-}
-
-// All returns the dead letters, oldest first.
-func (d *DeadLetters) All(ctx context.Context) ([]json.RawMessage, error) {
-	found, err := d.index.Get(ctx, "all")
-	if err != nil {
-		return nil, err
-	}
-	var index letterIndex
-	if raw := found["all"]; raw != nil {
-		if err := json.Unmarshal(raw, &index); err != nil {
-			return nil, err
-		}
-	}
-	letters, err := d.letters.Get(ctx, index.IDs...)
-	if err != nil {
-		return nil, err
-	}
-	all := []json.RawMessage{}
-	for _, id := range index.IDs {
-		if letters[id] != nil {
-			all = append(all, letters[id])
-		}
-	}
-	return all, nil
-}
-
-// Replay handles all of them again; those that fail are kept.
-func (d *DeadLetters) Replay(
-	ctx context.Context, handle func(context.Context, json.RawMessage) error,
-) (int, map[string]string, error) {
-	letters, err := d.All(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	failed := map[string]string{}
-	for _, raw := range letters {
-		var letter Letter
-		if err := json.Unmarshal(raw, &letter); err != nil {
-			return 0, nil, err
-		}
-		if err := handle(ctx, letter.Event); err != nil {
-			failed[letter.ID] = err.Error()
-			continue
-		}
-		err := d.change(ctx, func(ids []string) []string { return removed(ids, letter.ID) })
-		if err != nil {
-			return 0, nil, err
-		}
-		_ = d.letters.sidecar.Delete(ctx, d.letters.Key(letter.ID))
-	}
-	return len(letters) - len(failed), failed, nil
-}
-
-func (d *DeadLetters) change(ctx context.Context, apply func(ids []string) []string) error {
-	_, err := d.index.Update(ctx, "all", func(data json.RawMessage) (json.RawMessage, error) {
-		index := letterIndex{IDs: []string{}}
-		if data != nil {
-			if err := json.Unmarshal(data, &index); err != nil {
-				return nil, err
-			}
-		}
-		before := strings.Join(index.IDs, " ")
-		index.IDs = apply(index.IDs)
-		if data != nil && strings.Join(index.IDs, " ") == before {
-			return data, nil
-		}
-		return json.Marshal(index)
-	})
-	return err
-}
-
-func removed(ids []string, id string) []string {
-	kept := make([]string, 0, len(ids)+1)
-	for _, each := range ids {
-		if each != id {
-			kept = append(kept, each)
-		}
-	}
-	return kept
-}
-
-// compacted is an event in a form that is the same however it was written.
-func compacted(raw json.RawMessage) []byte {
-	var value any
-	if json.Unmarshal(raw, &value) != nil {
-		return raw
-	}
-	form, err := json.Marshal(value)
-	if err != nil {
-		return raw
-	}
-	return form
 }

@@ -1,3 +1,3 @@
 module microgram/guests/comments
 
-go 1.22
+go 1.23

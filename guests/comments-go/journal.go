@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,8 +19,6 @@ const (
 	settledAfter         = 2 * commitTimeout
 	headsTTL             = 1500 * time.Millisecond
 	registrationInterval = 24 * time.Hour
-	maxDocumentsPerWrite = 32
-	flushDelay           = time.Second
 )
 
 // Note is an entry of a journal: the document under Key was about to change At (ms).
@@ -27,20 +26,25 @@ type Note struct {
 	Sequence int
 	Key      string
 	At       int64
+	isStored bool
+}
+
+// MarshalJSON writes a note as a row.
+func (n *Note) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]any{n.Sequence, n.Key, n.At})
+}
+
+// UnmarshalJSON reads a note as a row.
+func (n *Note) UnmarshalJSON(raw []byte) error {
+	return json.Unmarshal(raw, &[]any{&n.Sequence, &n.Key, &n.At})
 }
 
 // Tail is the stored end of a stream.
 type Tail struct {
-	Segment   int             `json:"segment"`
-	Notes     [][]interface{} `json:"notes"`
-	Published int             `json:"published"`
-	At        int64           `json:"at"`
-}
-
-type journalWrite struct {
-	note     *Note
-	document *Upsert
-	outcome  chan error
+	Segment   int     `json:"segment"`
+	Notes     []*Note `json:"notes"`
+	Published int     `json:"published"`
+	At        int64   `json:"at"`
 }
 
 // Journal records durably which documents are about to change, and answers /changes. It writes the
@@ -49,41 +53,38 @@ type Journal struct {
 	topic, Stream string
 	sidecar       *Sidecar
 	toEvent       func(key string, envelope Envelope) map[string]any
-	writes        chan journalWrite
+	writing       sync.Mutex // one write of the tail at a time
+	registeredAt  time.Time
 
-	mutex        sync.Mutex
-	sequence     int
-	tail         []*Note
-	segment      int
-	registeredAt time.Time
-	uncommitted  map[int]bool
-	unpublished  map[int]bool
-	others       map[string]int
-	othersAt     time.Time
+	mutex       sync.Mutex
+	sequence    int
+	tail        []*Note
+	segment     int
+	uncommitted map[int]bool
+	unpublished map[int]bool
+	others      map[string]int
+	othersAt    time.Time
 }
 
 func NewJournal(topic string, sidecar *Sidecar) *Journal {
-	journal := &Journal{
+	return &Journal{
 		topic: topic, Stream: randomHex(5), sidecar: sidecar,
-		writes:      make(chan journalWrite, 1024),
 		uncommitted: map[int]bool{}, unpublished: map[int]bool{},
 	}
-	go journal.writeAll()
-	return journal
 }
 
 // Begin takes the next number of the stream, and its place in the journal: entries are in the order
-// of their numbers, and none is left out. Commit or Discard must follow.
-func (j *Journal) Begin(ctx context.Context, key string) (*Note, Change) {
+// of their numbers, and none is left out. Write must follow, then Committed or Discard.
+func (j *Journal) Begin(ctx context.Context, key string) (*Note, ChangeID) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.sequence++
 	j.uncommitted[j.sequence], j.unpublished[j.sequence] = true, true
-	change := Change{Stream: j.Stream, Sequence: j.sequence, Time: timestamp(time.Now())}
+	change := ChangeID{Stream: j.Stream, Sequence: j.sequence, Time: timestamp(time.Now())}
 	if trace := traceOf(ctx); trace != nil {
 		change.Traceparent = trace.parent
 	}
-	note := &Note{j.sequence, key, time.Now().UnixMilli()}
+	note := &Note{Sequence: j.sequence, Key: key}
 	j.tail = append(j.tail, note)
 	return note, change
 }
@@ -110,108 +111,58 @@ func (j *Journal) Discard(sequence int, isUnknown bool) {
 	j.Published(sequence)
 }
 
-// Write makes a note durable, and with it perhaps the document that it is about.
-func (j *Journal) Write(note *Note, document *Upsert) error {
-	write := journalWrite{note, document, make(chan error, 1)}
-	j.writes <- write
-	return <-write.outcome
+// Write makes a note durable; without one, what was published. Notes that wait for their turn at the
+// same time are written in one call, which does not end with the request of one of them.
+func (j *Journal) Write(ctx context.Context, note *Note) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if note != nil && note.isStored {
+		return nil
+	}
+	return j.store(context.WithoutCancel(ctx))
 }
 
-// Flush writes the tail, to say what was published.
-func (j *Journal) Flush() { j.writes <- journalWrite{outcome: make(chan error, 1)} }
-
-func (j *Journal) writeAll() {
-	for first := range j.writes {
-		batch, documents := []journalWrite{first}, 0
-		for len(j.writes) > 0 && documents < maxDocumentsPerWrite-1 {
-			next := <-j.writes
-			if next.document != nil {
-				documents++
-			}
-			batch = append(batch, next)
-		}
-		j.append(batch)
-	}
-}
-
-func (j *Journal) append(batch []journalWrite) {
-	ctx := context.Background()
-	tail, err := j.nextTail(ctx, batch)
-	if err != nil {
-		settle(batch, err)
-		return
-	}
-	var documents []Upsert
-	for _, write := range batch {
-		if write.document != nil {
-			documents = append(documents, *write.document)
-		}
-	}
-	key := j.tailKey(j.Stream)
-	upsert := Upsert{Key: key, Value: tail, TTL: journalTTL}
-	if len(documents) > 0 {
-		err = j.sidecar.Transact(ctx, append([]Upsert{upsert}, documents...)...)
-		if !errors.Is(err, errConflict) {
-			settle(batch, err)
-			return
-		}
-	}
-	if err = j.sidecar.Set(ctx, upsert); err != nil {
-		if len(documents) > 0 { // some stores have written those without a conflict
-			err = outcomeUnknown(err.Error())
-		}
-		settle(batch, err)
-		return
-	}
-	for _, write := range batch {
-		if write.document == nil {
-			write.outcome <- nil
-		} else {
-			write.outcome <- j.sidecar.Swap(ctx, *write.document)
-		}
-	}
-}
-
-func settle(batch []journalWrite, err error) {
-	for _, write := range batch {
-		write.outcome <- err
-	}
-}
-
-func (j *Journal) nextTail(ctx context.Context, batch []journalWrite) (*Tail, error) {
+// store writes the tail, and before it the segments that are full.
+func (j *Journal) store(ctx context.Context) error {
 	if time.Since(j.registeredAt) > registrationInterval {
 		if err := j.register(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	now := time.Now().UnixMilli()
-	j.mutex.Lock()
-	for _, write := range batch {
-		if write.note != nil {
-			write.note.At = now // it may have waited, and its document is still to come
-		}
-	}
-	j.mutex.Unlock()
-	for {
-		j.mutex.Lock()
-		isFull, segment := len(j.tail) >= journalSegment, j.segment
-		full := map[string]any{"notes": rows(j.tail[:min(len(j.tail), journalSegment)])}
-		j.mutex.Unlock()
-		if !isFull {
-			break
-		}
-		key := fmt.Sprintf("%s:%d", j.tailKey(j.Stream), segment)
+	tail := j.nextTail()
+	notes := tail.Notes
+	for len(tail.Notes) >= journalSegment {
+		key := fmt.Sprintf("%s:%d", j.tailKey(j.Stream), tail.Segment)
+		full := Tail{Notes: tail.Notes[:journalSegment]}
 		if err := j.sidecar.Set(ctx, Upsert{Key: key, Value: full, TTL: journalTTL}); err != nil {
-			return nil, err
+			return err
 		}
-		j.mutex.Lock()
-		j.tail = j.tail[journalSegment:]
-		j.segment++
-		j.mutex.Unlock()
+		tail.Notes, tail.Segment = tail.Notes[journalSegment:], tail.Segment+1
+	}
+	if err := j.sidecar.Set(ctx, Upsert{Key: j.tailKey(j.Stream), Value: tail, TTL: journalTTL}); err != nil {
+		return err
 	}
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	return &Tail{j.segment, rows(j.tail), smallest(j.unpublished, j.sequence+1) - 1, now}, nil
+	for _, note := range notes {
+		note.isStored = true
+	}
+	j.tail, j.segment = j.tail[(tail.Segment-j.segment)*journalSegment:], tail.Segment
+	return nil
+}
+
+// nextTail is all that is not in a stored segment. What waited for its turn begins now.
+func (j *Journal) nextTail() *Tail {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	now := time.Now().UnixMilli()
+	for _, note := range j.tail {
+		if !note.isStored {
+			note.At = now
+		}
+	}
+	published := smallest(j.unpublished, j.sequence+1) - 1
+	return &Tail{j.segment, slices.Clone(j.tail), published, now}
 }
 
 func (j *Journal) register(ctx context.Context) error {
@@ -232,11 +183,7 @@ func (j *Journal) register(ctx context.Context) error {
 			return err
 		}
 		registry[j.Stream] = now
-		if exists {
-			err = j.sidecar.Swap(ctx, Upsert{Key: key, Value: registry, ETag: entry.ETag})
-		} else {
-			err = j.sidecar.Create(ctx, key, registry)
-		}
+		err = j.sidecar.Swap(ctx, Upsert{Key: key, Value: registry, ETag: entry.ETag})
 		if err == nil {
 			j.registeredAt = time.Now()
 		}
@@ -371,7 +318,7 @@ func (j *Journal) Changes(
 	return events, settled(after, notes, end, decided), nil
 }
 
-func settled(after int, notes []Note, end, decided int) int {
+func settled(after int, notes []*Note, end, decided int) int {
 	last := (after/journalSegment + 1) * journalSegment
 	if len(notes) > 0 {
 		last = notes[len(notes)-1].Sequence
@@ -395,7 +342,7 @@ func settled(after int, notes []Note, end, decided int) int {
 }
 
 // read returns notes after a number, and the last number of the stream; -1 if it is forgotten.
-func (j *Journal) read(ctx context.Context, stream string, after, limit int) ([]Note, int, error) {
+func (j *Journal) read(ctx context.Context, stream string, after, limit int) ([]*Note, int, error) {
 	segment := after / journalSegment
 	tailKey := j.tailKey(stream)
 	fullKey := fmt.Sprintf("%s:%d", tailKey, segment)
@@ -429,8 +376,8 @@ func (j *Journal) read(ctx context.Context, stream string, after, limit int) ([]
 	if err != nil {
 		return nil, 0, err
 	}
-	var notes []Note
-	for _, note := range content.notes() {
+	var notes []*Note
+	for _, note := range content.Notes {
 		if note.Sequence > after && len(notes) < limit {
 			notes = append(notes, note)
 		}
@@ -439,17 +386,6 @@ func (j *Journal) read(ctx context.Context, stream string, after, limit int) ([]
 }
 
 func (j *Journal) tailKey(stream string) string { return "journal:" + j.topic + ":" + stream }
-
-func (j *Journal) flushLater() {
-	time.AfterFunc(flushDelay, func() {
-		j.mutex.Lock()
-		isIdle := len(j.unpublished) == 0
-		j.mutex.Unlock()
-		if isIdle {
-			j.Flush()
-		}
-	})
-}
 
 func readTail(raw json.RawMessage) (*Tail, error) {
 	var tail Tail
@@ -461,32 +397,10 @@ func readTail(raw json.RawMessage) (*Tail, error) {
 }
 
 func (t *Tail) last() int {
-	notes := t.notes()
-	if len(notes) == 0 {
+	if len(t.Notes) == 0 {
 		return t.Segment * journalSegment
 	}
-	return notes[len(notes)-1].Sequence
-}
-
-func (t *Tail) notes() []Note {
-	notes := make([]Note, 0, len(t.Notes))
-	for _, row := range t.Notes {
-		sequence, isNumber := row[0].(float64)
-		key, isText := row[1].(string)
-		at, isTime := row[2].(float64)
-		if isNumber && isText && isTime {
-			notes = append(notes, Note{Sequence: int(sequence), Key: key, At: int64(at)})
-		}
-	}
-	return notes
-}
-
-func rows(notes []*Note) [][]interface{} {
-	found := make([][]interface{}, 0, len(notes))
-	for _, note := range notes {
-		found = append(found, []interface{}{note.Sequence, note.Key, note.At})
-	}
-	return found
+	return t.Notes[len(t.Notes)-1].Sequence
 }
 
 func smallest(numbers map[int]bool, otherwise int) int {

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"sort"
-	"sync"
 )
 
 const (
@@ -34,6 +35,46 @@ type storedHead struct {
 	Total  int    `json:"total"`
 }
 
+// MarshalJSON writes rows as texts: the sidecar parses each document, and texts are cheaper.
+func (h Head) MarshalJSON() ([]byte, error) {
+	recent, err := json.Marshal(append([]Row{}, h.Recent...))
+	if err != nil {
+		return nil, err
+	}
+	spans, err := json.Marshal(append([]Ref{}, h.Segments...))
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(storedHead{string(recent), string(spans), h.Total})
+}
+
+// UnmarshalJSON reads a head.
+func (h *Head) UnmarshalJSON(raw []byte) error {
+	var stored storedHead
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		return err
+	}
+	h.Total = stored.Total
+	return errors.Join(
+		json.Unmarshal([]byte(stored.Recent), &h.Recent), json.Unmarshal([]byte(stored.Spans), &h.Segments),
+	)
+}
+
+// MarshalJSON writes a reference as a row.
+func (r Ref) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]any{r.Name, r.High, r.Low, r.Count, r.Level})
+}
+
+// UnmarshalJSON reads a row; an old one has no level.
+func (r *Ref) UnmarshalJSON(raw []byte) error {
+	return json.Unmarshal(raw, &[]any{&r.Name, &r.High, &r.Low, &r.Count, &r.Level})
+}
+
+// Segment is the document of a segment: rows, or references to other segments, as a text.
+type Segment struct {
+	Rows string `json:"rows"`
+}
+
 // Window is the newest rows below Max, or with Min the oldest rows above it.
 type Window struct {
 	Limit    int
@@ -44,316 +85,176 @@ func (w Window) admits(id string) bool { return (w.Max == "" || id < w.Max) && i
 
 // Lists is all long lists of one kind. Only heads are swapped; segments are written once.
 type Lists struct {
-	heads, segments *Collection
-	sidecar         *Sidecar
+	heads    *Collection[Head]
+	segments *Collection[Segment]
 }
 
 func NewLists(kind string, sidecar *Sidecar, outbox *Outbox) *Lists {
+	always := func(*Head) bool { return true }
 	return &Lists{
-		heads:    &Collection{kind: kind, sidecar: sidecar, outbox: outbox},
-		segments: &Collection{kind: kind + "-segment", sidecar: sidecar},
-		sidecar:  sidecar,
+		heads:    &Collection[Head]{kind: kind, sidecar: sidecar, outbox: outbox, hasEvent: always},
+		segments: &Collection[Segment]{kind: kind + "-segment", sidecar: sidecar},
 	}
 }
 
-func decodeHead(raw json.RawMessage) (*Head, error) {
-	head := &Head{}
-	if raw == nil {
-		return head, nil
+// head returns the head of a list, which may be empty.
+func (l *Lists) head(ctx context.Context, id string) (*Head, error) {
+	found, err := l.heads.Get(ctx, id)
+	if err != nil || found[id] == nil {
+		return &Head{}, err
 	}
-	var stored storedHead
-	if err := json.Unmarshal(raw, &stored); err != nil {
-		return nil, err
-	}
-	var spans [][]any
-	if err := json.Unmarshal([]byte(stored.Recent), &head.Recent); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal([]byte(stored.Spans), &spans); err != nil {
-		return nil, err
-	}
-	head.Segments, head.Total = decodeRefs(spans), stored.Total
-	return head, nil
-}
-
-func (h *Head) encode() (json.RawMessage, error) {
-	recent, err := json.Marshal(orEmpty(h.Recent))
-	if err != nil {
-		return nil, err
-	}
-	spans, err := json.Marshal(encodeRefs(h.Segments))
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(storedHead{string(recent), string(spans), h.Total})
-}
-
-func orEmpty(rows []Row) []Row {
-	if rows == nil {
-		return []Row{}
-	}
-	return rows
-}
-
-func encodeRefs(refs []Ref) [][]any {
-	rows := make([][]any, 0, len(refs))
-	for _, ref := range refs {
-		rows = append(rows, []any{ref.Name, ref.High, ref.Low, ref.Count, ref.Level})
-	}
-	return rows
-}
-
-func decodeRefs(rows [][]any) []Ref {
-	refs := make([]Ref, 0, len(rows))
-	for _, row := range rows {
-		level := 0.0
-		if len(row) > 4 {
-			level, _ = row[4].(float64)
-		}
-		count, _ := row[3].(float64)
-		refs = append(refs, Ref{text(row[0]), text(row[1]), text(row[2]), int(count), int(level)})
-	}
-	return refs
-}
-
-func text(value any) string {
-	found, _ := value.(string)
-	return found
+	return found[id], nil
 }
 
 // ── changing ────────────────────────────────────────────────────────────────────────────────
 
 // Insert adds the rows that the list does not hold yet.
 func (l *Lists) Insert(ctx context.Context, id string, rows ...Row) error {
-	for {
-		absent, err := l.absentFromSegments(ctx, id, rows)
+	for range maxAttempts {
+		absent, seen, err := l.absentFromSegments(ctx, id, rows)
+		if errors.Is(err, errReplaced) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		var head *Head
 		isStale := false
-		raw, err := l.heads.Update(ctx, id, func(data json.RawMessage) (json.RawMessage, error) {
-			var err error
-			if head, err = decodeHead(data); err != nil {
-				return nil, err
-			}
-			if isStale = !sameRefs(head.Segments, absent.refs); isStale {
-				return data, nil
-			}
-			if !head.insert(absent.rows) {
-				return data, nil
-			}
-			return head.encode()
+		head, err := l.heads.Update(ctx, id, func(head *Head, _ bool) (bool, error) {
+			// A row may have moved to a segment meanwhile.
+			isStale = !slices.Equal(head.Segments, seen)
+			return !isStale && head.insert(absent), nil
 		})
 		if err != nil {
 			return err
 		}
-		if isStale { // a row may have moved to a segment meanwhile
-			continue
+		if !isStale {
+			return l.compact(ctx, id, head)
 		}
-		head, err = decodeHead(raw)
-		if err != nil {
-			return err
-		}
-		return l.compact(ctx, id, head)
 	}
-}
-
-type absentRows struct {
-	rows []Row
-	refs []Ref
+	return keepsChanging(id)
 }
 
 // absentFromSegments returns the rows that no segment holds, and the segments as of that moment.
-func (l *Lists) absentFromSegments(ctx context.Context, id string, rows []Row) (absentRows, error) {
-	found, err := l.heads.Get(ctx, id)
+func (l *Lists) absentFromSegments(
+	ctx context.Context, id string, rows []Row,
+) (absent []Row, seen []Ref, err error) {
+	head, err := l.head(ctx, id)
 	if err != nil {
-		return absentRows{}, err
+		return nil, nil, err
 	}
-	head, err := decodeHead(found[id])
-	if err != nil {
-		return absentRows{}, err
-	}
-	result := absentRows{refs: head.Segments}
 	for _, row := range rows {
 		path, err := l.pathTo(ctx, row[0], head.Segments)
 		if err != nil {
-			return absentRows{}, err
+			return nil, nil, err
 		}
 		if len(path) == 0 {
-			result.rows = append(result.rows, row)
+			absent = append(absent, row)
 		}
 	}
-	return result, nil
-}
-
-func sameRefs(a, b []Ref) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
+	return absent, head.Segments, nil
 }
 
 func (h *Head) insert(rows []Row) bool {
-	present := map[string]bool{}
-	for _, row := range h.Recent {
-		present[row[0]] = true
-	}
-	before := len(h.Recent)
-	for _, row := range rows {
-		if !present[row[0]] {
-			present[row[0]] = true
-			h.Recent = append(h.Recent, row)
-		}
-	}
-	newestFirst(h.Recent)
-	h.Total += len(h.Recent) - before
-	return len(h.Recent) != before
+	present := idsOf(h.Recent)
+	added := filter(rows, func(row Row) bool { return !present[row[0]] })
+	h.Recent = newestFirst(append(h.Recent, added...))
+	h.Total += len(added)
+	return len(added) > 0
 }
 
 // Remove takes rows out of a list, wherever they are.
 func (l *Lists) Remove(ctx context.Context, id string, ids ...string) error {
-	wanted := map[string]bool{}
-	for _, each := range ids {
-		wanted[each] = true
-	}
-	raw, err := l.heads.Update(ctx, id, func(data json.RawMessage) (json.RawMessage, error) {
-		head, err := decodeHead(data)
-		if err != nil || data == nil {
-			return nil, err
-		}
-		kept := []Row{}
-		for _, row := range head.Recent {
-			if !wanted[row[0]] {
-				kept = append(kept, row)
-			}
-		}
-		if len(kept) == len(head.Recent) {
-			return data, nil
-		}
-		head.Total -= len(head.Recent) - len(kept)
-		head.Recent = kept
-		return head.encode()
+	head, err := l.heads.Update(ctx, id, func(head *Head, _ bool) (bool, error) {
+		return head.remove(ids) > 0, nil
 	})
-	if err != nil || raw == nil {
+	if err != nil {
 		return err
 	}
-	head, err := decodeHead(raw)
 	for _, each := range ids {
-		if err == nil && len(head.Segments) > 0 {
-			head, err = l.removeFromSegments(ctx, id, head, each)
+		if len(head.Segments) > 0 && err == nil {
+			err = l.removeFromSegments(ctx, id, each)
 		}
 	}
 	return err
 }
 
-// removeFromSegments writes a segment without the row, and the indexes above it, under new names.
-func (l *Lists) removeFromSegments(
-	ctx context.Context, id string, head *Head, row string,
-) (*Head, error) {
-	for {
-		path, err := l.pathTo(ctx, row, head.Segments)
-		if err != nil || len(path) == 0 {
-			return head, err
-		}
-		written, err := l.writeWithout(ctx, row, path)
-		if err != nil {
-			return head, err
-		}
-		old, replacement := path[0], written[len(written)-1]
-		isReplaced := false
-		raw, err := l.heads.Update(ctx, id, func(data json.RawMessage) (json.RawMessage, error) {
-			now, err := decodeHead(data)
-			if err != nil {
-				return nil, err
-			}
-			if isReplaced = now.replace(old, replacement); !isReplaced {
-				return data, nil
-			}
-			return now.encode()
-		})
-		if err != nil {
-			return head, err
-		}
-		unused := path
-		if !isReplaced {
-			unused = present(written)
-		}
-		l.drop(ctx, unused)
-		if head, err = decodeHead(raw); err != nil {
-			return head, err
-		}
-	}
+func (h *Head) remove(ids []string) int {
+	before := len(h.Recent)
+	h.Recent = filter(h.Recent, func(row Row) bool { return !slices.Contains(ids, row[0]) })
+	h.Total -= before - len(h.Recent)
+	return before - len(h.Recent)
 }
 
-func (h *Head) replace(old Ref, replacement *Ref) bool {
-	kept, isFound := []Ref{}, false
-	for _, ref := range h.Segments {
-		if ref != old {
-			kept = append(kept, ref)
+// removeFromSegments writes a segment without the row, and the indexes above it, under new names.
+func (l *Lists) removeFromSegments(ctx context.Context, id, row string) error {
+	for range maxAttempts {
+		head, err := l.head(ctx, id)
+		if err != nil {
+			return err
+		}
+		path, err := l.pathTo(ctx, row, head.Segments)
+		if err == nil && len(path) == 0 {
+			return nil
+		}
+		var written [][]Ref
+		if err == nil {
+			written, err = l.writeWithout(ctx, row, path)
+		}
+		if errors.Is(err, errReplaced) {
 			continue
 		}
-		isFound = true
-		h.Total -= old.Count
-		if replacement != nil {
-			kept = append(kept, *replacement)
-			h.Total += replacement.Count
+		if err != nil {
+			return err
+		}
+		_, isMoved, err := l.move(ctx, id, slices.Concat(written...), func(head *Head) bool {
+			return head.replace(path[0], written[len(written)-1])
+		})
+		if err != nil {
+			return err
+		}
+		if isMoved {
+			l.drop(ctx, path)
 		}
 	}
-	h.Segments = kept
-	return isFound
+	return keepsChanging(id)
 }
 
-func (l *Lists) writeWithout(ctx context.Context, row string, path []Ref) ([]*Ref, error) {
-	rows, _, err := l.load(ctx, path[len(path)-1])
+// replace puts a segment, or none, in the place of another one.
+func (h *Head) replace(old Ref, replacement []Ref) bool {
+	at := slices.Index(h.Segments, old)
+	if at < 0 {
+		return false
+	}
+	h.Segments = slices.Replace(h.Segments, at, at+1, replacement...)
+	h.Total -= old.Count
+	for _, ref := range replacement {
+		h.Total += ref.Count
+	}
+	return true
+}
+
+// writeWithout writes what is in the place of each segment of a path, from the lowest one upwards:
+// nothing for one that would be empty.
+func (l *Lists) writeWithout(ctx context.Context, row string, path []Ref) ([][]Ref, error) {
+	lowest := len(path) - 1
+	rows, _, err := l.load(ctx, path[lowest:])
 	if err != nil {
 		return nil, err
 	}
-	kept := []Row{}
-	for _, each := range rows {
-		if each[0] != row {
-			kept = append(kept, each)
+	made, err := l.writeSegment(ctx, filter(rows, func(each Row) bool { return each[0] != row }))
+	written := [][]Ref{made}
+	for i := lowest - 1; i >= 0 && err == nil; i-- {
+		var refs []Ref
+		if _, refs, err = l.load(ctx, path[i:i+1]); err != nil {
+			break
 		}
-	}
-	made, err := l.writeSegment(ctx, kept)
-	if err != nil {
-		return nil, err
-	}
-	written := []*Ref{made}
-	for i := len(path) - 2; i >= 0; i-- {
-		_, refs, err := l.load(ctx, path[i])
-		if err != nil {
-			return nil, err
+		if at := slices.Index(refs, path[i+1]); at >= 0 {
+			refs = slices.Replace(refs, at, at+1, made...)
 		}
-		below := []Ref{}
-		for _, ref := range refs {
-			if ref != path[i+1] {
-				below = append(below, ref)
-			} else if made != nil {
-				below = append(below, *made)
-			}
-		}
-		if made, err = l.writeIndex(ctx, below); err != nil {
-			return nil, err
-		}
+		made, err = l.writeIndex(ctx, refs)
 		written = append(written, made)
 	}
-	return written, nil
-}
-
-func present(refs []*Ref) []Ref {
-	found := []Ref{}
-	for _, ref := range refs {
-		if ref != nil {
-			found = append(found, *ref)
-		}
-	}
-	return found
+	return written, err
 }
 
 // ── compaction ──────────────────────────────────────────────────────────────────────────────
@@ -361,83 +262,60 @@ func present(refs []*Ref) []Ref {
 // compact moves the oldest rows of a large head to segments, and its oldest references to indexes.
 func (l *Lists) compact(ctx context.Context, id string, head *Head) error {
 	for len(head.Recent) > 2*rowsPerSegment {
-		moved := head.Recent[len(head.Recent)-rowsPerSegment:]
-		segment, err := l.writeSegment(ctx, moved)
+		moved := slices.Clone(head.Recent[len(head.Recent)-rowsPerSegment:])
+		made, err := l.writeSegment(ctx, moved)
 		if err != nil {
 			return err
 		}
-		if head, err = l.move(ctx, id, *segment, func(h *Head) bool { return h.moveRows(moved, *segment) }); err != nil {
+		apply := func(head *Head) bool { return head.moveRows(moved, made) }
+		if head, _, err = l.move(ctx, id, made, apply); err != nil {
 			return err
 		}
 	}
 	for excess := head.excess(); len(excess) > 0; excess = head.excess() {
-		index, err := l.writeIndex(ctx, excess)
+		made, err := l.writeIndex(ctx, excess)
 		if err != nil {
 			return err
 		}
-		if head, err = l.move(ctx, id, *index, func(h *Head) bool { return h.moveRefs(excess, *index) }); err != nil {
+		apply := func(head *Head) bool { return head.moveRefs(excess, made) }
+		if head, _, err = l.move(ctx, id, made, apply); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// move changes a head so that it names new segments, or drops these if it is no longer as it was.
 func (l *Lists) move(
-	ctx context.Context, id string, made Ref, apply func(head *Head) bool,
-) (*Head, error) {
+	ctx context.Context, id string, made []Ref, apply func(head *Head) bool,
+) (*Head, bool, error) {
 	isMoved := false
-	raw, err := l.heads.Update(ctx, id, func(data json.RawMessage) (json.RawMessage, error) {
-		head, err := decodeHead(data)
-		if err != nil {
-			return nil, err
-		}
-		if isMoved = apply(head); !isMoved {
-			return data, nil
-		}
-		return head.encode()
+	head, err := l.heads.Update(ctx, id, func(head *Head, _ bool) (bool, error) {
+		isMoved = apply(head)
+		return isMoved, nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && !isMoved {
+		l.drop(ctx, made)
 	}
-	if !isMoved {
-		l.drop(ctx, []Ref{made})
-	}
-	return decodeHead(raw)
+	return head, isMoved, err
 }
 
-func (h *Head) moveRows(rows []Row, segment Ref) bool {
-	moved := map[string]bool{}
-	for _, row := range rows {
-		moved[row[0]] = true
-	}
-	kept := []Row{}
-	for _, row := range h.Recent {
-		if !moved[row[0]] {
-			kept = append(kept, row)
-		}
-	}
+func (h *Head) moveRows(rows []Row, segment []Ref) bool {
+	moved := idsOf(rows)
+	kept := filter(h.Recent, func(row Row) bool { return !moved[row[0]] })
 	if len(h.Recent)-len(kept) != len(rows) {
 		return false
 	}
-	h.Recent, h.Segments = kept, byNewest(append(h.Segments, segment))
+	h.Recent, h.Segments = kept, byNewest(append(h.Segments, segment...))
 	return true
 }
 
-func (h *Head) moveRefs(refs []Ref, index Ref) bool {
-	moved := map[Ref]bool{}
-	for _, ref := range refs {
-		moved[ref] = true
-	}
-	kept := []Ref{}
-	for _, ref := range h.Segments {
-		if !moved[ref] {
-			kept = append(kept, ref)
-		}
-	}
+func (h *Head) moveRefs(refs, index []Ref) bool {
+	kept := filter(h.Segments, func(ref Ref) bool { return !slices.Contains(refs, ref) })
 	if len(h.Segments)-len(kept) != len(refs) {
 		return false
 	}
-	h.Segments = byNewest(append(kept, index))
+	h.Segments = byNewest(append(kept, index...))
 	return true
 }
 
@@ -456,181 +334,138 @@ func (h *Head) excess() []Ref {
 
 // ── segments ────────────────────────────────────────────────────────────────────────────────
 
-func (l *Lists) writeSegment(ctx context.Context, rows []Row) (*Ref, error) {
+// writeSegment writes rows, and returns the reference to them; none for no rows.
+func (l *Lists) writeSegment(ctx context.Context, rows []Row) ([]Ref, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	ref := Ref{randomHex(8), rows[0][0], rows[len(rows)-1][0], len(rows), 0}
-	return &ref, l.writeRows(ctx, ref.Name, rows)
+	return l.writeRows(ctx, Ref{High: rows[0][0], Low: rows[len(rows)-1][0], Count: len(rows)}, rows)
 }
 
-func (l *Lists) writeIndex(ctx context.Context, refs []Ref) (*Ref, error) {
+func (l *Lists) writeIndex(ctx context.Context, refs []Ref) ([]Ref, error) {
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	index := Ref{randomHex(8), refs[0].High, refs[0].Low, 0, refs[0].Level + 1}
+	index := Ref{High: refs[0].High, Low: refs[0].Low, Level: refs[0].Level + 1}
 	for _, ref := range refs {
 		index.High, index.Low = max(index.High, ref.High), min(index.Low, ref.Low)
 		index.Count += ref.Count
 	}
-	return &index, l.writeRows(ctx, index.Name, encodeRefs(refs))
+	return l.writeRows(ctx, index, refs)
 }
 
-func (l *Lists) writeRows(ctx context.Context, name string, rows any) error {
+func (l *Lists) writeRows(ctx context.Context, ref Ref, rows any) ([]Ref, error) {
+	ref.Name = randomHex(8)
 	encoded, err := json.Marshal(rows)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	data, err := json.Marshal(map[string]string{"rows": string(encoded)})
-	if err != nil {
-		return err
-	}
-	_, err = l.segments.Update(ctx, name, func(json.RawMessage) (json.RawMessage, error) {
-		return data, nil
-	})
-	return err
+	return []Ref{ref}, l.segments.Set(ctx, ref.Name, Segment{string(encoded)})
 }
 
-// load reads a segment: rows, or the references of an index. One that was replaced is empty.
-func (l *Lists) load(ctx context.Context, ref Ref) ([]Row, []Ref, error) {
-	loaded, err := l.loadAll(ctx, []Ref{ref})
-	if err != nil {
-		return nil, nil, err
-	}
-	return loaded.rows, loaded.refs, nil
+// errReplaced says that a segment is not there any more. The head names another one by now.
+var errReplaced = errors.New("a segment was replaced since the head of its list was read")
+
+func keepsChanging(id string) error {
+	return unavailable("The list " + id + " changed during every attempt.")
 }
 
-type content struct {
-	rows      []Row
-	refs      []Ref
-	isMissing bool
-}
-
-func (l *Lists) loadAll(ctx context.Context, refs []Ref) (*content, error) {
+// load reads segments: the rows, and the references of indexes. With errReplaced it returns the rest.
+func (l *Lists) load(ctx context.Context, refs []Ref) (rows []Row, below []Ref, err error) {
 	names := make([]string, len(refs))
 	for i, ref := range refs {
 		names[i] = ref.Name
 	}
 	found, err := l.segments.Get(ctx, names...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all := &content{}
 	for _, ref := range refs {
-		raw, exists := found[ref.Name]
-		if !exists {
-			all.isMissing = true
-			continue
-		}
-		var stored struct{ Rows string }
-		if err := json.Unmarshal(raw, &stored); err != nil {
-			return nil, err
-		}
-		if ref.Level > 0 {
-			var spans [][]any
-			err = json.Unmarshal([]byte(stored.Rows), &spans)
-			all.refs = append(all.refs, decodeRefs(spans)...)
-		} else {
-			var rows []Row
-			err = json.Unmarshal([]byte(stored.Rows), &rows)
-			all.rows = append(all.rows, rows...)
-		}
-		if err != nil {
-			return nil, err
+		segment := found[ref.Name]
+		switch {
+		case segment == nil:
+			err = errReplaced
+		case ref.Level > 0:
+			err = errors.Join(err, appendFrom(&below, segment.Rows))
+		default:
+			err = errors.Join(err, appendFrom(&rows, segment.Rows))
 		}
 	}
-	return all, nil
+	return rows, below, err
+}
+
+func appendFrom[T any](all *[]T, encoded string) error {
+	var some []T
+	err := json.Unmarshal([]byte(encoded), &some)
+	*all = append(*all, some...)
+	return err
 }
 
 // pathTo returns the segments from one that a head names down to the one that holds a row.
 func (l *Lists) pathTo(ctx context.Context, id string, refs []Ref) ([]Ref, error) {
-	for _, ref := range refs {
+	for i, ref := range refs {
 		if id < ref.Low || id > ref.High {
 			continue
 		}
-		rows, below, err := l.load(ctx, ref)
+		rows, below, err := l.load(ctx, refs[i:i+1])
 		if err != nil {
 			return nil, err
 		}
-		if ref.Level > 0 {
-			path, err := l.pathTo(ctx, id, below)
-			if err != nil || len(path) > 0 {
-				return append([]Ref{ref}, path...), err
-			}
-			continue
+		if idsOf(rows)[id] {
+			return []Ref{ref}, nil
 		}
-		for _, row := range rows {
-			if row[0] == id {
-				return []Ref{ref}, nil
-			}
+		path, err := l.pathTo(ctx, id, below)
+		if err != nil || len(path) > 0 {
+			return append([]Ref{ref}, path...), err
 		}
 	}
 	return nil, nil
 }
 
-// drop deletes segments that no head names any more. What is left behind does no harm.
 func (l *Lists) drop(ctx context.Context, refs []Ref) {
-	var waiting sync.WaitGroup
 	for _, ref := range refs {
-		waiting.Add(1)
-		go func() {
-			defer waiting.Done()
-			_ = l.sidecar.Delete(ctx, l.segments.Key(ref.Name))
-		}()
+		l.segments.Delete(ctx, ref.Name)
 	}
-	waiting.Wait()
 }
 
 // ── reading ─────────────────────────────────────────────────────────────────────────────────
 
-// Read returns the rows of a window, newest first, and whether all segments were there.
-func (l *Lists) Read(ctx context.Context, head *Head, window Window) ([]Row, bool, error) {
-	rows, refs := append([]Row{}, head.Recent...), head.Segments
-	isComplete := true
+// Read returns the rows of a window, newest first; with errReplaced those that are still there.
+func (l *Lists) Read(ctx context.Context, head *Head, window Window) ([]Row, error) {
+	rows, refs := slices.Clone(head.Recent), head.Segments
+	var replaced error
 	for {
-		chosen := window.segments(head.Recent, refs)
-		indexes := []Ref{}
-		for _, ref := range chosen {
-			if ref.Level > 0 {
-				indexes = append(indexes, ref)
-			}
+		wanted := window.segments(head.Recent, refs)
+		isIndex := func(ref Ref) bool { return ref.Level > 0 }
+		if slices.ContainsFunc(wanted, isIndex) {
+			wanted = filter(wanted, isIndex)
 		}
-		wanted := chosen
-		if len(indexes) > 0 {
-			wanted = indexes
+		more, below, err := l.load(ctx, wanted)
+		if err != nil && !errors.Is(err, errReplaced) {
+			return nil, err
 		}
-		if len(wanted) == 0 {
-			return window.selectRows(rows), isComplete, nil
+		replaced = errors.Join(replaced, err)
+		rows = append(rows, more...)
+		if len(below) == 0 {
+			return window.selectRows(rows), replaced
 		}
-		loaded, err := l.loadAll(ctx, wanted)
-		if err != nil {
-			return nil, false, err
-		}
-		isComplete = isComplete && !loaded.isMissing
-		if len(indexes) == 0 {
-			return window.selectRows(append(rows, loaded.rows...)), isComplete, nil
-		}
-		refs = append(without(refs, indexes), loaded.refs...)
+		refs = append(filter(refs, func(ref Ref) bool { return !slices.Contains(wanted, ref) }), below...)
 	}
 }
 
 // All returns every row of a list.
 func (l *Lists) All(ctx context.Context, id string) ([]Row, error) {
-	for range 5 {
-		found, err := l.heads.Get(ctx, id)
+	for range maxAttempts {
+		head, err := l.head(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		head, err := decodeHead(found[id])
-		if err != nil {
-			return nil, err
-		}
-		rows, isComplete, err := l.Read(ctx, head, Window{Limit: max(head.Total, 1)})
-		if err != nil || isComplete {
+		rows, err := l.Read(ctx, head, Window{Limit: max(head.Total, 1)})
+		if !errors.Is(err, errReplaced) {
 			return rows, err
 		}
 	}
-	return nil, unavailable("The list " + id + " changed during every attempt to read it.")
+	return nil, keepsChanging(id)
 }
 
 // segments returns those that complete a window. A row that came late is in a segment that overlaps
@@ -699,7 +534,7 @@ func (w Window) selectRows(rows []Row) []Row {
 	for _, row := range byID {
 		found = append(found, row)
 	}
-	newestFirst(found)
+	found = newestFirst(found)
 	if len(found) <= w.Limit {
 		return found
 	}
@@ -709,25 +544,31 @@ func (w Window) selectRows(rows []Row) []Row {
 	return found[:w.Limit]
 }
 
-func without(refs, taken []Ref) []Ref {
-	isTaken := map[Ref]bool{}
-	for _, ref := range taken {
-		isTaken[ref] = true
-	}
-	kept := []Ref{}
-	for _, ref := range refs {
-		if !isTaken[ref] {
-			kept = append(kept, ref)
-		}
-	}
-	return kept
-}
-
-func newestFirst(rows []Row) {
+func newestFirst(rows []Row) []Row {
 	sort.SliceStable(rows, func(i, k int) bool { return rows[i][0] > rows[k][0] })
+	return rows
 }
 
 func byNewest(refs []Ref) []Ref {
 	sort.SliceStable(refs, func(i, k int) bool { return refs[i].High > refs[k].High })
 	return refs
+}
+
+func idsOf(rows []Row) map[string]bool {
+	ids := map[string]bool{}
+	for _, row := range rows {
+		ids[row[0]] = true
+	}
+	return ids
+}
+
+// filter returns the items that are to be kept, and leaves the others where they are.
+func filter[T any](items []T, isKept func(T) bool) []T {
+	kept := []T{}
+	for _, item := range items {
+		if isKept(item) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
 }

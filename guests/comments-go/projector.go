@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 )
 
 const (
@@ -80,25 +81,37 @@ func commentFrom(post *Post) *Comment {
 	}
 }
 
-// ended is a comment as deleted, alone or with its replies. Its deletion is final.
-func ended(comment *Comment, withReplies bool) *Comment {
-	if comment == nil || comment.Deleted {
-		return comment
+// end makes a comment a deleted one, alone or with its replies. Its deletion is final.
+func end(withReplies bool) Change[Comment] {
+	return func(comment *Comment, exists bool) (bool, error) {
+		if !exists || comment.Deleted {
+			return false, nil
+		}
+		comment.Deleted, comment.WithReplies = true, withReplies
+		return true, nil
 	}
-	after := *comment
-	after.Deleted, after.WithReplies = true, withReplies
-	return &after
+}
+
+func moveBelow(parent string) Change[Comment] {
+	return func(comment *Comment, exists bool) (bool, error) {
+		if !exists || comment.Deleted || comment.Parent == parent {
+			return false, nil
+		}
+		comment.Parent = parent
+		return true, nil
+	}
 }
 
 func (p *Projector) projectComment(ctx context.Context, now *Comment) error {
-	comment, err := p.repository.update(ctx, now.ID, func(known *Comment) *Comment {
-		if known == nil {
-			return now
+	comment, err := p.repository.comments.Update(ctx, now.ID, func(known *Comment, exists bool) (bool, error) {
+		switch {
+		case !exists:
+			*known = *now
+			return true, nil
+		case now.Deleted:
+			return end(now.WithReplies)(known, true)
 		}
-		if now.Deleted {
-			return ended(known, now.WithReplies)
-		}
-		return known
+		return false, nil
 	})
 	if err != nil {
 		return err
@@ -107,13 +120,7 @@ func (p *Projector) projectComment(ctx context.Context, now *Comment) error {
 }
 
 func (p *Projector) projectDeletion(ctx context.Context, post string) error {
-	_, err := p.repository.gone.Update(ctx, post, func(data json.RawMessage) (json.RawMessage, error) {
-		if data != nil {
-			return data, nil
-		}
-		return json.Marshal(map[string]string{"post": post})
-	})
-	if err != nil {
+	if err := p.repository.gone.Add(ctx, post, DeletedPost{post}); err != nil {
 		return err
 	}
 	return p.endReplies(ctx, post)
@@ -154,60 +161,23 @@ func (p *Projector) insert(ctx context.Context, comment *Comment) error {
 	return p.repository.siblings(comment).Insert(ctx, comment.Parent, row)
 }
 
-// afterParent ends or moves a comment whose parent is deleted.
+// afterParent ends or moves a comment whose parent is deleted, and returns it as it is then.
 func (p *Projector) afterParent(ctx context.Context, comment *Comment) (*Comment, error) {
-	repository := p.repository
-	own, above := repository.comments.Key(comment.ID), repository.comments.Key(comment.Parent)
-	gone := repository.gone.Key(comment.Parent)
-	entries, err := repository.sidecar.Get(ctx, own, above, gone)
-	if err != nil {
-		return nil, err
+	current, isParentGone, isParentRemoved, err := p.repository.context(ctx, comment)
+	if err != nil || current == nil {
+		return comment, err
 	}
-	current, err := readComment(entries, own)
-	if err != nil {
-		return nil, err
+	if isParentGone {
+		return p.repository.comments.Update(ctx, comment.ID, end(true))
 	}
-	if current == nil {
-		current = comment
-	}
-	parent, err := readComment(entries, above)
-	if err != nil {
-		return nil, err
-	}
-	_, isGone := entries[gone]
-	if isGone || (parent != nil && parent.Deleted && parent.WithReplies) {
-		return repository.update(ctx, comment.ID, func(known *Comment) *Comment {
-			return ended(known, true)
-		})
-	}
-	if parent == nil || !parent.Deleted {
+	if !isParentRemoved {
 		return current, nil
 	}
 	nearest, err := p.nearestRemaining(ctx, current)
 	if err != nil {
 		return nil, err
 	}
-	return repository.update(ctx, comment.ID, func(known *Comment) *Comment {
-		if known == nil || known.Deleted || known.Parent == nearest {
-			return known
-		}
-		after := *known
-		after.Parent = nearest
-		return &after
-	})
-}
-
-func readComment(entries map[string]Entry, key string) (*Comment, error) {
-	entry, exists := entries[key]
-	if !exists {
-		return nil, nil
-	}
-	envelope, err := readEnvelope(entry.Value)
-	if err != nil {
-		return nil, err
-	}
-	var comment Comment
-	return &comment, json.Unmarshal(envelope.Data, &comment)
+	return p.repository.comments.Update(ctx, comment.ID, moveBelow(nearest))
 }
 
 // nearestRemaining returns the nearest post above a comment that was not deleted alone.
@@ -218,24 +188,19 @@ func (p *Projector) nearestRemaining(ctx context.Context, comment *Comment) (str
 		for _, step := range path[1:] {
 			ids = append(ids, step[0])
 		}
-		above, err := p.repository.commentsOf(ctx, ids)
+		above, err := p.repository.comments.Get(ctx, ids...)
 		if err != nil {
 			return "", err
 		}
-		byID := map[string]*Comment{}
-		for _, each := range above {
-			byID[each.ID] = each
-		}
-		for i := len(ids) - 1; i >= 0; i-- {
-			each := byID[ids[i]]
-			if each == nil || !each.Deleted || each.WithReplies {
-				return ids[i], nil
+		for _, id := range slices.Backward(ids) {
+			if each := above[id]; each == nil || !each.Deleted || each.WithReplies {
+				return id, nil
 			}
 		}
 		if len(path) < maxPath {
 			break
 		}
-		path = byID[ids[0]].Path
+		path = above[ids[0]].Path
 	}
 	return comment.Root, nil
 }
@@ -266,7 +231,7 @@ func (p *Projector) reparentReplies(ctx context.Context, removed *Comment) error
 	if err != nil {
 		return err
 	}
-	for _, batch := range batches(ids) {
+	for batch := range slices.Chunk(ids, bulkSize) {
 		replies, err := p.repository.commentsOf(ctx, batch)
 		if err != nil {
 			return err
@@ -287,15 +252,14 @@ func (p *Projector) reparentReplies(ctx context.Context, removed *Comment) error
 
 // endReplies ends all comments below a post, level by level.
 func (p *Projector) endReplies(ctx context.Context, post string) error {
-	level := []string{post}
-	for len(level) > 0 {
+	for level := []string{post}; len(level) > 0; {
 		next := []string{}
 		for _, above := range level {
 			ids, err := p.repliesTo(ctx, above)
 			if err != nil {
 				return err
 			}
-			for _, batch := range batches(ids) {
+			for batch := range slices.Chunk(ids, bulkSize) {
 				existing, err := p.endAll(ctx, batch)
 				if err != nil {
 					return err
@@ -311,23 +275,14 @@ func (p *Projector) endReplies(ctx context.Context, post string) error {
 // endAll ends comments, and returns those that had not ended before.
 func (p *Projector) endAll(ctx context.Context, ids []string) ([]string, error) {
 	comments, err := p.repository.commentsOf(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
 	existing := []string{}
 	for _, comment := range comments {
-		if comment.Deleted {
-			continue
+		if err == nil && !comment.Deleted {
+			_, err = p.repository.comments.Update(ctx, comment.ID, end(true))
+			existing = append(existing, comment.ID)
 		}
-		_, err := p.repository.update(ctx, comment.ID, func(known *Comment) *Comment {
-			return ended(known, true)
-		})
-		if err != nil {
-			return nil, err
-		}
-		existing = append(existing, comment.ID)
 	}
-	return existing, nil
+	return existing, err
 }
 
 func (p *Projector) repliesTo(ctx context.Context, id string) ([]string, error) {
@@ -342,12 +297,4 @@ func (p *Projector) repliesTo(ctx context.Context, id string) ([]string, error) 
 		}
 	}
 	return ids, nil
-}
-
-func batches(ids []string) [][]string {
-	var found [][]string
-	for start := 0; start < len(ids); start += bulkSize {
-		found = append(found, ids[start:min(start+bulkSize, len(ids))])
-	}
-	return found
 }

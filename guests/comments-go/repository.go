@@ -42,33 +42,35 @@ func (c *Comment) answered() string {
 }
 
 // hasChanged tells whether a comment is deleted or moved: posts knows all else.
-func hasChanged(data json.RawMessage) bool {
-	var comment Comment
-	err := json.Unmarshal(data, &comment)
-	return err != nil || comment.Deleted || comment.Parent != comment.answered()
-}
-
-func always(json.RawMessage) bool { return true }
+func (c *Comment) hasChanged() bool { return c.Deleted || c.Parent != c.answered() }
 
 // row is the row of the comment in the list of its thread: comment, answered post, author.
 func (c *Comment) row() Row { return Row{c.ID, c.answered(), c.Author} }
 
+// DeletedPost is a deleted post that is no comment.
+type DeletedPost struct {
+	Post string `json:"post"`
+}
+
 // Repository stores comments, and the lists that are derived from them.
 type Repository struct {
 	sidecar                     *Sidecar
-	comments, gone              *Collection
+	comments                    *Collection[Comment]
+	gone                        *Collection[DeletedPost]
 	threads, removed            *Lists
 	replies, uncounted          *Lists
 	commentChanges, replyCounts *Outbox
 }
 
 func NewRepository(sidecar *Sidecar) *Repository {
-	changes := NewOutbox("comments", "comment", "comment.changed", sidecar, commentEvent, hasChanged)
-	counts := NewOutbox("comment-counts", "replies", "replies.counted", sidecar, replyCountEvent, always)
+	changes := NewOutbox("comments", "comment", "comment.changed", sidecar, commentEvent)
+	counts := NewOutbox("comment-counts", "replies", "replies.counted", sidecar, replyCountEvent)
 	return &Repository{
-		sidecar:        sidecar,
-		comments:       &Collection{kind: "comment", sidecar: sidecar, outbox: changes},
-		gone:           &Collection{kind: "gone", sidecar: sidecar},
+		sidecar: sidecar,
+		comments: &Collection[Comment]{
+			kind: "comment", sidecar: sidecar, outbox: changes, hasEvent: (*Comment).hasChanged,
+		},
+		gone:           &Collection[DeletedPost]{kind: "gone", sidecar: sidecar},
 		threads:        NewLists("thread", sidecar, nil),
 		removed:        NewLists("removed", sidecar, nil),
 		replies:        NewLists("replies", sidecar, counts),
@@ -103,85 +105,65 @@ func (r *Repository) siblings(comment *Comment) *Lists {
 	return r.uncounted
 }
 
-func (r *Repository) comment(ctx context.Context, id string) (*Comment, error) {
-	found, err := r.commentsOf(ctx, []string{id})
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return found[0], nil
-}
-
+// commentsOf returns comments in the order of their ids, without those that do not exist.
 func (r *Repository) commentsOf(ctx context.Context, ids []string) ([]*Comment, error) {
 	found, err := r.comments.Get(ctx, ids...)
-	if err != nil {
-		return nil, err
-	}
 	var comments []*Comment
 	for _, id := range ids {
-		if raw := found[id]; raw != nil {
-			var comment Comment
-			if err := json.Unmarshal(raw, &comment); err != nil {
-				return nil, err
-			}
-			comments = append(comments, &comment)
+		if found[id] != nil {
+			comments = append(comments, found[id])
 		}
 	}
-	return comments, nil
-}
-
-// update changes a comment; `change` gets nil if there is none.
-func (r *Repository) update(
-	ctx context.Context, id string, change func(comment *Comment) *Comment,
-) (*Comment, error) {
-	raw, err := r.comments.Update(ctx, id, func(data json.RawMessage) (json.RawMessage, error) {
-		var before *Comment
-		if data != nil {
-			before = &Comment{}
-			if err := json.Unmarshal(data, before); err != nil {
-				return nil, err
-			}
-		}
-		after := change(before)
-		if after == nil || after == before {
-			return data, nil
-		}
-		return json.Marshal(after)
-	})
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	var comment Comment
-	return &comment, json.Unmarshal(raw, &comment)
+	return comments, err
 }
 
 // thread returns the comment of a post, if it is one, and the heads of its thread.
 func (r *Repository) thread(ctx context.Context, id string) (*Comment, *Head, *Head, error) {
-	comment, err := r.comment(ctx, id)
+	found, err := r.comments.Get(ctx, id)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	root := id
+	comment, root := found[id], id
 	if comment != nil {
 		root = comment.Root
 	}
-	threadKey, removedKey := r.threads.heads.Key(root), r.removed.heads.Key(root)
-	entries, err := r.sidecar.Get(ctx, threadKey, removedKey)
+	entries, err := r.sidecar.Get(ctx, r.threads.heads.Key(root), r.removed.heads.Key(root))
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	heads := map[string]*Head{}
-	for _, key := range []string{threadKey, removedKey} {
-		var data json.RawMessage
-		if entry, exists := entries[key]; exists {
-			envelope, err := readEnvelope(entry.Value)
-			if err != nil {
-				return nil, nil, nil, err
-			}
-			data = envelope.Data
-		}
-		if heads[key], err = decodeHead(data); err != nil {
-			return nil, nil, nil, err
-		}
+	thread, err := r.threads.heads.From(entries, root)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	return comment, heads[threadKey], heads[removedKey], nil
+	removed, err := r.removed.heads.From(entries, root)
+	return comment, orEmpty(thread), orEmpty(removed), err
+}
+
+func orEmpty(head *Head) *Head {
+	if head == nil {
+		return &Head{}
+	}
+	return head
+}
+
+// context returns a comment as it is now (nil: there is none), and whether the post above it ended with
+// its replies, or was deleted alone.
+func (r *Repository) context(
+	ctx context.Context, comment *Comment,
+) (current *Comment, isParentGone, isParentRemoved bool, err error) {
+	gone := r.gone.Key(comment.Parent)
+	entries, err := r.sidecar.Get(ctx, r.comments.Key(comment.ID), r.comments.Key(comment.Parent), gone)
+	if err != nil {
+		return nil, false, false, err
+	}
+	if current, err = r.comments.From(entries, comment.ID); err != nil {
+		return nil, false, false, err
+	}
+	parent, err := r.comments.From(entries, comment.Parent)
+	_, isParentGone = entries[gone]
+	if parent != nil && parent.Deleted {
+		isParentGone = isParentGone || parent.WithReplies
+		isParentRemoved = !isParentGone
+	}
+	return current, isParentGone, isParentRemoved, err
 }

@@ -39,7 +39,7 @@ type Entry struct {
 	ETag  string
 }
 
-// Upsert is a write of one key. Without an ETag it overwrites what is there.
+// Upsert is a write of one key.
 type Upsert struct {
 	Key   string
 	Value any
@@ -82,12 +82,7 @@ func (s *Sidecar) Get(ctx context.Context, keys ...string) (map[string]Entry, er
 	return found, nil
 }
 
-// Create writes a key that must not exist. Only a save refuses one that does, on every store.
-func (s *Sidecar) Create(ctx context.Context, key string, value any) error {
-	return s.save(ctx, Upsert{Key: key, Value: value}, "first-write")
-}
-
-// Swap writes a key whose ETag must match.
+// Swap writes a key whose ETag must match; without an ETag, one that must not exist.
 func (s *Sidecar) Swap(ctx context.Context, write Upsert) error {
 	return s.save(ctx, write, "first-write")
 }
@@ -98,38 +93,24 @@ func (s *Sidecar) Set(ctx context.Context, write Upsert) error {
 }
 
 func (s *Sidecar) save(ctx context.Context, write Upsert, concurrency string) error {
-	item := write.fields()
-	item["options"] = map[string]string{"concurrency": concurrency, "consistency": "strong"}
-	_, err := s.call(ctx, "POST", "/state/statestore", stateTimeout, []any{item}, nil)
-	return err
-}
-
-// Transact writes keys in one call. After a conflict some stores have written some of them.
-func (s *Sidecar) Transact(ctx context.Context, writes ...Upsert) error {
-	operations := make([]any, len(writes))
-	for i, write := range writes {
-		operations[i] = map[string]any{"operation": "upsert", "request": write.fields()}
+	item := map[string]any{
+		"key": write.Key, "value": write.Value,
+		"options": map[string]string{"concurrency": concurrency, "consistency": "strong"},
 	}
-	_, err := s.call(ctx, "POST", "/state/statestore/transaction", stateTimeout,
-		map[string]any{"operations": operations}, nil)
+	if write.ETag != "" {
+		item["etag"] = write.ETag
+	}
+	if write.TTL > 0 {
+		seconds := strconv.Itoa(int(write.TTL.Seconds()))
+		item["metadata"] = map[string]string{"ttlInSeconds": seconds}
+	}
+	_, err := s.call(ctx, "POST", "/state/statestore", stateTimeout, []any{item}, nil)
 	return err
 }
 
 func (s *Sidecar) Delete(ctx context.Context, key string) error {
 	_, err := s.call(ctx, "DELETE", "/state/statestore/"+url.PathEscape(key), stateTimeout, nil, nil)
 	return err
-}
-
-func (u Upsert) fields() map[string]any {
-	fields := map[string]any{"key": u.Key, "value": u.Value}
-	if u.ETag != "" {
-		fields["etag"] = u.ETag
-	}
-	if u.TTL > 0 {
-		seconds := strconv.Itoa(int(u.TTL.Seconds()))
-		fields["metadata"] = map[string]string{"ttlInSeconds": seconds}
-	}
-	return fields
 }
 
 // Publish sends one message of events.
