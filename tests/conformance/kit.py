@@ -244,6 +244,11 @@ class ServiceUnderTest:
             wait_until(lambda: self.ask("GET /readyz", caller=None).status == 200, PATIENCE)
 
     @property
+    def process(self) -> psutil.Process:
+        """The process of the program, once it runs."""
+        return psutil.Process(wait_until(lambda: self._row()["pid"], PATIENCE, self.app))
+
+    @property
     def address(self) -> tuple[str, int]:
         """Where the program listens."""
         host, _, port = self._base.rpartition("/")[2].partition(":")
