@@ -92,10 +92,10 @@ func TestAListHoldsWhatWasInsertedAndNotRemoved(t *testing.T) {
 	store, sidecar := newStore(t)
 	lists, ctx, dice := NewLists("thread", sidecar, nil), context.Background(), rand.New(rand.NewSource(7))
 	model := map[string]bool{}
-	for round := range 30 {
+	for round := range 20 {
 		rows, most := []Row{}, 20
 		if round == 0 {
-			most = 9_000 // so many that references to segments move to an index
+			most = 6_000 // so many that references to segments move to an index
 		}
 		for range 1 + most {
 			id := idOf(dice.Intn(9_000))
