@@ -100,32 +100,30 @@ func (c *Collection[T]) Add(ctx context.Context, id string, document T) error {
 
 // Get reads documents in one call; absent ones are not in the result, by id.
 func (c *Collection[T]) Get(ctx context.Context, ids ...string) (map[string]*T, error) {
-	entries, err := c.sidecar.Get(ctx, c.keys(ids)...)
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = c.Key(id)
+	}
+	envelopes, err := readAs[Envelope](ctx, c.sidecar, keys...)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]*T{}
 	for _, id := range ids {
-		document, err := c.From(entries, id)
-		if err != nil {
+		if document, err := c.From(envelopes, id); err != nil {
 			return nil, err
-		}
-		if document != nil {
+		} else if document != nil {
 			found[id] = document
 		}
 	}
 	return found, nil
 }
 
-// From returns a document from entries that were read together; nil if it is not among them.
-func (c *Collection[T]) From(entries map[string]Entry, id string) (*T, error) {
-	entry, exists := entries[c.Key(id)]
-	if !exists {
+// From returns a document from some that were read together; nil if it is not among them.
+func (c *Collection[T]) From(envelopes map[string]*Envelope, id string) (*T, error) {
+	envelope := envelopes[c.Key(id)]
+	if envelope == nil {
 		return nil, nil
-	}
-	envelope, err := readEnvelope(entry.Value)
-	if err != nil {
-		return nil, err
 	}
 	document := new(T)
 	return document, json.Unmarshal(envelope.Data, document)
@@ -136,14 +134,6 @@ func (c *Collection[T]) Delete(ctx context.Context, ids ...string) {
 	for _, id := range ids {
 		_ = c.sidecar.Delete(ctx, c.Key(id))
 	}
-}
-
-func (c *Collection[T]) keys(ids []string) []string {
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = c.Key(id)
-	}
-	return keys
 }
 
 // decide returns the new data of a document, and whether that has an event; nil changes nothing.

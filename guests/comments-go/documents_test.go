@@ -57,7 +57,8 @@ func TestTheJournalIsWrittenBeforeTheDocument(t *testing.T) {
 	store.fail = func(key string, written bool) int {
 		if strings.HasPrefix(key, "counter:") && written {
 			envelope, _ := readEnvelope(store.values[key])
-			tail, err := readTail(store.values[counters.outbox.journal.tailKey(envelope.Change.Stream)])
+			var tail Tail
+			err := json.Unmarshal(store.values[counters.outbox.journal.tailKey(envelope.Change.Stream)], &tail)
 			if err != nil || tail.last() < envelope.Change.Sequence {
 				t.Errorf("%v: change %d has no entry", err, envelope.Change.Sequence)
 			}

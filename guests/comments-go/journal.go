@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand"
 	"slices"
 	"sync"
@@ -243,37 +242,23 @@ func (j *Journal) Heads(ctx context.Context) (map[string]int, error) {
 
 func (j *Journal) readOthers(ctx context.Context) (map[string]int, error) {
 	key := "streams:" + j.topic
-	found, err := j.sidecar.Get(ctx, key)
-	if err != nil {
+	registry, err := readAs[map[string]int64](ctx, j.sidecar, key)
+	if err != nil || registry[key] == nil {
 		return nil, err
 	}
-	registry := map[string]int64{}
-	if entry, exists := found[key]; exists {
-		if err := json.Unmarshal(entry.Value, &registry); err != nil {
-			return nil, err
-		}
-	}
+	delete(*registry[key], j.Stream)
 	var keys []string
-	for stream := range registry {
-		if stream != j.Stream {
-			keys = append(keys, j.tailKey(stream))
-		}
+	for stream := range *registry[key] {
+		keys = append(keys, j.tailKey(stream))
 	}
-	tails, err := j.sidecar.Get(ctx, keys...)
-	if err != nil {
-		return nil, err
-	}
+	tails, err := readAs[Tail](ctx, j.sidecar, keys...)
 	heads := map[string]int{}
-	for stream := range registry {
-		if entry, exists := tails[j.tailKey(stream)]; exists {
-			tail, err := readTail(entry.Value)
-			if err != nil {
-				return nil, err
-			}
+	for stream := range *registry[key] {
+		if tail := tails[j.tailKey(stream)]; tail != nil {
 			heads[stream] = tail.last()
 		}
 	}
-	return heads, nil
+	return heads, err
 }
 
 // Changes returns the newest events of the documents noted after a number, and the number up to
@@ -299,17 +284,13 @@ func (j *Journal) Changes(
 			keys = append(keys, note.Key)
 		}
 	}
-	entries, err := j.sidecar.Get(ctx, keys...)
+	documents, err := readAs[Envelope](ctx, j.sidecar, keys...)
 	if err != nil {
 		return nil, 0, err
 	}
 	events := []map[string]any{}
 	for _, key := range keys {
-		if entry, exists := entries[key]; exists {
-			envelope, err := readEnvelope(entry.Value)
-			if err != nil {
-				return nil, 0, err
-			}
+		if envelope := documents[key]; envelope != nil {
 			if event := j.toEvent(key, *envelope); event != nil {
 				events = append(events, event)
 			}
@@ -343,58 +324,34 @@ func settled(after int, notes []*Note, end, decided int) int {
 
 // read returns notes after a number, and the last number of the stream; -1 if it is forgotten.
 func (j *Journal) read(ctx context.Context, stream string, after, limit int) ([]*Note, int, error) {
-	segment := after / journalSegment
-	tailKey := j.tailKey(stream)
+	segment, tailKey := after/journalSegment, j.tailKey(stream)
 	fullKey := fmt.Sprintf("%s:%d", tailKey, segment)
-	found, err := j.sidecar.Get(ctx, fullKey, tailKey)
+	found, err := readAs[Tail](ctx, j.sidecar, fullKey, tailKey)
 	if err != nil {
 		return nil, 0, err
 	}
-	end := -1
-	kept, hasFull := found[fullKey]
-	if entry, exists := found[tailKey]; exists {
-		tail, err := readTail(entry.Value)
+	tail, kept, end := found[tailKey], found[fullKey], -1
+	if tail != nil {
+		end = tail.last()
+	}
+	if kept == nil && tail != nil && tail.Segment > segment { // filled between the two reads, perhaps
+		again, err := readAs[Tail](ctx, j.sidecar, fullKey)
 		if err != nil {
 			return nil, 0, err
 		}
-		end = tail.last()
-		if !hasFull && tail.Segment > segment { // filled between the two reads, perhaps
-			again, err := j.sidecar.Get(ctx, fullKey)
-			if err != nil {
-				return nil, 0, err
-			}
-			kept, hasFull = again[fullKey]
-		}
-		if !hasFull {
-			kept = entry
-		}
+		kept = again[fullKey]
 	}
-	if kept.Value == nil {
+	if kept == nil {
+		kept = tail
+	}
+	if kept == nil {
 		return nil, end, nil
 	}
-	content, err := readTail(kept.Value)
-	if err != nil {
-		return nil, 0, err
-	}
-	var notes []*Note
-	for _, note := range content.Notes {
-		if note.Sequence > after && len(notes) < limit {
-			notes = append(notes, note)
-		}
-	}
-	return notes, end, nil
+	notes := filter(kept.Notes, func(note *Note) bool { return note.Sequence > after })
+	return notes[:min(limit, len(notes))], end, nil
 }
 
 func (j *Journal) tailKey(stream string) string { return "journal:" + j.topic + ":" + stream }
-
-func readTail(raw json.RawMessage) (*Tail, error) {
-	var tail Tail
-	if err := json.Unmarshal(raw, &tail); err != nil {
-		slog.Error("a journal is not as it should be", "why", err.Error())
-		return nil, err
-	}
-	return &tail, nil
-}
 
 func (t *Tail) last() int {
 	if len(t.Notes) == 0 {

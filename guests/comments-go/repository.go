@@ -127,15 +127,15 @@ func (r *Repository) thread(ctx context.Context, id string) (*Comment, *Head, *H
 	if comment != nil {
 		root = comment.Root
 	}
-	entries, err := r.sidecar.Get(ctx, r.threads.heads.Key(root), r.removed.heads.Key(root))
+	heads, err := readAs[Envelope](ctx, r.sidecar, r.threads.heads.Key(root), r.removed.heads.Key(root))
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	thread, err := r.threads.heads.From(entries, root)
+	thread, err := r.threads.heads.From(heads, root)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	removed, err := r.removed.heads.From(entries, root)
+	removed, err := r.removed.heads.From(heads, root)
 	return comment, orEmpty(thread), orEmpty(removed), err
 }
 
@@ -152,15 +152,16 @@ func (r *Repository) context(
 	ctx context.Context, comment *Comment,
 ) (current *Comment, isParentGone, isParentRemoved bool, err error) {
 	gone := r.gone.Key(comment.Parent)
-	entries, err := r.sidecar.Get(ctx, r.comments.Key(comment.ID), r.comments.Key(comment.Parent), gone)
+	found, err := readAs[Envelope](ctx, r.sidecar,
+		r.comments.Key(comment.ID), r.comments.Key(comment.Parent), gone)
 	if err != nil {
 		return nil, false, false, err
 	}
-	if current, err = r.comments.From(entries, comment.ID); err != nil {
+	if current, err = r.comments.From(found, comment.ID); err != nil {
 		return nil, false, false, err
 	}
-	parent, err := r.comments.From(entries, comment.Parent)
-	_, isParentGone = entries[gone]
+	parent, err := r.comments.From(found, comment.Parent)
+	isParentGone = found[gone] != nil
 	if parent != nil && parent.Deleted {
 		isParentGone = isParentGone || parent.WithReplies
 		isParentRemoved = !isParentGone

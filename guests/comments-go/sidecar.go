@@ -82,6 +82,22 @@ func (s *Sidecar) Get(ctx context.Context, keys ...string) (map[string]Entry, er
 	return found, nil
 }
 
+// readAs reads values of one type in one call. Absent ones are not in the result.
+func readAs[T any](ctx context.Context, sidecar *Sidecar, keys ...string) (map[string]*T, error) {
+	entries, err := sidecar.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]*T{}
+	for key, entry := range entries {
+		values[key] = new(T)
+		if err := json.Unmarshal(entry.Value, values[key]); err != nil {
+			return nil, fmt.Errorf("%s is not of the form that it should have: %w", key, err)
+		}
+	}
+	return values, nil
+}
+
 // Swap writes a key whose ETag must match; without an ETag, one that must not exist.
 func (s *Sidecar) Swap(ctx context.Context, write Upsert) error {
 	return s.save(ctx, write, "first-write")
