@@ -85,7 +85,7 @@ def test_an_event_that_fails_for_now_is_not_acknowledged(subject: ServiceUnderTe
 
 
 def test_each_line_of_its_log_is_an_object(subject: ServiceUnderTest) -> None:
-    subject.ask("GET /no/such/route", caller="nobody")  # a refusal is logged
+    subject.ask("GET /deadletters", caller="nobody")  # a refusal is logged
     for line in wait_until(lambda: subject.log_lines, PATIENCE, "a line of the log"):
         entry = json.loads(line)
         assert entry["time"], line

@@ -223,7 +223,9 @@ FAULTS = (
     Fault(names_no_topic_for_dead_letters, "test_it_subscribes_to_what_the_access_file_names"),
     Fault(lets_others_deliver, "test_only_the_own_sidecar_delivers"),
     Fault(forgets_dead_letters, "test_what_the_sidecar_gives_up_is_kept"),
-    Fault(does_not_try_what_the_sidecar_gave_up, f"{_STORY} and as_given_up"),
+    Fault(
+        does_not_try_what_the_sidecar_gave_up, "test_what_the_sidecar_gave_up_is_tried_once_more"
+    ),
     Fault(lists_the_newest_letter_first, "test_what_the_sidecar_gives_up_is_kept"),
     Fault(forgets_at_a_replay_what_fails_again, "test_a_replay_keeps_what_fails_again"),
 )

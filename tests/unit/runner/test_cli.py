@@ -56,6 +56,7 @@ def test_images_have_no_guests(verb: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_program_takes_the_place_of_one_service(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conform", "--command", "x"]) == 1
+    assert main(["conform", "--guest", "go"]) == 1
     assert main(["conform", "no-such-service"]) == 1
     said = capsys.readouterr().err
     assert "name it, as `conform comments`" in said

@@ -66,6 +66,10 @@ def test_a_guest_in_go_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     program = Path(first.command_of(0)[0])
     assert os.access(program, os.X_OK)
     built_at = program.stat().st_mtime_ns
+    monkeypatch.setenv("GOFLAGS", "-tags=faults")
+    (with_faults,) = with_guests(APPS[:1], {"comments": ("go",)})
+    assert with_faults.command_of(0) != first.command_of(0)
+    monkeypatch.delenv("GOFLAGS")
     with_guests(APPS[:1], {"comments": ("go",)})
     assert program.stat().st_mtime_ns == built_at
     (folder / "main.go").write_text("package main\n\nfunc main() { println(1) }\n")
