@@ -124,7 +124,7 @@ def who_unfollows_is_no_notification() -> EventStory:
 def a_deleted_account_has_no_notifications() -> EventStory:
     source, target = _ids.next(), _ids.next()
     edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
-    gone = {"id": target, "created_at": timestamp(), "deleted": True}
+    gone = {"id": target, "username": "", "created_at": timestamp(), "deleted": True}
     return EventStory(
         (
             _account(target),
@@ -140,7 +140,7 @@ def a_deleted_account_has_no_notifications() -> EventStory:
 def a_deletion_that_auth_does_not_know_deletes_nothing() -> EventStory:
     source, target = _ids.next(), _ids.next()
     edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
-    gone = {"id": target, "created_at": timestamp(), "deleted": True}
+    gone = {"id": target, "username": "", "created_at": timestamp(), "deleted": True}
     return EventStory(
         (
             Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge),
