@@ -12,8 +12,6 @@ from tests.conformance.kit import COMMAND, PLANTED, SUBJECTS
 from tests.conformance.planted.faults import FAULTS
 from tools.runner.config.paths import REPO
 
-pytestmark = pytest.mark.skipif(PLANTED not in os.environ, reason="only with `conform --planted`")
-
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 
 
