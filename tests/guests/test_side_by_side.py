@@ -42,11 +42,12 @@ class Replica:
         assert self.row.pid is not None
         return Path(f"/proc/{self.row.pid}/exe").readlink().name
 
-    def get(self, path: str, caller: str) -> Any:
+    def get(self, path: str, caller: str, reader: LoggedInUser | None = None) -> Any:
         """Ask as the sidecar would for a request of another service."""
         headers = {
             "dapr-api-token": self.system.tokens(self.name).app,
             "dapr-caller-app-id": caller,
+            **({"authorization": f"Bearer {reader.token}"} if reader else {}),
         }
         answer = requests.get(
             f"http://127.0.0.1:{self.row.app_port}{path}", headers=headers, timeout=60
@@ -54,8 +55,8 @@ class Replica:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def thread(self, root: str) -> list[str]:
-        found: list[str] = self.get(f"/threads/{root}", "gateway")["descendants"]
+    def thread(self, root: str, reader: LoggedInUser) -> list[str]:
+        found: list[str] = self.get(f"/threads/{root}", "gateway", reader)["descendants"]
         return found
 
     def heads(self) -> dict[str, int]:
@@ -96,8 +97,8 @@ def replicas(system: System) -> tuple[Replica, Replica]:
 
 @contextmanager
 def only(system: System, name: str) -> Iterator[None]:
-    """Let one replica do all work."""
-    other = GO if name == PYTHON else PYTHON
+    """Let one replica do all work: the other one has no sidecar."""
+    other = f"{GO if name == PYTHON else PYTHON}.daprd"
     system.stop(other)
     try:
         yield
@@ -109,9 +110,11 @@ def reply(person: LoggedInUser, to: str, text: str) -> str:
     return str(person.client.status_post(text, in_reply_to_id=to).id)
 
 
-def await_thread(system: System, name: str, root: str, expected: list[str]) -> None:
-    """Wait until a replica, which is alone, gives a thread; also to the user who asks for it."""
-    wait_until(lambda: Replica(system, name).thread(root) == expected, what=f"thread of {name}")
+def await_thread(reader: LoggedInUser, replica: Replica, root: str, expected: list[str]) -> None:
+    """Wait until a replica gives a thread."""
+    wait_until(
+        lambda: replica.thread(root, reader) == expected, what=f"the thread of {replica.name}"
+    )
 
 
 def test_one_replica_is_python_and_one_is_go(replicas: tuple[Replica, Replica]) -> None:
@@ -125,21 +128,22 @@ def test_what_one_wrote_the_other_reads_and_continues(
     system: System, writer: str, reader: str
 ) -> None:
     anna, ben = system.register("anna"), system.register("ben")
+    first, second = Replica(system, writer), Replica(system, reader)
     root = str(anna.client.status_post("many comments").id)
     with only(system, writer):
         with ThreadPoolExecutor(4) as pool:
             replies = sorted(pool.map(lambda n: reply(ben, root, f"reply {n}"), range(MANY)))
         below = reply(anna, replies[-1], "below the last one")
-        await_thread(system, writer, root, [*replies, below])
+        await_thread(anna, first, root, [*replies, below])
     with only(system, reader):
-        await_thread(system, reader, root, [*replies, below])
+        await_thread(anna, second, root, [*replies, below])
         gone, kept = {replies[0], replies[70]}, reply(anna, replies[1], "below the second one")
         for each in gone:
             ben.client.status_delete(each)
         left = [id for id in replies if id not in gone]
         expected = [left[0], kept, *left[1:], below]
-        await_thread(system, reader, root, expected)
-    await_thread(system, writer, root, expected)
+        await_thread(anna, second, root, expected)
+    await_thread(anna, first, root, expected)
     wait_until(lambda: anna.client.status(root).replies_count == len(left), what="the count")
     shown = ids(anna.client.status_context(root).descendants)
     assert [id for id in shown if id not in expected] == []
@@ -179,4 +183,5 @@ def test_nothing_is_lost_while_both_work_and_each_is_killed(system: System) -> N
     await_invariants(workload)
     for root, expected in workload.threads.items():
         for name in (PYTHON, GO):
-            assert sorted(Replica(system, name).thread(root)) == sorted(expected)
+            replica = Replica(system, name)
+            assert sorted(replica.thread(root, workload.critic)) == sorted(expected)
