@@ -297,26 +297,21 @@ def _doctor(options: Namespace, run: RunDir) -> int:
 def _test(options: Namespace, _: RunDir) -> int:
     from tools.runner.commands import checks
 
-    if options.coverage:
-        return checks.test_coverage(options.rest)
-    if options.official_daprd:
-        return checks.test_official_daprd(options.rest)
-    if options.matrix:
-        return checks.test_matrix(options.rest)
-    if options.observe:
-        return checks.test_observe(options.rest)
-    if options.browser:
-        return checks.test_browser(options.rest)
-    if options.backup:
-        return checks.test_backup(options.rest)
-    if options.kubernetes:
-        return checks.test_kubernetes(options.rest)
-    if options.learn:
-        return checks.test_learn(options.rest)
-    if options.containers:
-        return checks.test_containers(options.rest)
-    if options.guests:
-        return checks.test_guests(options.rest)
+    special = {
+        "coverage": checks.test_coverage,
+        "official_daprd": checks.test_official_daprd,
+        "matrix": checks.test_matrix,
+        "observe": checks.test_observe,
+        "browser": checks.test_browser,
+        "backup": checks.test_backup,
+        "kubernetes": checks.test_kubernetes,
+        "learn": checks.test_learn,
+        "containers": checks.test_containers,
+        "guests": checks.test_guests,
+    }
+    for name, run in special.items():
+        if getattr(options, name):
+            return run(options.rest)
     return checks.test(options.fast, options.rest)
 
 
