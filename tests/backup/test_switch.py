@@ -83,4 +83,4 @@ def _switch(system: System, components: str) -> float:
 
 
 def _brokers(system: System) -> set[str]:
-    return {name for name in system.ps() if name in ("nats", "rabbitmq", "mosquitto")}
+    return {name for name in system.ps() if name in ("kafka", "nats", "rabbitmq", "mosquitto")}

@@ -18,6 +18,8 @@ from tools.runner.infra.servers import needed_servers
         ("rabbitmq-postgresql", ("postgresql", "rabbitmq")),
         ("rabbitmq-mariadb", ("mariadb", "rabbitmq")),
         ("mqtt-sqlite", ("mosquitto",)),
+        ("kafka-sqlite", ("kafka",)),
+        ("environment-secrets", ("rabbitmq", "redis")),
     ],
 )
 def test_the_servers_of_a_set_follow_from_its_components(

@@ -122,7 +122,8 @@ def test_a_system_with_data_is_left_alone(file: Path, source: RunDir) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["nats", "rabbitmq", "mosquitto", "postgresql", "mariadb", "scheduler", "blobs"]
+    "folder",
+    ["nats", "rabbitmq", "mosquitto", "kafka", "postgresql", "mariadb", "scheduler", "blobs"],
 )
 def test_what_a_broker_or_scheduler_holds_is_data_too(
     folder: str, file: Path, empty: RunDir

@@ -90,7 +90,7 @@ def test_plurals(noun: str, plural: str) -> None:
     "name",
     [
         *("sentry", "placement", "scheduler", "etcd", "nats", "redis", "rabbitmq"),
-        *("postgresql", "mariadb", "mosquitto", "dashboard"),
+        *("postgresql", "mariadb", "mosquitto", "kafka", "dashboard"),
     ],
 )
 def test_no_service_has_the_name_of_another_process(name: str) -> None:

@@ -8,6 +8,7 @@ import (
 	"github.com/dapr/components-contrib/bindings"
 	"github.com/dapr/components-contrib/bindings/aws/s3"
 	"github.com/dapr/components-contrib/pubsub"
+	"github.com/dapr/components-contrib/pubsub/kafka"
 	"github.com/dapr/components-contrib/state"
 	"github.com/dapr/kit/logger"
 )
@@ -19,6 +20,7 @@ func init() {
 		"state.postgresql/v2": newPostgreSQL,
 	})
 	maps.Copy(brokers, map[string]func(logger.Logger) pubsub.PubSub{
+		"pubsub.kafka": kafka.NewKafka,
 		"pubsub.mqtt3": newMQTT,
 	})
 	maps.Copy(outputBindings, map[string]func(logger.Logger) bindings.OutputBinding{

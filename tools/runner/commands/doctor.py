@@ -146,6 +146,7 @@ def _other_sets(_: RunDir) -> Iterator[Finding]:
         ("PostgreSQL", "postgres", "postgresql"),
         ("MariaDB", "mariadbd", "mariadb-server"),
         ("Mosquitto", "mosquitto", "mosquitto"),
+        ("Java for Kafka", "java", "default-jre-headless"),
     ):
         path = find_program(program)
         advice = "" if path else f"needed for component sets on it only: install {package}"

@@ -27,6 +27,12 @@ _REQUIRED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
         "queueGroupName": ("{appID}", "without it each replica handles every message"),
     },
+    "pubsub.kafka": {
+        "consumerGroup": ("{appID}", "each service needs a copy of every message"),
+        "initialOffset": ("oldest", "messages from before the first start would be dropped"),
+        "consumeRetryEnabled": ("true", "a message whose handler fails would be passed over"),
+        "producerRequiredAcks": ("all", "a publish would be acknowledged too early"),
+    },
     "pubsub.mqtt3": {
         "consumerGroup": ("{appID}", "without it each replica handles every message"),
         "consumerID": ("{podName}", "two replicas with one name end each other's connection"),

@@ -15,10 +15,11 @@ from tools.runner.errors import RunnerError
 RABBITMQ = "rabbitmq-connection"
 REDIS = "redis-password"
 NATS = "nats-url"
+KAFKA = "kafka-password"
 MQTT = "mqtt-url"
 POSTGRESQL = "postgresql-connection"
 MARIADB = "mariadb-connection"
-SERVER_LOGINS = (RABBITMQ, REDIS, NATS, MQTT, POSTGRESQL, MARIADB)
+SERVER_LOGINS = (RABBITMQ, REDIS, NATS, KAFKA, MQTT, POSTGRESQL, MARIADB)
 """Passwords of servers; those of single services have its name at the end."""
 
 JWT = "jwt-signing-keys"

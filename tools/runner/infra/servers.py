@@ -21,10 +21,11 @@ from tools.runner.infra.ports import is_free, is_listening, port_owner
 from tools.runner.supervisor.process import ProcessSpec
 
 SENTRY = "sentry"
-BROKERS = ("nats", "rabbitmq", "mosquitto")
+BROKERS = ("kafka", "nats", "rabbitmq", "mosquitto")
 """Servers that only pass events. A Redis can do that too, beside its documents."""
 
 _MODULES = {
+    "kafka": "kafka",
     "mariadb": "mariadb",
     "mosquitto": "mosquitto",
     "nats": "nats_server",
@@ -37,6 +38,7 @@ SERVERS = frozenset((*_MODULES, SENTRY, ETCD, *CONTROL_PLANE))
 
 _SERVER_OF_TYPE = {
     "pubsub.jetstream": "nats",
+    "pubsub.kafka": "kafka",
     "pubsub.mqtt3": "mosquitto",
     "pubsub.rabbitmq": "rabbitmq",
     "pubsub.redis": "redis",
