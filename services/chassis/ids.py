@@ -62,10 +62,8 @@ def utc_now() -> datetime:
 
 def timestamp(moment: datetime | None = None) -> str:
     """A moment (by default now) as RFC 3339 in UTC with milliseconds and `Z`."""
-    moment = moment or utc_now()
-    return (
-        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-    )
+    written = (moment or utc_now()).astimezone(UTC).isoformat(timespec="milliseconds")
+    return written.removesuffix("+00:00") + "Z"
 
 
 def is_id(text: str) -> bool:
