@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from services.chassis import telemetry, tracing
 from services.chassis.converge import converge
+from services.chassis.dapr.call_groups import CallGroups, Request
 from services.chassis.dapr.state import ABSENT, StateEntry
+from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import (
@@ -22,23 +23,11 @@ from services.notifications.domain.notifications import (
 from services.notifications.repository import ClearedUpTo, Repository
 
 _CONCURRENCY = 16
-_BATCH_SIZE = 20
+_BATCH_SIZE = 50
 """Causes that are handled together."""
 
-
-class OwnerLocks:
-    """One lock for each list, because concurrent changes of a list in one process conflict."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    @asynccontextmanager
-    async def hold(self, owners: Iterable[str]) -> AsyncIterator[None]:
-        """Hold the locks of some owners, acquired in a fixed order."""
-        async with AsyncExitStack() as held:
-            for owner in sorted(owners):
-                await held.enter_async_context(self._locks.setdefault(owner, asyncio.Lock()))
-            yield
+_TracedCause = tuple[Cause, telemetry.Trace | None]
+"""A cause, and the trace of the event that it comes from."""
 
 
 class Notifier:
@@ -50,25 +39,55 @@ class Notifier:
         self._repository = repository
         self._ids = ids
         self._now = now
-        self._locks = OwnerLocks()
+        self._groups: CallGroups[Sequence[Cause]] = CallGroups(
+            self._notify_group, _describe, max_calls=1, kind=tracing.INTERNAL
+        )
 
     async def notify(self, causes: Iterable[Cause]) -> None:
         """Notify people of some causes, or withdraw their notifications. May be repeated.
 
-        For all causes one read, one write of the lists, and mostly one more read; for each cause
-        one compare-and-set, and one write if the list is new.
+        Causes that wait at the same time are handled together, so that a list which all of them
+        change is read and written once, and no two change each other's lists. For all of them one
+        read, one write of the documents, one of the lists, and mostly one more read; one write for
+        each list that is new.
         """
         wanted = [cause for cause in causes if cause.owner != cause.account and cause.matters]
-        for start in range(0, len(wanted), _BATCH_SIZE):
-            part = wanted[start : start + _BATCH_SIZE]
-            async with self._locks.hold({cause.owner for cause in part}):
-                await self._notify_batch(part)
+        if wanted:
+            await self._groups.submit(wanted)
 
-    async def _notify_batch(self, causes: Sequence[Cause]) -> None:
+    async def _notify_group(self, group: list[Request[Sequence[Cause]]]) -> None:
+        try:
+            await self._notify_all(group)
+        except (OutcomeUnknown, Unavailable):  # of the store: it would fail for each of them
+            raise
+        except Exception:
+            if len(group) == 1:
+                raise
+            for each in group:  # a list that cannot be read stops only who needs it
+                await self._notify_alone(each)
+            return
+        for each in group:
+            each.succeed(None)
+
+    async def _notify_alone(self, request: Request[Sequence[Cause]]) -> None:
+        try:
+            await self._notify_all([request])
+        except Exception as error:
+            request.fail(error)
+        else:
+            request.succeed(None)
+
+    async def _notify_all(self, group: Iterable[Request[Sequence[Cause]]]) -> None:
+        causes = [(cause, request.trace) for request in group for cause in request.asked]
+        for start in range(0, len(causes), _BATCH_SIZE):
+            await self._notify_batch(causes[start : start + _BATCH_SIZE])
+
+    async def _notify_batch(self, traced: Sequence[_TracedCause]) -> None:
         """Update documents and lists. `reconcile` handles lists that may be wrong."""
+        causes = [cause for cause, _ in traced]
         repository = self._repository
         found = await repository.load_causes(causes)
-        written = await asyncio.gather(*(self._apply(cause, found) for cause in causes))
+        written = await asyncio.gather(*(self._apply(*each, found) for each in traced))
         records = {cause.key: each for cause, each in zip(causes, written, strict=True) if each}
         wrong = [
             key
@@ -102,8 +121,9 @@ class Notifier:
         )
 
     async def _apply(
-        self, cause: Cause, found: Mapping[str, StateEntry]
+        self, cause: Cause, trace: telemetry.Trace | None, found: Mapping[str, StateEntry]
     ) -> NotificationRecord | None:
+        telemetry.resume(trace)
         documents, id = self._repository.notifications, self._ids()
         quiet = cause.on and self._repository.is_suppressed(cause, found, self._now())
         seen = documents.decode(found.get(documents.key(cause.key), ABSENT))
@@ -157,3 +177,7 @@ class Notifier:
             await lists.remove(owner, notification.removed_ids)
         if notification.position:
             await lists.insert(owner, [notification.row(key)])
+
+
+def _describe(span: tracing.Span, causes: Sequence[Cause]) -> None:
+    span.describe("notify", {"microgram.causes": len(causes)})
