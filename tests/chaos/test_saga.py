@@ -56,6 +56,7 @@ FAULT_POINTS: dict[str, FaultPoint] = {
     "catalog dies after a stock is written": _at("catalog", "after-commit", "stock:"),
     "payments dies before a payment is written": _at("payments", "before-commit", "payment:"),
     "payments dies after a payment is written": _at("payments", "after-commit", "payment:"),
+    "payments dies after the provider has done a step": _at("payments", "after-commit", "charge:"),
 }
 
 KILLS = {

@@ -1,8 +1,11 @@
-"""Performs the steps of payments: write the step, ask the provider, write its answer.
+"""Performs the steps of payments: ask the provider, and write its answer.
 
-If the process dies or the provider does not answer in between, the step stays open. The
-reconciler finds it and asks again under the same key. So nobody is charged twice, and no step is
-lost.
+An authorization and a capture are written with their answer, because orders has written before
+that it wants them, and asks again until it has an answer, or voids the payment
+(docs/decisions/0060). All other steps are written before the provider is asked.
+
+A step without an answer is written as open. The reconciler finds it and asks again under the same
+key. So nobody is charged twice, and no step is lost.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from services.chassis.storage.documents import Document
 from services.payments.domain import steps
 from services.payments.domain.payments import (
     AUTHORIZE,
+    CAPTURE,
     PaymentRecord,
     PaymentStep,
     PaymentTerms,
@@ -59,23 +63,29 @@ class PaymentService:
             await asyncio.wait([done], timeout=timeout)
 
     async def authorize(self, order: str, terms: PaymentTerms) -> PaymentRecord:
-        """Hold an amount for an order. Five state calls, one of them the sandbox provider's."""
-        return await self._update_and_settle(
-            order, lambda known: steps.authorize(known, order, terms), expect_absent=True
+        """Hold an amount for an order. Two state calls, one of them the sandbox provider's."""
+        asked = steps.authorize(None, order, terms)
+        return await self._ask_and_record(
+            asked, AUTHORIZE, lambda known: steps.authorize(known, order, terms)
         )
 
     async def capture(self, order: str) -> PaymentRecord:
-        """Capture what is held, once. Five state calls, two of them the sandbox provider's."""
-        return await self._update_and_settle(order, steps.capture)
+        """Capture what is held, once. Four state calls, two of them the sandbox provider's."""
+        doc = await self._repository.payments.load(order)
+        known = doc.value if doc else None
+        asked = steps.capture(known)
+        if doc is None or asked is known:
+            return await self._settle(asked)
+        return await self._ask_and_record(asked, CAPTURE, steps.record_capture, doc)
 
     async def void(self, order: str) -> PaymentRecord:
-        """Release what is held, or may ever be. Costs as `capture`."""
+        """Release what is held, or may ever be. Five state calls, two of them the provider's."""
         return await self._update_and_settle(order, lambda known: steps.void(known, order))
 
     async def refund(
         self, order: str, key: str, amount: int | None, currency: str | None
     ) -> PaymentRecord:
-        """Give back what was captured, or a part of it. Costs as `capture`."""
+        """Give back what was captured, or a part of it. Costs as `void`."""
         return await self._update_and_settle(
             order, lambda known: steps.refund(known, key, amount, currency)
         )
@@ -109,14 +119,35 @@ class PaymentService:
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
-    async def _update_and_settle(
+    async def _ask_and_record(
         self,
-        order: str,
-        decide: Callable[[PaymentRecord | None], PaymentRecord],
-        *,
-        expect_absent: bool = False,
+        asked: PaymentRecord,
+        name: str,
+        record: Callable[[PaymentRecord | None], PaymentRecord],
+        seen: Document[PaymentRecord] | None = None,
     ) -> PaymentRecord:
-        payment = await self._repository.payments.update(order, decide, expect_absent=expect_absent)
+        """Ask for a step that is not written yet, and write it with its result, or as open.
+
+        `record` adds the step to the payment as it is then.
+        """
+        step = asked.step(name)
+        result = await self._ask_provider(asked, step, again=False) if step else None
+        entry_id = self._ids()
+
+        def decide(known: PaymentRecord | None) -> PaymentRecord:
+            payment = record(known)
+            return steps.settle(payment, name, result, entry_id) if result else payment
+
+        payment = await self._repository.payments.update(
+            asked.order, decide, expect_absent=seen is None, known=seen
+        )
+        is_known = result is not None and result.outcome != "pending"
+        return await self._settle(payment or asked) if is_known else payment or asked
+
+    async def _update_and_settle(
+        self, order: str, decide: Callable[[PaymentRecord | None], PaymentRecord]
+    ) -> PaymentRecord:
+        payment = await self._repository.payments.update(order, decide)
         return await self._settle(payment or PaymentRecord(order))
 
     async def _settle(self, payment: PaymentRecord, *, again: bool = False) -> PaymentRecord:
@@ -187,13 +218,11 @@ class PaymentService:
 
 def _provider_operation(payment: PaymentRecord, step: PaymentStep) -> ProviderOperation:
     terms = payment.terms
-    if terms is None:
-        raise ValueError("An order without terms has no operation to perform.")
     return ProviderOperation(
         kind=step.kind,
         charge=payment.order,
         key=f"{payment.order}:{step.name}",
         amount=step.amount,
-        currency=terms.currency,
-        card=terms.card if step.kind == AUTHORIZE else "",
+        currency=terms.currency if terms else "",
+        card=terms.card if terms and step.kind == AUTHORIZE else "",
     )

@@ -1,9 +1,9 @@
 """A payment: the steps that were asked of the provider, their outcomes, and the ledger entries.
 
-A step is written before the provider is asked. Its outcome and ledger entry are written afterwards,
-with a second compare-and-set. If the process dies in between, the step is open: it can be asked
-for again under the same name. An outcome is final, so a late or repeated one changes nothing. At
-most one of capture and void is ever open or done.
+A step is written before the provider is asked, or with its outcome. The outcome and its ledger
+entry are written together. A step whose outcome is not known is open: it can be asked for again
+under the same name. An outcome is final, so a late or repeated one changes nothing. At most one of
+capture and void is ever done.
 """
 
 from __future__ import annotations

@@ -42,13 +42,24 @@ def capture(known: PaymentRecord | None) -> PaymentRecord:
         raise Conflict("The payment was voided.", code="voided")
     if not known.is_done(AUTHORIZE):
         raise Conflict("The payment is not authorized.", code="not_authorized")
+    return record_capture(known)
+
+
+def record_capture(known: PaymentRecord | None) -> PaymentRecord:
+    """Add a capture that the provider was asked for. It decides between a capture and a void."""
+    known = _require_payment(known)
+    if known.step(CAPTURE):
+        return known
     return _with_step(known, PaymentStep(CAPTURE, _require_terms(known).amount))
 
 
 def void(known: PaymentRecord | None, order: str) -> PaymentRecord:
-    """Ask to release what is held. What is not held yet will never be."""
+    """Ask to release what is held. What is not held yet will never be.
+
+    The provider may hold the price of a payment that is not known: it is asked too.
+    """
     if known is None:
-        return PaymentRecord(order)
+        return PaymentRecord(order, steps=(PaymentStep(VOID, 0),))
     if known.terms is None or known.has_effective(VOID) or not known.has_effective(AUTHORIZE):
         return known
     if known.has_effective(CAPTURE):
@@ -119,16 +130,17 @@ def _payment_differs() -> Conflict:
 def settle(known: PaymentRecord, name: str, result: ProviderResult, entry_id: str) -> PaymentRecord:
     """Record the outcome of a step, and its ledger entry under the given id."""
     step = known.step(name)
-    if step is None or not step.is_open or known.terms is None:
+    if step is None or not step.is_open:
         return known
     if result.outcome not in ("done", "refused"):
         return _replace_step(known, replace(step, outcome="pending"))
-    lines = _entry_lines(known, step, known.terms) if result.outcome == "done" else ()
+    is_done = result.outcome == "done"
+    lines = _entry_lines(known, step, known.terms) if is_done and known.terms else ()
     settled = _replace_step(known, replace(step, outcome=result.outcome, reason=result.reason))
     if step.kind == VOID and result.outcome == "done":
         settled = _refuse_open_authorization(settled)
     is_known = not (settled.step(AUTHORIZE) or step).is_open
-    terms = replace(known.terms, card="") if is_known else known.terms
+    terms = replace(known.terms, card="") if is_known and known.terms else known.terms
     entries = (*known.entries, LedgerEntry(entry_id, name, lines)) if lines else known.entries
     return replace(settled, terms=terms, entries=entries)
 
