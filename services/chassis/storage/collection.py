@@ -61,7 +61,14 @@ class Collection(DocumentStore[T]):
 
         The event of that version is still to come, so a handler may skip this one.
         """
-        return self._committed.get(id, 0) > version
+        return self.committed_version(id) > version
+
+    def committed_version(self, id: str) -> int:
+        """The version of a document that this process has committed last; 0 if it knows of none.
+
+        Right after an `update` that has changed the document, this is the version of the result.
+        """
+        return self._committed.get(id, 0)
 
     async def update(
         self,

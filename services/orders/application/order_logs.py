@@ -15,6 +15,7 @@ from services.orders.application.order_outcomes import OrderOutcomes
 from services.orders.domain import orders as rules
 from services.orders.domain import transitions
 from services.orders.domain.orders import OrderLogEntry, OrderRecord
+from services.orders.domain.views import order_view
 from services.orders.repository import Repository
 
 StepResult = dict[str, Any]
@@ -45,11 +46,19 @@ class OrderLogs:
         self, doc: Document[OrderRecord], decide: Callable[[OrderRecord], OrderRecord]
     ) -> OrderRecord:
         """Change an order that was just read. One state call if it has not changed since."""
-        kept = await self._repository.orders.update(
-            doc.value.id, lambda order: decide(order) if order else None, known=doc
-        )
+        orders, changed = self._repository.orders, None
+
+        def change(order: OrderRecord | None) -> OrderRecord | None:
+            nonlocal changed
+            after = decide(order) if order else None
+            changed = after if after is not order else None
+            return after
+
+        kept = await orders.update(doc.value.id, change, known=doc)
         if kept and kept.is_final:
-            self._outcomes.note_final(kept.id)
+            is_own = kept is changed and orders.committed_version(kept.id) > 0
+            view = order_view(kept) | {"version": orders.committed_version(kept.id)}
+            self._outcomes.note_final(kept.id, view if is_own else None)
         return kept or doc.value
 
     async def reverse(self, given: StepInput, what: str, why: str) -> StepResult:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakValueDictionary
 
 from cachetools import FIFOCache
@@ -15,27 +17,39 @@ RECHECK_INTERVAL = 1.0
 """Seconds after which an order is read, because another process may have ended it."""
 
 
+@dataclass(slots=True, weakref_slot=True)
+class _Waiter:
+    """Those who wait for one order. `order` is its view, if this process made it final."""
+
+    is_final: asyncio.Event = field(default_factory=asyncio.Event)
+    order: dict[str, Any] | None = None
+
+
 class OrderOutcomes:
     """Which orders have become final in this process, and who waits for that."""
 
     def __init__(self) -> None:
         self._final: FIFOCache[str, bool] = FIFOCache(_MAX_REMEMBERED_ORDERS)
-        self._waiting: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._waiting: WeakValueDictionary[str, _Waiter] = WeakValueDictionary()
 
-    def note_final(self, order: str) -> None:
-        """Wake those who wait for an order."""
-        self._final[order] = True
-        if event := self._waiting.get(order):
-            event.set()
+    def note_final(self, id: str, order: dict[str, Any] | None = None) -> None:
+        """Wake those who wait for an order. They get its view, if it is given."""
+        if waiter := self._waiting.get(id):
+            waiter.order = order
+            waiter.is_final.set()
+        if order is None or waiter is None:
+            self._final[id] = True
 
-    async def wait(self, order: str, seconds: float) -> None:
+    async def wait(self, id: str, seconds: float) -> dict[str, Any] | None:
         """Wait until this process sees that an order is final, or it is time to read it.
 
-        At once if this process has seen it since the last time somebody waited.
+        Returns the view of the final order, or None if it must be read: this at once if the order
+        has become final before.
         """
-        if self._final.pop(order, False):
-            return
-        event = self._waiting.setdefault(order, asyncio.Event())
+        if self._final.pop(id, False):
+            return None
+        waiter = self._waiting.setdefault(id, _Waiter())
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, RECHECK_INTERVAL)):
-                await event.wait()
+                await waiter.is_final.wait()
+        return waiter.order

@@ -37,14 +37,15 @@ class OrderReader:
     ) -> dict[str, Any]:
         """Return an order as it is when it is final, or after some seconds.
 
-        No state call if it is final or there is no time; else one, and one more each second.
+        No state call if it is final, there is no time, or this process ends the order; else one,
+        and one more each second.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while order["state"] not in FINAL_STATES and (left := deadline - loop.time()) > 0:
-            await self._outcomes.wait(order["id"], left)
+            ended = await self._outcomes.wait(order["id"], left)
             try:
-                order = await self.show(order["id"], viewer)
+                order = ended or await self.show(order["id"], viewer)
             except ServiceError:  # it is placed all the same
                 break
         return order

@@ -10,6 +10,7 @@ import pytest
 
 from services.chassis.errors import Unavailable
 from services.orders.application.order_outcomes import OrderOutcomes
+from services.orders.application.order_queries import OrderReader
 from tests.services.orders.harness import OrdersHarness, eventually, orders_app
 from tests.services.orders.test_saga import MANY
 
@@ -53,9 +54,22 @@ async def test_nobody_waits_for_ever(harness: OrdersHarness, wait: str) -> None:
     assert not harness.cluster.state("orders").keys("order:")
 
 
-async def test_an_order_whose_outcome_cannot_be_read_is_answered_as_it_was_placed(
-    harness: OrdersHarness,
+async def test_the_outcome_that_this_process_wrote_is_not_read_again(
+    harness: OrdersHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def show(*_: object) -> Any:
+        raise AssertionError("the order was read")
+
+    monkeypatch.setattr(OrderReader, "show", show)
+    assert (await checkout(harness, 5))["state"] == "completed"
+
+
+async def test_an_order_whose_outcome_cannot_be_read_is_answered_as_it_was_placed(
+    harness: OrdersHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note_final = OrderOutcomes.note_final
+    monkeypatch.setattr(OrderOutcomes, "note_final", lambda self, id, _: note_final(self, id))
+
     async def unreadable(effect: Callable[[], Any]) -> Any:
         harness.orders.sidecar.state.faults.fail("get", about="order:", error=Unavailable("no"))
         return effect()
@@ -79,14 +93,14 @@ async def test_everybody_who_waits_for_an_order_is_woken() -> None:
     outcomes = OrderOutcomes()
     waiting = [asyncio.create_task(outcomes.wait("1", 60)) for _ in range(3)]
     await asyncio.sleep(0)
-    outcomes.note_final("1")
-    await asyncio.wait_for(asyncio.gather(*waiting), 0.5)
+    outcomes.note_final("1", {"id": "1"})
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 0.5) == [{"id": "1"}] * 3
 
 
 async def test_an_outcome_before_the_wait_is_remembered_once() -> None:
     outcomes = OrderOutcomes()
-    outcomes.note_final("1")
-    await asyncio.wait_for(outcomes.wait("1", 60), 0.5)
+    outcomes.note_final("1", {"id": "1"})
+    assert await asyncio.wait_for(outcomes.wait("1", 60), 0.5) is None
     again = asyncio.create_task(outcomes.wait("1", 60))
 
     async def waits() -> bool:
