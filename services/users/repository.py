@@ -22,9 +22,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.dapr.state import StateEntry
+from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
+from services.chassis.storage.documents import Document
 from services.chassis.storage.list_codec import decode_total
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
@@ -99,10 +100,16 @@ class Repository:
         """Return the key of an edge."""
         return self.edges.key(edge_id(source, target))
 
+    def edge_document(
+        self, rows: Rows, source: str, target: str
+    ) -> Document[RelationshipEdge] | None:
+        """Return an edge among rows that were read, with its version, or None."""
+        return self.edges.decode(rows.get(self.edge_key(source, target), ABSENT))
+
     def decode_edge(self, rows: Rows, source: str, target: str) -> RelationshipEdge:
         """Return an edge among rows that were read, or a blank edge."""
-        edge: RelationshipEdge | None = decode_document(rows, self.edges, edge_id(source, target))
-        return edge or RelationshipEdge(source, target)
+        found = self.edge_document(rows, source, target)
+        return found.value if found else RelationshipEdge(source, target)
 
     def decode_profile(self, rows: Rows, id: str) -> UserProfile | None:
         """Return a profile among rows that were read, unless it is deleted."""

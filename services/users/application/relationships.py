@@ -11,7 +11,7 @@ from services.users.domain import edges
 from services.users.domain.edges import FollowConditions, FollowOptions, RelationshipEdge
 from services.users.domain.profiles import account_not_found
 from services.users.domain.relationship_view import RelationshipView, relationship_view
-from services.users.repository import Repository
+from services.users.repository import Repository, Rows
 
 EdgeChange = Callable[[RelationshipEdge], RelationshipEdge]
 
@@ -38,6 +38,7 @@ class RelationshipService:
         rows = await repository.state.get_many(
             [
                 repository.users.key(target),
+                repository.edge_key(source, target),
                 repository.edge_key(target, source),
                 repository.following.heads.key(source),
             ]
@@ -50,7 +51,7 @@ class RelationshipService:
         conditions = FollowConditions(profile.locked, reverse.blocking, followed)
         id = self._new_id()
         edge = await self._update_edge(
-            source, target, lambda edge: edges.follow(edge, conditions, options, id)
+            source, target, lambda edge: edges.follow(edge, conditions, options, id), rows
         )
         return self._view(edge, reverse)
 
@@ -150,14 +151,20 @@ class RelationshipService:
             for source, some in wanted.items()
         }
 
-    async def _update_edge(self, source: str, target: str, change: EdgeChange) -> RelationshipEdge:
+    async def _update_edge(
+        self, source: str, target: str, change: EdgeChange, rows: Rows
+    ) -> RelationshipEdge:
+        """Change an edge that is among rows which were just read."""
         blank = RelationshipEdge(source, target)
+        known = self._repository.edge_document(rows, source, target)
 
         def decide(edge: RelationshipEdge | None) -> RelationshipEdge | None:
             after = change(edge or blank)
             return None if after == blank and edge is None else after
 
-        edge = await self._repository.edges.update(edges.edge_id(source, target), decide)
+        edge = await self._repository.edges.update(
+            edges.edge_id(source, target), decide, expect_absent=known is None, known=known
+        )
         return edge or blank
 
     async def _change(
@@ -165,13 +172,13 @@ class RelationshipService:
     ) -> RelationshipView:
         """Change an edge. Raises `NotFound` if the target `must_exist` and does not."""
         repository = self._repository
-        keys = [repository.edge_key(target, source)]
+        keys = [repository.edge_key(source, target), repository.edge_key(target, source)]
         rows = await repository.state.get_many(
             [*keys, repository.users.key(target)] if must_exist else keys
         )
         if must_exist and repository.decode_profile(rows, target) is None:
             raise account_not_found()
-        edge = await self._update_edge(source, target, change)
+        edge = await self._update_edge(source, target, change, rows)
         return self._view(edge, repository.decode_edge(rows, target, source))
 
     async def _change_listed(
@@ -183,12 +190,17 @@ class RelationshipService:
     ) -> RelationshipView:
         """Change an edge to an existing account, given the length of one of the source's lists."""
         repository = self._repository
-        keys = [repository.edge_key(target, source), repository.users.key(target)]
-        rows = await repository.state.get_many([*keys, repository.lists(kind).heads.key(source)])
+        keys = [
+            repository.edge_key(source, target),
+            repository.edge_key(target, source),
+            repository.users.key(target),
+            repository.lists(kind).heads.key(source),
+        ]
+        rows = await repository.state.get_many(keys)
         if repository.decode_profile(rows, target) is None:
             raise account_not_found()
         total = repository.decode_total(rows, kind, source)
-        edge = await self._update_edge(source, target, lambda edge: change(edge, total))
+        edge = await self._update_edge(source, target, lambda edge: change(edge, total), rows)
         return self._view(edge, repository.decode_edge(rows, target, source))
 
     async def _change_incoming(
