@@ -22,10 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from services.chassis.dapr.observed_state import ObservedState
-from services.chassis.dapr.state import ABSENT, StateStore
+from services.chassis.dapr.state import ABSENT, StateEntry, StateStore
 from services.chassis.service import Service
+from services.chassis.storage.collection import Collection
 from services.chassis.storage.documents import Document
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
@@ -45,6 +47,8 @@ from services.feed.domain.relations import (
 from services.feed.domain.rows import MAX_HOME_ROWS, MAX_PUBLIC_ROWS, MAX_TAG_ROWS, Row
 from services.feed.domain.trending import WINDOW_HOURS, TrendBucket
 from services.shared.block_list import BlockState
+
+T = TypeVar("T")
 
 _CHUNK_TTL = 24 * 3600
 MAX_CONVERSATIONS = 1_000
@@ -107,11 +111,14 @@ class HashtagBucket:
 
 @dataclass(frozen=True, slots=True)
 class EdgeDocuments:
-    """The documents that change with an edge: the relations of both, and the target's followers."""
+    """What the edges of an account to others are stored in.
+
+    `own` are its relations; `others` those of the other accounts, and `shards` their followers.
+    """
 
     own: Document[ReaderRelations] | None
-    other: Document[ReaderRelations] | None
-    shard: Document[FollowerShard] | None
+    others: Mapping[str, Document[ReaderRelations]]
+    shards: Mapping[str, Document[FollowerShard]]
 
 
 def _homes(state: StateStore) -> SegmentedLists:
@@ -160,26 +167,30 @@ class Repository:
         people = await self.accounts.get_many(ids)
         return [id for id, person in people.items() if person.profile.get("deleted")]
 
-    async def deleted_and_timeline(self, ids: list[str], author: str) -> tuple[list[str], ListHead]:
-        """Return which of some accounts are deleted, and the head of a timeline. One state call."""
-        head = self.authors.heads.key(author)
-        rows = await self.state.get_many([head, *map(self.accounts.key, ids)])
-        people = {id: self.accounts.decode(rows.get(self.accounts.key(id), ABSENT)) for id in ids}
-        timeline = self.authors.heads.decode(rows.get(head, ABSENT))
+    async def deleted_and_timelines(
+        self, ids: Iterable[str], authors: Iterable[str]
+    ) -> tuple[list[str], list[ListHead]]:
+        """Return which of some accounts are deleted, and the heads of timelines. One state call."""
+        heads = [self.authors.heads.key(author) for author in authors]
+        people = {id: self.accounts.key(id) for id in ids}
+        rows = await self.state.get_many([*heads, *people.values()])
+        found = {id: self.accounts.decode(rows.get(key, ABSENT)) for id, key in people.items()}
+        timelines = [self.authors.heads.decode(rows.get(key, ABSENT)) for key in heads]
         return (
-            [id for id, doc in people.items() if doc and doc.value.profile.get("deleted")],
-            timeline.value if timeline else ListHead(),
+            [id for id, doc in found.items() if doc and doc.value.profile.get("deleted")],
+            [timeline.value for timeline in timelines if timeline],
         )
 
-    async def edge_documents(self, source: str, target: str) -> EdgeDocuments:
-        """Return what an edge between two accounts is stored in. One state call."""
-        shard = self.follower_shards.key(f"{target}:{follower_shard(source)}")
-        own, other = map(self.relations.key, (source, target))
-        rows = await self.state.get_many([own, other, shard])
+    async def edge_documents(self, source: str, targets: Iterable[str]) -> EdgeDocuments:
+        """Return what the edges of an account to others are stored in. One state call."""
+        own, number = self.relations.key(source), follower_shard(source)
+        others = {target: self.relations.key(target) for target in targets}
+        shards = {target: self.follower_shards.key(f"{target}:{number}") for target in others}
+        rows = await self.state.get_many([own, *others.values(), *shards.values()])
         return EdgeDocuments(
             self.relations.decode(rows.get(own, ABSENT)),
-            self.relations.decode(rows.get(other, ABSENT)),
-            self.follower_shards.decode(rows.get(shard, ABSENT)),
+            _decode_found(self.relations, others, rows),
+            _decode_found(self.follower_shards, shards, rows),
         )
 
     async def delete_account(self, id: str) -> None:
@@ -316,3 +327,11 @@ class Repository:
             f"{user}:{post}",
             lambda known: known if known and known.version >= version else marked,
         )
+
+
+def _decode_found(
+    collection: Collection[T], keys: Mapping[str, str], rows: Mapping[str, StateEntry]
+) -> dict[str, Document[T]]:
+    """Return the documents that exist of those with these keys."""
+    found = {id: collection.decode(rows.get(key, ABSENT)) for id, key in keys.items()}
+    return {id: doc for id, doc in found.items() if doc}

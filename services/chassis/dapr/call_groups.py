@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from services.chassis import telemetry, tracing
+from services.chassis.errors import OutcomeUnknown, Unavailable
 
 A = TypeVar("A")
 
@@ -128,6 +129,39 @@ class CallGroups(Generic[A]):
                 break
             group.append(self._waiting.popleft())
         return group
+
+
+async def answer_together(
+    group: list[Request[A]], run: Callable[[list[Request[A]]], Awaitable[None]]
+) -> None:
+    """Answer the requests of a group, which have no result but that they are done, by one `run`.
+
+    If that fails, each is tried alone, so that what cannot be read stops only who needs it. What
+    the store does not answer fails for all of them.
+    """
+    try:
+        await run(group)
+    except (OutcomeUnknown, Unavailable):
+        raise
+    except Exception:
+        if len(group) == 1:
+            raise
+        for each in group:
+            await _answer_alone(each, run)
+        return
+    for each in group:
+        each.succeed(None)
+
+
+async def _answer_alone(
+    request: Request[A], run: Callable[[list[Request[A]]], Awaitable[None]]
+) -> None:
+    try:
+        await run([request])
+    except Exception as error:
+        request.fail(error)
+    else:
+        request.succeed(None)
 
 
 def _resume(group: Sequence[Request[Any]]) -> None:

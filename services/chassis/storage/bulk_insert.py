@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.chassis import tracing
-from services.chassis.dapr.call_groups import CallGroups, Request
+from services.chassis.dapr.call_groups import CallGroups, Request, answer_together
 from services.chassis.dapr.state import ABSENT, StateEntry, StateStore, StateUpsert, VersionConflict
-from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.publishing.journal import ChangeMetadata
 from services.chassis.storage.documents import Document
 from services.chassis.storage.list_head import (
@@ -60,31 +59,12 @@ class BulkInserter:
             await self._groups.submit(wanted)
 
     async def _insert_group(self, group: list[Request[_Insertion]]) -> None:
-        try:
-            await self._insert_all(each.asked for each in group)
-        except (OutcomeUnknown, Unavailable):  # of the store: it would fail for each of them
-            raise
-        except Exception:
-            if len(group) == 1:
-                raise
-            for each in group:  # a list that cannot be read stops only who needs it
-                await self._insert_alone(each)
-            return
-        for each in group:
-            each.succeed(None)
+        await answer_together(group, self._insert_all)
 
-    async def _insert_alone(self, request: Request[_Insertion]) -> None:
-        try:
-            await self._insert_all([request.asked])
-        except Exception as error:
-            request.fail(error)
-        else:
-            request.succeed(None)
-
-    async def _insert_all(self, insertions: Iterable[_Insertion]) -> None:
+    async def _insert_all(self, group: Iterable[Request[_Insertion]]) -> None:
         by_id: dict[ListRef, dict[str, Row]] = {}
-        for insertion in insertions:
-            for ref, rows in insertion.items():
+        for request in group:
+            for ref, rows in request.asked.items():
                 by_id.setdefault(ref, {}).update((row[0], row) for row in rows)
         wanted = [(ref, list(rows.values())) for ref, rows in by_id.items()]
         for start in range(0, len(wanted), READ_SIZE):

@@ -196,13 +196,15 @@ class FanOut:
         if shard is not None:
             await self._insert_into_homes(shard.followers, chunk.row)
 
-    async def backfill_home(self, reader: str, author: str, head: ListHead) -> None:
-        """Insert an author's newest posts, as many as fit, into the home of a new follower.
+    async def backfill_home(self, reader: str, heads: Iterable[ListHead]) -> None:
+        """Insert the newest posts of some authors, as many as fit, into a new follower's home.
 
-        `head` is that of the author's timeline. So a home that grew by one follow after the other
-        equals a rebuilt one.
+        `heads` are those of the authors' timelines. So a home that grew by one follow after the
+        other equals a rebuilt one.
         """
-        rows = await self._repository.authors.read(head, Window(MAX_HOME_ROWS))
+        read = self._repository.authors.read
+        found = await asyncio.gather(*(read(head, Window(MAX_HOME_ROWS)) for head in heads))
+        rows = newest_first([row for part in found for row in part])[:MAX_HOME_ROWS]
         if rows:
             await self._homes.insert([(self._repository.homes, reader)], rows)
 

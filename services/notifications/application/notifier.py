@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from services.chassis import telemetry, tracing
 from services.chassis.converge import converge
-from services.chassis.dapr.call_groups import CallGroups, Request
+from services.chassis.dapr.call_groups import CallGroups, Request, answer_together
 from services.chassis.dapr.state import ABSENT, StateEntry
-from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import (
@@ -56,26 +55,7 @@ class Notifier:
             await self._groups.submit(wanted)
 
     async def _notify_group(self, group: list[Request[Sequence[Cause]]]) -> None:
-        try:
-            await self._notify_all(group)
-        except (OutcomeUnknown, Unavailable):  # of the store: it would fail for each of them
-            raise
-        except Exception:
-            if len(group) == 1:
-                raise
-            for each in group:  # a list that cannot be read stops only who needs it
-                await self._notify_alone(each)
-            return
-        for each in group:
-            each.succeed(None)
-
-    async def _notify_alone(self, request: Request[Sequence[Cause]]) -> None:
-        try:
-            await self._notify_all([request])
-        except Exception as error:
-            request.fail(error)
-        else:
-            request.succeed(None)
+        await answer_together(group, self._notify_all)
 
     async def _notify_all(self, group: Iterable[Request[Sequence[Cause]]]) -> None:
         causes = [(cause, request.trace) for request in group for cause in request.asked]

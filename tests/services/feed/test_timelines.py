@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -16,7 +17,7 @@ from services.comments.app import create_app as comments_app
 from services.contracts.posts import PostRef
 from services.feed.app import create_app as feed_app
 from services.feed.domain import interactions
-from services.feed.domain.relations import FanOutLimits
+from services.feed.domain.relations import FanOutLimits, follower_shard
 from services.feed.repository import Repository
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
@@ -237,6 +238,87 @@ async def test_two_unfollows_at_once_leave_nothing_of_either(harness: FeedHarnes
     assert await harness.feed.deliver("edges", *events) == "SUCCESS"
     rows = await Repository(harness.feed.service).homes.all(ann)
     assert [row[1] for row in rows] == [dan]
+
+
+async def changes_of_a_reader(harness: FeedHarness) -> tuple[str, list[str], list[Any]]:
+    """Two accounts are followed and two others not any more, by events that wait for delivery.
+
+    Returns the reader, the posts that the home must show, newest first, and the events.
+    """
+    reader = await harness.person()
+    kept, *ended = [await harness.person() for _ in range(3)]
+    added = [await harness.person() for _ in range(2)]
+    shown: list[str] = []
+    for author in (kept, *ended, *added):
+        posts = [await harness.post(author, f"number {n}") for n in range(2)]
+        shown += [] if author in ended else posts
+    for author in (kept, *ended):
+        await harness.follow(reader, author)
+    await harness.cluster.settle()
+    known = len(harness.cluster.broker.events("edges"))
+    harness.cluster.broker.hold()
+    for what, authors in (("unfollow", ended), ("follow", added)):
+        for author in authors:
+            await harness.follow(reader, author, what)
+    await until(lambda: len(harness.cluster.broker.events("edges")) == known + 4)
+    events = harness.cluster.broker.events("edges")[-4:]
+    harness.cluster.broker.forget()
+    return reader, shown[::-1], events
+
+
+async def stored_home(harness: FeedHarness, reader: str) -> list[str]:
+    return [row[0] for row in await Repository(harness.feed.service).homes.all(reader)]
+
+
+async def test_edges_of_one_reader_are_applied_together(harness: FeedHarness) -> None:
+    reader, shown, events = await changes_of_a_reader(harness)
+    faults = harness.feed.sidecar.state.faults
+    faults.calls.clear()
+    assert await harness.feed.deliver("edges", *events) == "SUCCESS"
+    homes = [call.name for call in faults.calls if f"home:{reader}" in call.about]
+    assert homes == ["get", "compare_and_set", "get_many", "transact"]  # a rebuild, and a backfill
+    assert await stored_home(harness, reader) == shown
+
+
+@pytest.mark.parametrize(
+    ("call", "about", "after"),
+    [
+        ("get_many", "stance:", False),
+        ("compare_and_set", "home:", False),
+        ("compare_and_set", "home:", True),
+        ("compare_and_set", "stance:", False),
+        ("compare_and_set", "stance:", True),
+        ("compare_and_set", "followers:", True),
+        ("get_many", "author:", False),
+        ("transact", "home:", False),
+        ("transact", "home:", True),
+    ],
+)
+async def test_a_crash_while_edges_of_a_reader_are_applied_loses_none(
+    harness: FeedHarness, call: str, about: str, after: bool
+) -> None:
+    reader, shown, events = await changes_of_a_reader(harness)
+    faults = harness.feed.sidecar.state.faults
+    faults.crash(call, about=about, after=after)
+    dying = asyncio.create_task(harness.feed.deliver("edges", *events))
+    await asyncio.wait_for(faults.dead.wait(), 60)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    await harness.feed.kill()
+    harness.feed = await start(harness.cluster, "feed", feed_app)
+    assert await harness.feed.deliver("edges", *events) == "SUCCESS"
+    assert await stored_home(harness, reader) == shown
+
+
+async def test_an_account_that_cannot_be_read_stops_only_its_own_edge(
+    harness: FeedHarness,
+) -> None:
+    reader, shown, events = await changes_of_a_reader(harness)
+    broken = events[-1]["data"]["target"]
+    shard = f"followers:{broken}:{follower_shard(reader)}"
+    await harness.cluster.state("feed").set(shard, {"schema": 1, "version": 1, "data": {}})
+    assert await harness.feed.deliver("edges", *events) == "RETRY"
+    assert await stored_home(harness, reader) == shown[2:]
 
 
 async def test_a_first_event_that_comes_again_after_a_deletion_changes_nothing(
