@@ -53,8 +53,9 @@ _SEGMENT_SIZE = 40
 written with every notification."""
 
 
-_OF_OWNER = frozenset({"notification", "notifications", "cleared", "stance", "blocked"})
-"""The kinds of documents whose ids begin with the owner on whose pages they have an effect."""
+_OF_OWNER = frozenset({"notifications", "cleared", "stance", "blocked"})
+"""The kinds of documents whose ids begin with the owner on whose pages they have an effect. Of a
+notification that is its row in the owner's list."""
 
 _DELETED = {"account": account_document, "post": post_document}
 

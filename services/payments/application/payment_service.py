@@ -13,6 +13,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+from cachetools import FIFOCache
 
 from services.chassis.errors import Conflict, NotFound, ServiceError
 from services.chassis.storage.documents import Document
@@ -28,11 +31,16 @@ from services.payments.domain.payments import (
 from services.payments.provider.port import Provider, ProviderCallback, ProviderOperation
 from services.payments.repository import Repository
 
+T = TypeVar("T")
+
 PROVIDER_TIMEOUT = 5.0
 """Seconds in which the provider must answer."""
 
 SETTLEMENT_WAIT = 0.25
 """Seconds for which it is worth waiting for a step that is being settled, from its start."""
+
+_MAX_REMEMBERED_PAYMENTS = 2_000
+"""Authorized payments that a process remembers, to capture them with one read less."""
 
 _MAX_STEPS = 4
 """How many open steps are settled in a row: more than a payment ever has."""
@@ -54,6 +62,7 @@ class PaymentService:
         self._ids = ids
         self._provider_timeout = provider_timeout
         self._settling: dict[str, tuple[float, asyncio.Future[None]]] = {}
+        self._authorized: FIFOCache[str, PaymentRecord] = FIFOCache(_MAX_REMEMBERED_PAYMENTS)
 
     async def wait_for_settlement(self, order: str) -> None:
         """Wait briefly if this process is asking the provider about an order now."""
@@ -64,22 +73,34 @@ class PaymentService:
 
     async def authorize(self, order: str, terms: PaymentTerms) -> PaymentRecord:
         """Hold an amount for an order. Two state calls, one of them the sandbox provider's."""
-        asked = steps.authorize(None, order, terms)
-        return await self._ask_and_record(
-            asked, AUTHORIZE, lambda known: steps.authorize(known, order, terms)
+        payment = await self._ask_and_record(
+            steps.authorize(None, order, terms),
+            AUTHORIZE,
+            lambda known: steps.authorize(known, order, terms),
         )
+        if payment.state == "authorized" and not payment.next_open_step:
+            self._authorized[order] = payment
+        return payment
 
     async def capture(self, order: str) -> PaymentRecord:
-        """Capture what is held, once. Four state calls, two of them the sandbox provider's."""
-        doc = await self._repository.payments.load(order)
-        known = doc.value if doc else None
+        """Capture what is held, once. Four state calls, two of them the sandbox provider's.
+
+        If this process has authorized it, the reads of both share a call. The payment may have been
+        voided meanwhile: then the provider refuses to capture it.
+        """
+        seen: Document[PaymentRecord] | None = None
+        known = self._authorized.pop(order, None)
+        if known is None:
+            seen = await self._repository.payments.load(order)
+            known = seen.value if seen else None
         asked = steps.capture(known)
-        if doc is None or asked is known:
+        if asked is known:
             return await self._settle(asked)
-        return await self._ask_and_record(asked, CAPTURE, steps.record_capture, doc)
+        return await self._ask_and_record(asked, CAPTURE, steps.record_capture, seen)
 
     async def void(self, order: str) -> PaymentRecord:
         """Release what is held, or may ever be. Five state calls, two of them the provider's."""
+        self._authorized.pop(order, None)
         return await self._update_and_settle(order, lambda known: steps.void(known, order))
 
     async def refund(
@@ -128,10 +149,15 @@ class PaymentService:
     ) -> PaymentRecord:
         """Ask for a step that is not written yet, and write it with its result, or as open.
 
-        `record` adds the step to the payment as it is then.
+        `record` adds the step to the payment as it is then. A payment that is not the first step's
+        and was not read is read while the provider is asked.
         """
-        step = asked.step(name)
-        result = await self._ask_provider(asked, step, again=False) if step else None
+        is_new, step = name == AUTHORIZE, asked.step(name)
+        is_read = is_new or seen is not None
+        result, seen = await asyncio.gather(
+            self._ask_provider(asked, step, again=False) if step else _given(None),
+            _given(seen) if is_read else self._read_again(asked.order),
+        )
         entry_id = self._ids()
 
         def decide(known: PaymentRecord | None) -> PaymentRecord:
@@ -139,7 +165,7 @@ class PaymentService:
             return steps.settle(payment, name, result, entry_id) if result else payment
 
         payment = await self._repository.payments.update(
-            asked.order, decide, expect_absent=seen is None, known=seen
+            asked.order, decide, expect_absent=is_new, known=seen
         )
         is_known = result is not None and result.outcome != "pending"
         return await self._settle(payment or asked) if is_known else payment or asked
@@ -214,6 +240,10 @@ class PaymentService:
             lambda known: steps.settle(known, name, result, entry_id) if known else None,
             known=seen,
         )
+
+
+async def _given(value: T) -> T:
+    return value
 
 
 def _provider_operation(payment: PaymentRecord, step: PaymentStep) -> ProviderOperation:

@@ -17,6 +17,7 @@ from services.payments.domain.signatures import TOLERANCE, sign
 from services.payments.provider.port import ProviderOperation
 from services.payments.repository import shard
 from tests.fakes import FakeCluster, until
+from tests.fakes.faults import Call
 from tests.services.payments.harness import (
     BUYER,
     SELLER,
@@ -195,6 +196,35 @@ async def test_a_capture_that_the_provider_performs_before_a_void_is_written_as_
     assert voided["state"] == "authorized"
     assert (await harness.request_step(order, "void")).json()["code"] == "captured"
     await follow(harness, order, "captured")
+
+
+async def test_a_payment_that_another_process_voids_is_not_captured_by_who_authorized_it(
+    harness: PaymentsHarness,
+) -> None:
+    order, first = harness.new_order(), harness.payments
+    await harness.authorize(order)
+    await harness.start()
+    assert (await harness.step(order, "void"))["state"] == "voided"
+    late = await first.call("POST", f"/payments/{order}/capture", caller="orders", json={})
+    assert (late.status, late.json()["state"]) == (200, "voided")
+    assert await harness.provider.find(order, f"{order}:capture") == ProviderResult(
+        "refused", "voided"
+    )
+    await follow(harness, order, "voided")
+    await first.stop()
+
+
+async def test_a_payment_is_read_while_the_provider_captures_it(harness: PaymentsHarness) -> None:
+    """So its read shares a call with that of the sandbox provider."""
+    order = harness.new_order()
+    await harness.authorize(order)
+
+    async def waits(call: Call) -> None:
+        if call == Call("get", (f"payment:{order}",)):
+            await until(lambda: harness.faulty_provider.asked == 2)
+
+    harness.payments.sidecar.state.faults.before.append(waits)
+    assert (await harness.step(order, "capture"))["state"] == "captured"
 
 
 # ── accounts ────────────────────────────────────────────────────────────────────────────────────
