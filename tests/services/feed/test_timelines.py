@@ -87,8 +87,8 @@ class FeedHarness:
 
 
 @pytest.fixture
-async def harness() -> AsyncIterator[FeedHarness]:
-    async with FakeCluster() as cluster:
+async def harness(like: str) -> AsyncIterator[FeedHarness]:
+    async with FakeCluster(like=like) as cluster:
         yield FeedHarness(
             cluster,
             await start(cluster, "users", users_app),
@@ -280,6 +280,7 @@ async def test_edges_of_one_reader_are_applied_together(harness: FeedHarness) ->
     assert await stored_home(harness, reader) == shown
 
 
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
 @pytest.mark.parametrize(
     ("call", "about", "after"),
     [

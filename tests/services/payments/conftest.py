@@ -11,6 +11,12 @@ from tests.services.payments.harness import PaymentsHarness
 
 
 @pytest.fixture
-async def harness() -> AsyncIterator[PaymentsHarness]:
-    async with FakeCluster() as cluster:
+def like() -> str:
+    """The store that the fake one is like; a test may have it parametrized."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def harness(like: str) -> AsyncIterator[PaymentsHarness]:
+    async with FakeCluster(like=like) as cluster:
         yield await PaymentsHarness.create(cluster)

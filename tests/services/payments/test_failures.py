@@ -124,6 +124,7 @@ CRASHES = [
 """The provider performs a step, and then the step is written with its outcome."""
 
 
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
 @pytest.mark.parametrize("loses_answers", [0, 1])
 @pytest.mark.parametrize("step", ["authorize", "capture"])
 @pytest.mark.parametrize(("write", "about", "after"), CRASHES)
@@ -142,6 +143,7 @@ async def test_a_crash_at_any_write_charges_nobody_twice_and_loses_nothing(
     await follow(harness, order, "captured")
 
 
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
 @pytest.mark.parametrize(("write", "about", "after"), CRASHES)
 async def test_a_void_releases_what_the_provider_holds_for_a_payment_that_was_not_written(
     harness: PaymentsHarness, write: str, about: str, after: bool
