@@ -28,7 +28,12 @@ from services.payments.domain.payments import (
     PaymentTerms,
     ProviderResult,
 )
-from services.payments.provider.port import Provider, ProviderCallback, ProviderOperation
+from services.payments.provider.port import (
+    KEY_REUSED,
+    Provider,
+    ProviderCallback,
+    ProviderOperation,
+)
 from services.payments.repository import Repository
 
 T = TypeVar("T")
@@ -161,6 +166,8 @@ class PaymentService:
         entry_id = self._ids()
 
         def decide(known: PaymentRecord | None) -> PaymentRecord:
+            if known is None and result is not None and result.reason == KEY_REUSED:
+                raise steps.payment_differs()  # another request asks for other terms
             payment = record(known)
             return steps.settle(payment, name, result, entry_id) if result else payment
 

@@ -29,7 +29,7 @@ def authorize(known: PaymentRecord | None, order: str, terms: PaymentTerms) -> P
     if known.terms is None:
         raise _voided_before()
     if replace(known.terms, card="") != replace(terms, card=""):
-        raise _payment_differs()
+        raise payment_differs()
     return known
 
 
@@ -82,7 +82,7 @@ def refund(
     if before:
         if before.rest if amount is None else before.amount == amount:
             return known
-        raise _payment_differs()
+        raise payment_differs()
     if not known.is_done(CAPTURE):
         raise Conflict("The payment was not captured, so cannot be refunded.", code="not_captured")
     most = known.refundable
@@ -120,7 +120,8 @@ def _voided_before() -> Conflict:
     return Conflict("The order was voided before it was paid.", code="voided")
 
 
-def _payment_differs() -> Conflict:
+def payment_differs() -> Conflict:
+    """The error for a step that was requested before with other values."""
     return Conflict("This was requested before with other values.", code="payment_differs")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Conflict
 from services.payments.domain.payments import ProviderResult
-from services.payments.provider.port import ProviderOperation
+from services.payments.provider.port import KEY_REUSED, ProviderOperation
 
 OK, SLOW, DUPLICATE_CALLBACK = "tok_ok", "tok_slow", "tok_duplicate_callback"
 TIMEOUT_AFTER_SUCCESS = "tok_timeout_after_success"
@@ -71,7 +71,7 @@ def apply_operation(
     before = known.operation(asked.key)
     if before is not None:
         if (before.kind, before.amount) != (asked.kind, asked.amount):
-            raise Conflict("This key was used for another operation.", code="key_reused")
+            raise Conflict("This key was used for another operation.", code=KEY_REUSED)
         return known
     if asked.kind == "authorize":
         known = replace(known, card=asked.card, currency=asked.currency)

@@ -17,6 +17,9 @@ from services.contracts.catalog import Currency
 from services.contracts.payments import Amount
 from services.payments.domain.payments import ProviderResult
 
+KEY_REUSED = "key_reused"
+"""The code of the `Conflict` for a key that was used for another operation."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderOperation:
@@ -36,8 +39,8 @@ class ProviderOperation:
 class Provider(Protocol):
     """A provider of card payments.
 
-    Raises `OutcomeUnknown` or `Unavailable` if it does not answer, and any other `ServiceError` for
-    what it does not understand.
+    Raises `OutcomeUnknown` or `Unavailable` if it does not answer, `Conflict` (`KEY_REUSED`), and
+    any other `ServiceError` for what it does not understand.
     """
 
     async def submit(self, operation: ProviderOperation) -> ProviderResult:

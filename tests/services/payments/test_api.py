@@ -97,6 +97,25 @@ async def test_every_step_may_be_repeated_also_concurrently(harness: PaymentsHar
     await harness.check_ledger()
 
 
+async def test_one_of_two_concurrent_authorizations_with_other_terms_wins(
+    harness: PaymentsHarness,
+) -> None:
+    for _ in range(5):
+        order = harness.new_order()
+        answers = await asyncio.gather(
+            *(harness.authorize(order, amount=amount) for amount in (1_000, 2_000))
+        )
+        assert sorted(answer.status for answer in answers) == [200, 409]
+        (done,) = [answer.json() for answer in answers if answer.status == 200]
+        assert done["state"] == "authorized"
+        charge = await harness.store.charges.get(order)
+        assert charge is not None
+        assert [deed.amount for deed in charge.deeds] == [done["amount"]]
+        assert (await harness.get(order))["amount"] == done["amount"]
+    await harness.settle()
+    await harness.check_ledger()
+
+
 async def test_one_of_a_concurrent_capture_and_void_wins(harness: PaymentsHarness) -> None:
     for _ in range(5):
         order = harness.new_order()
