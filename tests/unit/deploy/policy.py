@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from services.chassis.security.access_rules import read_access
@@ -20,6 +21,7 @@ ELSEWHERE = {
 """What others make (docs/kubernetes.md)."""
 
 _HIDDEN = ("password", "secret", "token", "accesskey", "connectionstring")
+_REDIS_VERSION = re.compile(r"(?:^|/)redis:v?(\d+\.\d+)")
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
@@ -57,6 +59,15 @@ def images_have_versions(documents: list[Document]) -> Iterator[str]:
         tag = container["image"].rpartition("/")[2].partition(":")[2]
         if tag in ("", "latest"):
             yield f"{where} runs an image without a version"
+
+
+def redis_has_one_version(documents: list[Document]) -> Iterator[str]:
+    """A server cannot read what a later version wrote: neither a copy nor a log."""
+    images = [container["image"] for _, container, _ in _containers(documents)]
+    images += [each["spec"]["kubernetesConfig"]["image"] for each in of_kind(documents, "Redis")]
+    found = {match[1] for image in images if (match := _REDIS_VERSION.search(image))}
+    if len(found) > 1:
+        yield f"Redis has the versions {' and '.join(sorted(found))}"
 
 
 def pods_are_nobody(documents: list[Document]) -> Iterator[str]:
@@ -218,6 +229,7 @@ RULES: tuple[Callable[[list[Document]], Iterable[str]], ...] = (
     containers_are_probed,
     containers_are_confined,
     images_have_versions,
+    redis_has_one_version,
     pods_are_nobody,
     workloads_are_covered,
     nothing_is_open_by_default,

@@ -24,17 +24,25 @@ def feed(documents: list[Document]) -> Document:
     return one(documents, "Deployment", "feed")
 
 
-def pod(documents: list[Document]) -> Document:
-    template = pod_template(feed(documents))
+def pod_of(workload: Document) -> Document:
+    template = pod_template(workload)
     assert template is not None
     found: Document = template["spec"]
     return found
 
 
-def container(documents: list[Document]) -> Document:
+def container_of(workload: Document) -> Document:
     found: Document
-    (found,) = pod(documents)["containers"]
+    (found,) = pod_of(workload)["containers"]
     return found
+
+
+def pod(documents: list[Document]) -> Document:
+    return pod_of(feed(documents))
+
+
+def container(documents: list[Document]) -> Document:
+    return container_of(feed(documents))
 
 
 def sidecar(documents: list[Document]) -> dict[str, str]:
@@ -158,6 +166,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "unknown queue": (
         lambda d: spec(d, "ScaledObject", "posts")["triggers"][1]["metadata"].update(queueName="x"),
         "ScaledObject posts does not look at the queues",
+    ),
+    "a restore with a later Redis": (
+        lambda d: container_of(one(d, "CronJob", "restore")).update(image="redis:7.4"),
+        "Redis has the versions 7.0 and 7.4",
     ),
     "no certificate": (lambda d: spec(d, "Ingress", "gateway").pop("tls"), "no TLS for"),
 }
