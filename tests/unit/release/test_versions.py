@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -120,6 +121,12 @@ def test_another_version_is_named_everywhere_and_nothing_else_changes(tree: Path
     before = current(tree)
     write_version(tree, SemanticVersion(7, 8, 9))
     assert {mention.version for mention in mentions(tree)} == {"7.8.9"}
+    assert [place for place in PLACES if _names(tree / place, before)] == []
     write_version(tree, before)
     for place in PLACES:
         assert (tree / place).read_text() == (REPO / place).read_text()
+
+
+def _names(path: Path, version: SemanticVersion) -> bool:
+    """Whether a file has a version, and not as a part of another number or of a requirement."""
+    return bool(re.search(rf"(?<![\d.=]){re.escape(str(version))}(?![\d.])", path.read_text()))
