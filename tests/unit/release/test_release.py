@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.contracts.breaking import __main__ as gate
 from tools.contracts.breaking.__main__ import RELEASED, write_released
 from tools.release import checks, command
 from tools.release.changelog import sections
@@ -64,6 +65,35 @@ def test_contracts_that_are_copied_do_not_differ_and_one_that_is_changed_does(
     assert not checks.differs()
     (released / "access.json").write_text("{}")
     assert checks.differs()
+
+
+def test_contracts_of_which_only_the_version_differs_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contracts, released = tmp_path / "contracts", tmp_path / "released"
+    shutil.copytree(gate.CONTRACTS, contracts)
+    write_released(released)
+    monkeypatch.setattr(checks, "RELEASED", released)
+    monkeypatch.setattr(gate, "CONTRACTS", contracts)
+    document = contracts / "gateway.openapi.json"
+    named = json.loads(document.read_text())
+    assert named["info"]["version"] == str(current(REPO))
+    named["info"]["version"] = "7.8.9"
+    document.write_text(json.dumps(named))
+    assert not checks.differs()
+    named["paths"].popitem()
+    document.write_text(json.dumps(named))
+    assert checks.differs()
+
+
+def test_the_contracts_of_a_removed_service_are_not_those_of_the_next_release(
+    tmp_path: Path,
+) -> None:
+    for name in ("gone.openapi.json", "gone.proto.json"):
+        (tmp_path / name).write_text("{}")
+    write_released(tmp_path)
+    assert [path.name for path in tmp_path.glob("gone.*")] == []
+    assert (tmp_path / "posts.openapi.json").exists()
 
 
 def test_a_release_writes_its_date_its_record_its_notes_and_the_message_of_its_tag(

@@ -60,12 +60,14 @@ def unaccepted(folder: Path = RELEASED) -> list[BreakingChange]:
 
 
 def write_released(folder: Path = RELEASED) -> None:
-    """Make the present contracts those of the last release."""
-    folder.mkdir(exist_ok=True)
+    """Make the present contracts those of the last release; those of removed services go."""
     now = present()
+    folder.mkdir(exist_ok=True)
+    for path in (*folder.glob("*.openapi.json"), *folder.glob("*.proto.json")):
+        path.unlink()
     for name, document in now.openapi.items():
-        _write(folder / f"{name}.openapi.json", _pruned(document))
-    _write(folder / "events.asyncapi.json", _pruned(now.events))
+        _write(folder / f"{name}.openapi.json", _without_version(_pruned(document)))
+    _write(folder / "events.asyncapi.json", _without_version(_pruned(now.events)))
     (folder / "schema.graphql").write_text(now.graphql)
     for name, file in now.grpc.items():
         _write(folder / f"{name}.proto.json", file)
@@ -89,6 +91,11 @@ def _documents(folder: Path) -> tuple[dict[str, Any], dict[str, Any], str]:
 
 def _write(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n")
+
+
+def _without_version(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document without its own version, which changes with each release and promises nothing."""
+    return {name: each for name, each in document.items() if name != "info"}
 
 
 def _pruned(value: Any, *, is_names: bool = False) -> Any:
