@@ -66,7 +66,8 @@ class Collection(DocumentStore[T]):
     def committed_version(self, id: str) -> int:
         """The version of a document that this process has committed last; 0 if it knows of none.
 
-        Right after an `update` that has changed the document, this is the version of the result.
+        Right after an `update` that has changed the document, this is the version that contains the
+        result. Other updates that shared its swap, or came since, may have changed more.
         """
         return self._committed.get(id, 0)
 

@@ -26,7 +26,11 @@ class _Waiter:
 
 
 class OrderOutcomes:
-    """Which orders have become final in this process, and who waits for that."""
+    """Which orders have become final in this process, and who waits for that.
+
+    That an order became final is remembered also if somebody waited: who comes later, or was just
+    between two waits, need not wait for it again.
+    """
 
     def __init__(self) -> None:
         self._final: FIFOCache[str, bool] = FIFOCache(_MAX_REMEMBERED_ORDERS)
@@ -37,8 +41,7 @@ class OrderOutcomes:
         if waiter := self._waiting.get(id):
             waiter.order = order
             waiter.is_final.set()
-        if order is None or waiter is None:
-            self._final[id] = True
+        self._final[id] = True
 
     async def wait(self, id: str, seconds: float) -> dict[str, Any] | None:
         """Wait until this process sees that an order is final, or it is time to read it.

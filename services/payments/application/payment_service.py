@@ -155,7 +155,8 @@ class PaymentService:
         """Ask for a step that is not written yet, and write it with its result, or as open.
 
         `record` adds the step to the payment as it is then. A payment that is not the first step's
-        and was not read is read while the provider is asked.
+        and was not read is read while the provider is asked. If the order was voided before, the
+        provider is asked to release what it may hold.
         """
         is_new, step = name == AUTHORIZE, asked.step(name)
         is_read = is_new or seen is not None
@@ -163,17 +164,23 @@ class PaymentService:
             self._ask_provider(asked, step, again=False) if step else _given(None),
             _given(seen) if is_read else self._read_again(asked.order),
         )
-        entry_id = self._ids()
+        is_other = _is_of_another(result)
+        outcome, entry_id = None if is_other else result, self._ids()
 
         def decide(known: PaymentRecord | None) -> PaymentRecord:
-            if known is None and result is not None and result.reason == KEY_REUSED:
-                raise steps.payment_differs()  # another request asks for other terms
+            if known and known.terms is None and not (outcome and outcome.outcome == "refused"):
+                return steps.void(known, asked.order)
+            if known is None and is_other:
+                raise steps.payment_differs()
             payment = record(known)
-            return steps.settle(payment, name, result, entry_id) if result else payment
+            return steps.settle(payment, name, outcome, entry_id) if outcome else payment
 
         payment = await self._repository.payments.update(
-            asked.order, decide, expect_absent=is_new, known=seen
+            asked.order, decide, expect_absent=is_new and not is_other, known=seen
         )
+        if payment and payment.terms is None:
+            await self._settle(payment)
+            raise steps.voided_before()
         is_known = result is not None and result.outcome != "pending"
         return await self._settle(payment or asked) if is_known else payment or asked
 
@@ -203,7 +210,7 @@ class PaymentService:
             result, doc = await asyncio.gather(
                 self._ask_provider(payment, step, again=again), self._read_again(payment.order)
             )
-            if result is None:
+            if result is None or _is_of_another(result):
                 break
             payment = await self._record_result(payment.order, step.name, result, doc) or payment
             if result.outcome == "pending":
@@ -247,6 +254,14 @@ class PaymentService:
             lambda known: steps.settle(known, name, result, entry_id) if known else None,
             known=seen,
         )
+
+
+def _is_of_another(result: ProviderResult | None) -> bool:
+    """Whether another request has asked under the same key for other terms.
+
+    What became of the step is then not known.
+    """
+    return result is not None and result.reason == KEY_REUSED
 
 
 async def _given(value: T) -> T:

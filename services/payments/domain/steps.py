@@ -27,7 +27,7 @@ def authorize(known: PaymentRecord | None, order: str, terms: PaymentTerms) -> P
     if known is None:
         return PaymentRecord(order, terms, (PaymentStep(AUTHORIZE, terms.amount),))
     if known.terms is None:
-        raise _voided_before()
+        raise voided_before()
     if replace(known.terms, card="") != replace(terms, card=""):
         raise payment_differs()
     return known
@@ -56,11 +56,15 @@ def record_capture(known: PaymentRecord | None) -> PaymentRecord:
 def void(known: PaymentRecord | None, order: str) -> PaymentRecord:
     """Ask to release what is held. What is not held yet will never be.
 
-    The provider may hold the price of a payment that is not known: it is asked too.
+    The provider may hold the price of a payment that is not known: it is asked too. Also for one
+    that a release before decision 60 has voided without asking.
     """
-    if known is None:
-        return PaymentRecord(order, steps=(PaymentStep(VOID, 0),))
-    if known.terms is None or known.has_effective(VOID) or not known.has_effective(AUTHORIZE):
+    known = known or PaymentRecord(order)
+    if known.has_effective(VOID):
+        return known
+    if known.terms is None:
+        return _with_step(known, PaymentStep(VOID, 0))
+    if not known.has_effective(AUTHORIZE):
         return known
     if known.has_effective(CAPTURE):
         raise Conflict("The payment was captured. Refund it instead.", code="captured")
@@ -100,7 +104,7 @@ def _with_step(known: PaymentRecord, step: PaymentStep) -> PaymentRecord:
 
 def _require_terms(known: PaymentRecord) -> PaymentTerms:
     if known.terms is None:
-        raise _voided_before()
+        raise voided_before()
     return known.terms
 
 
@@ -116,7 +120,8 @@ def payment_not_found() -> NotFound:
     return NotFound("No payment exists for this order.")
 
 
-def _voided_before() -> Conflict:
+def voided_before() -> Conflict:
+    """The error for a step of an order that was voided before it was authorized."""
     return Conflict("The order was voided before it was paid.", code="voided")
 
 

@@ -65,12 +65,12 @@ def apply_operation(
     """Perform an operation on a charge. A repeat changes nothing.
 
     `pending` are the seconds after which a slow card decides. Raises `Conflict` if the key was used
-    for another operation.
+    for another operation, or for an authorization in another currency or with another card.
     """
     known = known or Charge()
     before = known.operation(asked.key)
     if before is not None:
-        if (before.kind, before.amount) != (asked.kind, asked.amount):
+        if not _is_repeat(known, before, asked):
             raise Conflict("This key was used for another operation.", code=KEY_REUSED)
         return known
     if asked.kind == "authorize":
@@ -83,6 +83,13 @@ def apply_operation(
     if asked.kind == "void" and not reason:
         deeds = tuple(_void_if_pending(each, now) for each in deeds)
     return replace(known, deeds=(*deeds, operation))
+
+
+def _is_repeat(known: Charge, before: ChargeOperation, asked: ProviderOperation) -> bool:
+    if (before.kind, before.amount) != (asked.kind, asked.amount):
+        return False
+    terms = (known.currency, known.card)
+    return asked.kind != "authorize" or (asked.currency, asked.card) == terms
 
 
 def _void_if_pending(deed: ChargeOperation, now: float) -> ChargeOperation:

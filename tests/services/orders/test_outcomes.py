@@ -97,6 +97,15 @@ async def test_everybody_who_waits_for_an_order_is_woken() -> None:
     assert await asyncio.wait_for(asyncio.gather(*waiting), 0.5) == [{"id": "1"}] * 3
 
 
+async def test_who_comes_after_those_who_waited_does_not_wait() -> None:
+    outcomes = OrderOutcomes()
+    waiting = asyncio.create_task(outcomes.wait("1", 60))
+    await asyncio.sleep(0)
+    outcomes.note_final("1", {"id": "1"})
+    assert await waiting == {"id": "1"}
+    assert await asyncio.wait_for(outcomes.wait("1", 60), 0.5) is None
+
+
 async def test_an_outcome_before_the_wait_is_remembered_once() -> None:
     outcomes = OrderOutcomes()
     outcomes.note_final("1", {"id": "1"})

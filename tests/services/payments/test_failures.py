@@ -175,6 +175,51 @@ async def test_a_void_of_an_unknown_payment_is_asked_for_until_the_provider_answ
     assert await harness.provider.find(order, f"{order}:void") == ProviderResult("done")
 
 
+async def void_as_before_decision_60(harness: PaymentsHarness, order: str) -> None:
+    """Store what a void of an unknown payment was then: no step, and the provider knows nothing."""
+    change = {"stream": "s", "sequence": 1, "time": "", "traceparent": ""}
+    data: dict[str, object] = {"order": order, "terms": None, "steps": [], "entries": []}
+    envelope = {"schema": 1, "version": 1, "change": change, "data": data}
+    await harness.cluster.state("payments").set(f"payment:{order}", envelope)
+    assert (await harness.get(order))["state"] == "voided"
+
+
+@pytest.mark.parametrize("fault", ["", "lost answer", "pending", "down"])
+async def test_an_order_that_an_older_release_voided_is_never_charged(
+    harness: PaymentsHarness, fault: str
+) -> None:
+    order, provider = harness.new_order(), harness.faulty_provider
+    await void_as_before_decision_60(harness, order)
+    provider.loses_answers, provider.down = int(fault == "lost answer"), fault == "down"
+    refused = await harness.authorize(order, "tok_pending" if fault == "pending" else "tok_ok")
+    assert (refused.status, refused.json()["code"]) == (409, "voided")
+    provider.down = False
+    await follow(harness, order, "voided")
+    assert await harness.provider.find(order, f"{order}:void") == ProviderResult("done")
+    assert (await harness.request_step(order, "capture")).json()["code"] == "voided"
+
+
+async def test_a_void_of_an_order_that_an_older_release_voided_asks_the_provider(
+    harness: PaymentsHarness,
+) -> None:
+    order = harness.new_order()
+    await void_as_before_decision_60(harness, order)
+    for _ in range(2):
+        assert (await harness.step(order, "void"))["state"] == "voided"
+    assert await harness.provider.find(order, f"{order}:void") == ProviderResult("done")
+    assert harness.faulty_provider.asked == 1
+    assert (await harness.authorize(order)).status == 409
+    await follow(harness, order, "voided")
+
+
+async def test_a_repeat_with_another_card_changes_nothing(harness: PaymentsHarness) -> None:
+    order = harness.new_order()
+    harness.faulty_provider.loses_answers = 1
+    assert (await harness.authorize(order)).json()["waiting"] == "authorize"
+    assert (await harness.authorize(order, "tok_declined")).json()["state"] == "authorized"
+    await follow(harness, order, "authorized")
+
+
 async def test_a_capture_that_the_provider_performs_before_a_void_is_written_as_captured(
     harness: PaymentsHarness,
 ) -> None:

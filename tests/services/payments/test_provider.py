@@ -91,6 +91,10 @@ async def test_a_key_is_for_one_operation(provider: Provider) -> None:
     with pytest.raises(Conflict):
         await provider.submit(authorize(amount=2_000))
     with pytest.raises(Conflict):
+        await provider.submit(authorize(card="tok_slow"))
+    with pytest.raises(Conflict):
+        await provider.submit(replace(authorize(), currency="CHF"))
+    with pytest.raises(Conflict):
         await provider.submit(replace(operation("capture"), key=f"{ORDER}:authorize"))
 
 
