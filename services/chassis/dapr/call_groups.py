@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from services.chassis import telemetry, tracing
-from services.chassis.errors import OutcomeUnknown, Unavailable
 
 A = TypeVar("A")
 
 MAX_CALLS = 2
 """Calls of one kind in flight, if not said otherwise. What comes meanwhile waits, and shares the
-next call."""
+next call. A call that takes longer than the `patience` of its kind no longer counts."""
 
 MAX_REQUESTS = 50
 MAX_GROUP_BYTES = 2**19
 """Bounds of one call."""
 
+LONE_TIME = 10.0
+"""Seconds after which no more requests of a failed group are tried alone. That is a little longer
+than one commit may take, and a broker waits longer than that for all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[A]):
-    """A request that waits for its result. `size` is in bytes, as far as it is known.
+    """A request that waits for its result. `size` is in bytes, or in what its group is bounded by.
 
     `trace` is the trace of who asked.
     """
@@ -50,9 +54,10 @@ class CallGroups(Generic[A]):
     """Requests of one kind, and the calls that answer them.
 
     A lone request is sent at once. `run` must answer every request of a group; if it raises, they
-    all fail. After `patience` seconds the next group no longer waits for it. Each request has a
-    span of a `kind`, which `describe` describes. The call belongs to the first that is traced, to
-    which the spans of the others are linked.
+    all fail. A group has at most `MAX_REQUESTS`, and a size of at most `max_size` unless it is one
+    request. After `patience` seconds the next group no longer waits for it. Each request has a span
+    of a `kind`, which `describe` describes. The call belongs to the first that is traced, to which
+    the spans of the others are linked.
     """
 
     def __init__(
@@ -62,7 +67,9 @@ class CallGroups(Generic[A]):
         max_calls: int = MAX_CALLS,
         kind: int = tracing.CLIENT,
         patience: float | None = None,
+        max_size: int = MAX_GROUP_BYTES,
     ) -> None:
+        self._max_size = max_size
         self._kind = kind
         self._patience = patience
         self._run = run
@@ -125,7 +132,7 @@ class CallGroups(Generic[A]):
         size = 0
         while self._waiting and len(group) < MAX_REQUESTS:
             size += self._waiting[0].size
-            if group and size > MAX_GROUP_BYTES:
+            if group and size > self._max_size:
                 break
             group.append(self._waiting.popleft())
         return group
@@ -136,32 +143,35 @@ async def answer_together(
 ) -> None:
     """Answer the requests of a group, which have no result but that they are done, by one `run`.
 
-    If that fails, each is tried alone, so that what cannot be read stops only who needs it. What
-    the store does not answer fails for all of them.
+    If that fails, each is tried alone, so that what cannot be read, or keeps changing, stops only
+    who needs it. A store that does not answer at all is not waited for once for each of them: what
+    is not tried after `LONE_TIME` fails as the group did.
     """
     try:
         await run(group)
-    except (OutcomeUnknown, Unavailable):
-        raise
-    except Exception:
+    except Exception as error:
         if len(group) == 1:
             raise
-        for each in group:
-            await _answer_alone(each, run)
+        await _answer_each(group, run, error)
         return
     for each in group:
         each.succeed(None)
 
 
-async def _answer_alone(
-    request: Request[A], run: Callable[[list[Request[A]]], Awaitable[None]]
+async def _answer_each(
+    group: list[Request[A]], run: Callable[[list[Request[A]]], Awaitable[None]], reason: Exception
 ) -> None:
-    try:
-        await run([request])
-    except Exception as error:
-        request.fail(error)
-    else:
-        request.succeed(None)
+    end = time.monotonic() + LONE_TIME
+    for request in group:
+        if time.monotonic() >= end:
+            request.fail(reason)
+            continue
+        try:
+            await run([request])
+        except Exception as error:
+            request.fail(error)
+        else:
+            request.succeed(None)
 
 
 def _resume(group: Sequence[Request[Any]]) -> None:

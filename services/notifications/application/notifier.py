@@ -23,7 +23,7 @@ from services.notifications.repository import ClearedUpTo, Repository
 
 _CONCURRENCY = 16
 _BATCH_SIZE = 50
-"""Causes that are handled together."""
+"""Causes that are handled together. They are of several events, or a part of those of one."""
 
 _TracedCause = tuple[Cause, telemetry.Trace | None]
 """A cause, and the trace of the event that it comes from."""
@@ -39,7 +39,11 @@ class Notifier:
         self._ids = ids
         self._now = now
         self._groups: CallGroups[Sequence[Cause]] = CallGroups(
-            self._notify_group, _describe, max_calls=1, kind=tracing.INTERNAL
+            self._notify_group,
+            _describe,
+            max_calls=1,
+            kind=tracing.INTERNAL,
+            max_size=_BATCH_SIZE,
         )
 
     async def notify(self, causes: Iterable[Cause]) -> None:
@@ -52,7 +56,7 @@ class Notifier:
         """
         wanted = [cause for cause in causes if cause.owner != cause.account and cause.matters]
         if wanted:
-            await self._groups.submit(wanted)
+            await self._groups.submit(wanted, size=len(wanted))
 
     async def _notify_group(self, group: list[Request[Sequence[Cause]]]) -> None:
         await answer_together(group, self._notify_all)

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
+from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
@@ -23,6 +24,7 @@ from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app
 from tests.fakes import FakeCluster, RunningReplica, until
+from tests.fakes.faults import Call
 
 SCOPES = "read write follow"
 
@@ -320,6 +322,25 @@ async def test_an_account_that_cannot_be_read_stops_only_its_own_edge(
     await harness.cluster.state("feed").set(shard, {"schema": 1, "version": 1, "data": {}})
     assert await harness.feed.deliver("edges", *events) == "RETRY"
     assert await stored_home(harness, reader) == shown[2:]
+
+
+async def test_a_key_that_the_store_cannot_read_stops_only_its_own_edge(
+    harness: FeedHarness,
+) -> None:
+    reader, shown, events = await changes_of_a_reader(harness)
+    shard = f"followers:{events[-1]['data']['target']}:{follower_shard(reader)}"
+
+    async def cannot_read(call: Call) -> None:
+        if shard in call.about:
+            raise Unavailable("The state store could not read every key of a bulk get.")
+
+    hooks = harness.feed.sidecar.state.faults.before
+    hooks.append(cannot_read)
+    assert await harness.feed.deliver("edges", *events) == "RETRY"
+    assert await stored_home(harness, reader) == shown[2:]
+    hooks.remove(cannot_read)
+    assert await harness.feed.deliver("edges", *events) == "SUCCESS"
+    assert await stored_home(harness, reader) == shown
 
 
 async def test_a_first_event_that_comes_again_after_a_deletion_changes_nothing(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Sequence
 
 import pytest
 
+from services.chassis.dapr.call_groups import Request
 from services.chassis.errors import Unavailable
+from services.chassis.ids import SnowflakeGenerator
+from services.notifications.application.notifier import Notifier
+from services.notifications.domain.notifications import Cause
+from services.notifications.repository import Repository
 from services.shared import block_list
 from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 
@@ -28,6 +35,25 @@ async def test_a_favourite_a_follow_and_a_mention_are_notified(
         ("favourite", ben.id, post),
     ]
     assert await ben.notified() == []
+
+
+async def test_a_group_is_bounded_by_causes_and_not_by_events(
+    harness: NotificationsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = await harness.add_users(2)
+    sizes: list[int] = []
+    notify_all = Notifier._notify_all
+
+    async def watch(self: Notifier, group: Sequence[Request[Sequence[Cause]]]) -> None:
+        sizes.append(sum(len(request.asked) for request in group))
+        await notify_all(self, group)
+
+    monkeypatch.setattr(Notifier, "_notify_all", watch)
+    ids = SnowflakeGenerator()
+    notifier = Notifier(Repository(harness.notifications.service), ids=ids.next, now=lambda: "")
+    causes = [Cause(f"follow:{n}", ann.id, "follow", ben.id, str(n)) for n in range(80)]
+    await asyncio.gather(*(notifier.notify(causes[n : n + 20]) for n in range(0, 80, 20)))
+    assert sizes == [40, 40]
 
 
 async def test_nobody_is_notified_of_their_own_actions(harness: NotificationsHarness) -> None:

@@ -4,14 +4,16 @@ import asyncio
 
 import pytest
 
+from services.chassis.dapr import call_groups
 from services.chassis.dapr.call_groups import (
     MAX_CALLS,
     MAX_GROUP_BYTES,
     MAX_REQUESTS,
     CallGroups,
     Request,
+    answer_together,
 )
-from services.chassis.errors import Unavailable
+from services.chassis.errors import OutcomeUnknown, Unavailable
 
 
 class Doubler:
@@ -68,6 +70,59 @@ async def test_a_call_is_bounded_in_requests_and_bytes(doubler: Doubler) -> None
     half = MAX_GROUP_BYTES // 2 + 1
     await asyncio.gather(*(doubler.calls.submit(n, half) for n in range(3)))
     assert sorted(doubler.groups) == [[0], [1], [2]]
+
+
+async def test_the_bound_of_a_group_may_be_of_another_kind() -> None:
+    doubler = Doubler()
+    doubler.calls = CallGroups(doubler._run, lambda span, asked: None, max_calls=1, max_size=5)
+    await asyncio.gather(*(doubler.calls.submit(n, size) for n, size in enumerate((3, 2, 9, 1))))
+    assert doubler.groups == [[0, 1], [2], [3]]
+
+
+class Reader:
+    """Handles keys together. Some cannot be read, because they keep changing or are damaged."""
+
+    def __init__(self, **unreadable: Exception) -> None:
+        self.unreadable = unreadable
+        self.runs: list[list[str]] = []
+        self.calls = CallGroups(self._answer, lambda span, asked: None, max_calls=1)
+
+    async def _answer(self, group: list[Request[str]]) -> None:
+        await answer_together(group, self._run)
+
+    async def _run(self, group: list[Request[str]]) -> None:
+        self.runs.append([request.asked for request in group])
+        for request in group:
+            if request.asked in self.unreadable:
+                raise self.unreadable[request.asked]
+
+    async def ask(self, keys: str) -> list[object]:
+        """What becomes of keys that are asked for at the same time; None if it was handled."""
+        found: list[object] = await asyncio.gather(
+            *map(self.calls.submit, keys), return_exceptions=True
+        )
+        return found
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("It keeps changing."), OutcomeUnknown("No answer."), ValueError("?")]
+)
+@pytest.mark.parametrize("bad", "abc")
+async def test_what_cannot_be_read_stops_only_who_needs_it(bad: str, error: Exception) -> None:
+    reader = Reader(**{bad: error})
+    assert await reader.ask("abc") == [error if key == bad else None for key in "abc"]
+    assert reader.runs == [["a", "b", "c"], ["a"], ["b"], ["c"]]
+
+
+async def test_nobody_waits_for_a_silent_store_once_for_each_of_a_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(call_groups, "LONE_TIME", 0.0)
+    error = OutcomeUnknown("No answer.")
+    reader = Reader(a=error)
+    assert await reader.ask("abc") == [error] * 3
+    assert reader.runs == [["a", "b", "c"]]
+    assert await reader.ask("bc") == [None, None]
 
 
 async def test_a_failed_call_fails_all_its_requests_and_no_later_one(doubler: Doubler) -> None:
