@@ -23,8 +23,9 @@ from tests.chaos.strict_traffic import StrictTraffic
 from tests.chaos.workload import POSTS, ScenarioWorkload
 from tests.conftest import REPORTS
 from tests.system import SETS, System, wait_until
-from tools.release.rolling import release_commit, stops_needed
+from tools.release.rolling import changed_files, release_commit, stops_needed
 from tools.release.versions import current
+from tools.runner.config.paths import REPO
 
 REPLICAS = "posts=2,feed=2"
 Report = Callable[[str, object], None]
@@ -38,6 +39,8 @@ def test_the_last_release_is_rolled_to_this_one(
     commit = release_commit()
     if not commit:
         pytest.skip("nothing was released yet, or this clone has no history")
+    if not changed_files(REPO, commit):
+        pytest.skip("this tree is the last release, without a change")
     if reasons := stops_needed():
         pytest.skip(f"the upgrade needs a stop: {'; '.join(reasons)}")
     export(commit, tmp_path / "tree")

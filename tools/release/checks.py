@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tools.contracts.__main__ import stale
 from tools.contracts.breaking.__main__ import (
@@ -25,11 +26,13 @@ CHANGELOG = REPO / "CHANGELOG.md"
 
 def last_release() -> SemanticVersion | None:
     """Return the version of the last release, if there was one."""
-    return (
-        SemanticVersion.parse(json.loads(RECORD.read_text())["version"])
-        if RECORD.exists()
-        else None
-    )
+    return SemanticVersion.parse(read_record()["version"]) if RECORD.exists() else None
+
+
+def read_record() -> dict[str, Any]:
+    """Return what is recorded of the last release; raises FileNotFoundError without one."""
+    found: dict[str, Any] = json.loads(RECORD.read_text())
+    return found
 
 
 def problems() -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 
 from tools.contracts.breaking.__main__ import RELEASED, write_released
 from tools.release.changelog import dated, opened, sections
-from tools.release.checks import CHANGELOG, problems, tag_problems
+from tools.release.checks import CHANGELOG, last_release, problems, read_record, tag_problems
 from tools.release.rolling import RECORD, schemas, stops_needed
 from tools.release.versions import SemanticVersion, current, write_version
 from tools.runner.config.paths import REPO
@@ -52,8 +52,8 @@ def release(today: date | None = None) -> int:
     notes = release_notes()
     CHANGELOG.write_text(dated(text, str(version), today or datetime.now(UTC).date()))
     write_released()
-    record = {"version": str(version), "schemas": schemas()}
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    record = {"version": str(version), "schemas": schemas(), "notes": notes}
+    RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     message = _write_notes(version, notes)
     following = version.next(breaks=True, adds=True)
     print(_COMMANDS.format(version=version, message=message, next=following))
@@ -70,7 +70,12 @@ def _write_notes(version: SemanticVersion, notes: str) -> Path:
 
 
 def release_notes() -> str:
-    """Return what people should know of this version, as Markdown."""
+    """Return what people should know of this version, as Markdown.
+
+    Those of a released version are what they were then: compared with itself, it has no news.
+    """
+    if last_release() == current(REPO):
+        return str(read_record()["notes"])
     notes = sections(CHANGELOG.read_text())[0].text + "\n"
     accepted = yaml.safe_load((RELEASED / "accepted.yaml").read_text()) or {}
     if accepted:

@@ -17,14 +17,16 @@ from tools.contracts.breaking.__main__ import RELEASED
 from tools.runner.config.paths import REPO
 
 RECORD = RELEASED / "release.json"
-"""The last release: its version, and the schemas of what it stores."""
+"""The last release: its version, the schemas of what it stores, and its notes."""
 
 READ_AT_THE_START = (
     "dapr.yaml",
     "components",
     "deploy/local",
     "services/access.yaml",
-    "tools/runner",
+    "tools/runner/config",
+    "tools/runner/infra",
+    "tools/runner/supervisor",
     "tools/dapr",
     "requirements.lock",
 )
@@ -60,19 +62,34 @@ def _schemas_of(name: str) -> dict[str, int]:
 
 def release_commit(root: Path = REPO) -> str:
     """Return the commit of the last release; empty if there is none, or no history."""
-    done = subprocess.run(
-        ["git", "log", "-1", "--format=%H", "--", str(RECORD.relative_to(REPO))],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
+    if is_shallow(root):  # there, the oldest commit seems to have written every file
+        return ""
+    record = str(RECORD.relative_to(REPO))
+    return _git(root, "log", "-1", "--format=%H", "--", record, check=False).strip()
+
+
+def is_shallow(root: Path = REPO) -> bool:
+    """Whether a clone lacks older commits."""
+    return _git(root, "rev-parse", "--is-shallow-repository", check=False).strip() == "true"
+
+
+def changed_files(root: Path, commit: str, *places: str) -> list[str]:
+    """Return the files in some places that differ from a commit, also those that are new."""
+    changed = _git(root, "diff", "--name-only", commit, "--", *places)
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "--", *places)
+    return [*changed.splitlines(), *new.splitlines()]
+
+
+def _git(root: Path, *arguments: str, check: bool = True) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=check).stdout
 
 
 def stops_needed(root: Path = REPO) -> list[str]:
     """Return why a running system of the last release must be stopped for this one."""
     commit = release_commit(root)
+    if is_shallow(root):
+        return ["this clone has no history: `git fetch --unshallow`"]
     if not commit:
         return ["no release before this one is known"]
     changed = changed_schemas(_released_schemas(), schemas())
@@ -80,14 +97,7 @@ def stops_needed(root: Path = REPO) -> list[str]:
 
 
 def _files_read_at_the_start(root: Path, commit: str) -> list[str]:
-    done = subprocess.run(
-        ["git", "diff", "--name-only", commit, "--", *READ_AT_THE_START],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    changed = done.stdout.split()
+    changed = changed_files(root, commit, *READ_AT_THE_START)
     return [
         f"{place} changed, which is read at the start only"
         for place in READ_AT_THE_START

@@ -103,8 +103,9 @@ def test_a_release_writes_its_date_its_record_its_notes_and_the_message_of_its_t
     assert command.release(TODAY) == 0
     assert sections((tree / "CHANGELOG.md").read_text())[0].when == "2026-12-24"
     record = json.loads((tree / "released" / "release.json").read_text())
-    assert record == {"version": version, "schemas": {"posts": {"post": 2}}}
-    assert "- Something new." in (tree / "out" / "notes.md").read_text()
+    notes = (tree / "out" / "notes.md").read_text()
+    assert "- Something new." in notes
+    assert record == {"version": version, "schemas": {"posts": {"post": 2}}, "notes": notes}
     message = (tree / "out" / "tag-message.txt").read_text()
     assert message.startswith(f"Microgram {version}\n\n- Something new.")
     commands = capsys.readouterr().out
@@ -170,6 +171,21 @@ def test_notes_say_whether_the_upgrade_needs_a_stop(
     assert "With a stop of some seconds (docs/operating.md):\n- dapr.yaml changed" in (
         command.release_notes()
     )
+
+
+def test_notes_of_a_released_version_are_those_of_its_release(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "released" / "accepted.yaml").write_text('"posts GET /posts: gone": nobody calls it\n')
+    monkeypatch.setattr(command, "stops_needed", lambda: ["dapr.yaml changed"])
+    before = command.release_notes()
+    command.release(TODAY)
+    (tree / "released" / "accepted.yaml").write_text("")
+    monkeypatch.setattr(command, "stops_needed", list)
+    assert "dapr.yaml changed" in before
+    assert command.release_notes() == before
+    command.begin("7.8.9")
+    assert "dapr.yaml changed" not in command.release_notes()
 
 
 def test_what_is_added_after_a_release_needs_the_next_version(

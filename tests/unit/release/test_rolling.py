@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from tools.release import rolling
-from tools.release.rolling import changed_schemas, release_commit, schemas, stops_needed
+from tools.release.rolling import (
+    changed_files,
+    changed_schemas,
+    release_commit,
+    schemas,
+    stops_needed,
+)
 
 RECORD = "docs/contracts/released/release.json"
 
@@ -58,12 +64,29 @@ def test_without_a_release_or_history_there_is_no_commit_and_a_stop_is_needed(
     assert stops_needed(tmp_path) == ["no release before this one is known"]
 
 
+def test_a_clone_without_history_is_not_taken_for_one_in_which_nothing_changed(
+    history: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clone = tmp_path_factory.mktemp("shallow") / "clone"
+    git(history, "clone", "--quiet", "--depth=1", history.as_uri(), str(clone))
+    assert git(clone, "log", "--format=%H", "--", RECORD)  # it says that this commit wrote it
+    assert release_commit(clone) == ""
+    (reason,) = stops_needed(clone)
+    assert reason.startswith("this clone has no history")
+
+
 def test_a_change_of_services_alone_needs_no_stop(history: Path) -> None:
     assert stops_needed(history) == []
 
 
 @pytest.mark.parametrize(
-    "name", ["dapr.yaml", "components/embedded/pubsub.yaml", "services/access.yaml"]
+    "name",
+    [
+        "dapr.yaml",
+        "components/embedded/pubsub.yaml",
+        "services/access.yaml",
+        "tools/runner/supervisor/process.py",
+    ],
 )
 def test_what_is_read_at_the_start_needs_a_stop_also_before_it_is_committed(
     history: Path, name: str
@@ -73,8 +96,24 @@ def test_what_is_read_at_the_start_needs_a_stop_also_before_it_is_committed(
     assert found.endswith("changed, which is read at the start only")
     assert name.startswith(found.split()[0])
     (history / "dapr.yaml").write_text("not committed")
-    git(history, "add", "dapr.yaml")
     assert any(reason.startswith("dapr.yaml changed") for reason in stops_needed(history))
+
+
+@pytest.mark.parametrize("name", ["tools/runner/cli.py", "tools/runner/commands/status.py"])
+def test_commands_and_their_help_are_read_when_somebody_types_them(
+    history: Path, name: str
+) -> None:
+    commit(history, name, "new")
+    assert stops_needed(history) == []
+
+
+def test_what_differs_from_a_release_is_also_what_is_not_committed(history: Path) -> None:
+    commit(history, ".gitignore", ".run\n")
+    head = git(history, "rev-parse", "HEAD")
+    assert changed_files(history, head) == []
+    for name in (".run", "new.py", "services/posts/app.py"):
+        (history / name).write_text("changed")
+    assert sorted(changed_files(history, head)) == ["new.py", "services/posts/app.py"]
 
 
 def test_a_schema_that_the_last_release_does_not_read_needs_a_stop() -> None:
