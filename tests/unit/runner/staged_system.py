@@ -60,6 +60,7 @@ class Stage:
     def __init__(self, run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
         self.notes: list[str] = []
         self.broken: set[str] = set()
+        self.secret = "first"
         self.system = Supervisor(StartPlan(run, port=0))
         self.names = RecordedNames(self.notes.append)
         self.changes = 0
@@ -83,7 +84,8 @@ class Stage:
         code = "raise SystemExit('no configuration')" if name in self.broken else PROCESS
         kind = "sidecar" if name.endswith(".daprd") else "app"
         argv = (sys.executable, "-c", code, kind)
-        return ProcessSpec(name, argv, run.path, dict(os.environ), probe, stop_timeout=0.3)
+        env = {**os.environ, "SECRET": self.secret}
+        return ProcessSpec(name, argv, run.path, env, probe, stop_timeout=0.3)
 
     async def start(self, count: int) -> None:
         for number in range(count):

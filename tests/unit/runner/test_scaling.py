@@ -7,11 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.unit.runner.staged_system import RecordedNames, Stage
 from tools.runner.errors import RunnerError
+from tools.runner.supervisor import replica_group
+from tools.runner.supervisor.process import ProcessSpec
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -19,6 +22,10 @@ async def until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < give_up_at
         await asyncio.sleep(0.02)
+
+
+def environment_of(pid: int | None) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
 
 
 async def test_new_replicas_are_called_when_they_are_ready(stage: Stage) -> None:
@@ -93,6 +100,33 @@ async def test_several_replicas_are_restarted_one_after_another(stage: Stage) ->
     assert not set(before) & set(after)
     assert stage.found == {"posts", "posts.2"}
     assert stage.said("posts.3") == ""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_sidecars_that_are_restarted_get_the_secrets_of_now(stage: Stage, count: int) -> None:
+    await stage.start(count)
+    stage.secret = "second"
+    await stage.scaler.restart_rolling("posts")
+    names = [each.sidecar_name for each in stage.replicas]
+    assert len(names) == count
+    for name in names:
+        assert "SECRET=second" in environment_of(stage.process(name).pid)
+
+
+async def test_secrets_that_cannot_be_read_stop_no_replica(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.start(2)
+    before = [stage.process(each.sidecar_name).pid for each in stage.replicas]
+
+    def unreadable(*_: object) -> ProcessSpec:
+        raise RunnerError("secrets.json is not JSON")
+
+    monkeypatch.setattr(replica_group, "sidecar_spec", unreadable)
+    with pytest.raises(RunnerError, match="is not JSON"):
+        await stage.scaler.restart_rolling("posts")
+    assert [stage.process(each.sidecar_name).pid for each in stage.replicas] == before
+    assert stage.found == {"posts", "posts.2"}
 
 
 async def test_a_version_that_does_not_start_replaces_nothing(stage: Stage) -> None:

@@ -122,6 +122,13 @@ class ReplicaGroup:
         settings = self.used_settings
         self._processes.launch([app_spec(replica, settings), sidecar_spec(replica, settings)])
 
+    def renew_sidecar(self, replica: ServiceReplica) -> None:
+        """Give the next start of a sidecar the secrets of now, where they are in its environment.
+
+        Raises RunnerError for a file of secrets that cannot be read.
+        """
+        self._processes[replica.sidecar_name].spec = sidecar_spec(replica, self.used_settings)
+
     async def wait_until_ready(self, replicas: Sequence[ServiceReplica]) -> None:
         """Wait until replicas are ready, and restart their processes from then on.
 

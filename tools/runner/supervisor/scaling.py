@@ -69,13 +69,14 @@ class ReplicaScaler:
     async def restart_rolling(self, app_id: str) -> None:
         """Restart the replicas of a service one after another, those that do not work first.
 
-        A single one has a stand-in. Raises RunnerError if one does not become ready; the others
-        keep running as they are.
+        A single one has a stand-in. Secrets that were changed take effect. Raises RunnerError if
+        one does not become ready; the others keep running as they are.
         """
         async with self._turn:
             running = self._replicas.of(app_id)
             stand_ins = await self._add(app_id, 1) if len(running) == 1 else []
             for replica in sorted(running, key=self._is_ready):
+                self._replicas.renew_sidecar(replica)
                 await self._drain(replica)
                 await self._start_again(replica)
             for replica in stand_ins:
