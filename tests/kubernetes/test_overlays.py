@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from services.chassis.security.access_rules import read_access
@@ -123,7 +124,11 @@ def _until_allowed(deployed: Deployed, wanted: int) -> None:
 
 def test_backup_and_restore_get_their_pods(deployed: Deployed) -> None:
     """What they do is tried with the rights of these pods in tests/containers."""
-    for each in of_kind(overlay(deployed.overlay), "CronJob"):
+    found = of_kind(overlay(deployed.overlay), "CronJob")
+    if deployed.overlay == "dev":
+        pytest.skip("dev has no backups")
+    assert found
+    for each in found:
         name = each["metadata"]["name"]
         deployed.cluster.kubectl(
             *(*NAMESPACE_OPTION, "create", "job", f"{name}-now", f"--from=cronjob/{name}")
@@ -153,8 +158,8 @@ def _evict(deployed: Deployed, pod: str) -> Any:
 
 
 def test_scalers_find_their_deployments(deployed: Deployed) -> None:
-    if deployed.overlay != "production":
-        return
+    if deployed.overlay == "dev":
+        pytest.skip("dev has no scalers")
     scalers = deployed.cluster.get(*NAMESPACE_OPTION, "hpa,scaledobject")["items"]
     targets = {each["spec"]["scaleTargetRef"]["name"] for each in scalers}
     assert targets == set(read_access())

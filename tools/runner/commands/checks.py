@@ -139,17 +139,28 @@ def test_backup(arguments: list[str]) -> int:
     return _summarize(*_run_parts([part], arguments))
 
 
+OWN_MOUNTS = "MICROGRAM_OWN_MOUNTS"
+"""Says that tests have mounts, and a network, of their own, and so may mount over /etc/hosts."""
+
+
 def test_kubernetes(arguments: list[str]) -> int:
     """Apply deploy/kubernetes to an API server; return non-zero if it refused something.
 
     The tests have a network of their own, which nobody else reaches (tests/kubernetes/network.py).
-    Raises RunnerError if the programs cannot be built, or this machine gives no such network.
+    Raises RunnerError without kubectl, if the programs cannot be built, or if this machine gives no
+    such network.
     """
     from tools.kubernetes import programs
 
+    if shutil.which("kubectl") is None:
+        raise RunnerError(
+            "kubectl is missing, and is not built here: put one for Kubernetes "
+            f"{programs.version()} on PATH"
+        )
     alone = _own_network()
     toolchain.require_tools(["daprd", "sentry"])
     programs.require_all()
+    os.environ[OWN_MOUNTS] = "1"
     command = [*alone, *_PYTEST, "tests/kubernetes", *arguments]
     return _summarize([], [_timed("tests on an API server", lambda: (_call(command), ""))])
 
@@ -161,7 +172,10 @@ def _own_network() -> list[str]:
         command += ["--user", "--map-root-user"]
     done = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RunnerError(f"this machine gives no network of its own: {done.stderr.strip()}")
+        raise RunnerError(
+            f"this machine gives no network of its own: {done.stderr.strip()}. Run it as root, or "
+            "allow user namespaces (`sysctl kernel.unprivileged_userns_clone`)"
+        )
     return command
 
 
