@@ -59,6 +59,9 @@ VERB_GROUPS = {
 }
 """What the verbs do, in the groups of the help."""
 
+GUEST = "MICROGRAM_GUEST"
+"""The variable with the guests of a start, as `--guest` has them."""
+
 VERBS = {name: text for group in VERB_GROUPS.values() for name, text in group.items()}
 
 _EXAMPLES = """\
@@ -84,6 +87,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if unknown[0] in VERBS:
             parser.error(f"the verb comes first: ./tye-like-run.sh {unknown[0]} …")
         parser.error(f"unknown arguments: {' '.join(unknown)} (see --help)")
+    if options.verb == "up" and not options.guest:
+        options.guest = _guests_of_environment(parser)
     options.rest = unknown
     options.run_dir = first.run_dir
     return options
@@ -197,7 +202,7 @@ def _guest_option(parser: argparse.ArgumentParser, meaning: str) -> None:
     parser.add_argument(
         "--guest",
         type=_guests,
-        default=os.environ.get("MICROGRAM_GUEST", ""),
+        default={},
         metavar="A=LANG",
         help=meaning,
     )
@@ -476,6 +481,14 @@ def _guests(text: str) -> dict[str, tuple[str, ...]]:
         if not all(each.isalnum() for each in found[name.strip()]):
             raise argparse.ArgumentTypeError(f'"{part}" is not of the form comments=go')
     return found
+
+
+def _guests_of_environment(parser: argparse.ArgumentParser) -> dict[str, tuple[str, ...]]:
+    """Return the guests of a start that names none: tests set them for all that they start."""
+    try:
+        return _guests(os.environ.get(GUEST, ""))
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"{GUEST}: {error}")
 
 
 def _replicas(text: str) -> dict[str, int]:

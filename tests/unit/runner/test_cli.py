@@ -46,6 +46,20 @@ def test_guests_are_named_with_their_languages() -> None:
         cli.parse(["--guest", "comments"])
 
 
+def test_guests_of_the_environment_are_for_a_start_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(cli.GUEST, "comments=go")
+    assert cli.parse(["up"]).guest == {"comments": ("go",)}
+    assert cli.parse(["up", "--guest", "posts=go"]).guest == {"posts": ("go",)}
+    assert cli.parse(["kubernetes", "--check"]).guest == {}
+    monkeypatch.setenv(cli.GUEST, "comments")
+    assert cli.parse(["compose", "--secrets"]).guest == {}
+    with pytest.raises(SystemExit):
+        cli.parse(["up"])
+    assert 'MICROGRAM_GUEST: "comments" is not of the form comments=go' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["compose", "kubernetes"])
 def test_images_have_no_guests(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--guest", "insights=ts"]) == 1
