@@ -74,14 +74,19 @@ def redis_image(engine: Engine) -> str:
 
 @pytest.fixture
 def redis(engine: Engine, redis_image: str, tmp_path: Path) -> Iterator[RedisPod]:
-    engine.podman("network", "create", "--internal", _NETWORK)
     redis = RedisPod(engine, redis_image, tmp_path)
+    _remove(engine)  # what a run that was killed left
     try:
+        engine.podman("network", "create", "--internal", _NETWORK)
         redis.start()
         yield redis
     finally:
-        engine.podman("rm", "--force", "--ignore", _REDIS)
-        engine.podman("network", "rm", "--force", _NETWORK)
+        _remove(engine)
+
+
+def _remove(engine: Engine) -> None:
+    engine.podman("rm", "--force", "--ignore", _REDIS)
+    engine.podman("network", "rm", "--force", _NETWORK)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def _sources(components: str) -> tuple[list[ManifestApp], Access, list[Document]
     ):
         raise RunnerError(
             f'the component set "{components}" has secrets in the environment of sidecars, and '
-            "the compose project gives them as files"
+            "the compose project gives them as files: take `--components rabbitmq-redis`"
         )
     return apps, read_access(), documents
 
