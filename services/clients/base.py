@@ -77,9 +77,15 @@ class JsonRequest:
     json: Any = None
 
 
-def batch_request(items: Sequence[Mapping[str, Any]]) -> JsonRequest:
-    """Several requests in one. The response is `{status, body}` for each, in their order."""
-    return JsonRequest(batch.PATH[1:], method="POST", json={"questions": items})
+def batch_request(
+    items: Sequence[Mapping[str, Any]], seconds: float = batch.MAX_SECONDS
+) -> JsonRequest:
+    """Several requests in one. The response is `{status, body}` for each, in their order.
+
+    One that is not answered after some seconds has the status 504.
+    """
+    body = {"questions": items, "seconds": seconds}
+    return JsonRequest(batch.PATH[1:], method="POST", json=body)
 
 
 def batch_result(item: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from tests.conformance.contracts import DocumentedRoute, routes
 from tests.conformance.kit import ARRIVES_WITHIN, NOBODY, PATIENCE, ServiceUnderTest
 from tests.system.waiting import wait_until
 
-USER = "115581273340018689"
+USER, OTHER_USER = "115581273340018689", "115581273340018690"
 TOO_LARGE = 1_000_000
 """Bytes of a header, more than any service has to take. Bodies are bounded by the sidecar."""
 
@@ -206,6 +206,45 @@ def test_a_new_field_of_a_body_is_ignored(subject: ServiceUnderTest) -> None:
     body = {"questions": [], "a_new_field": {"x": 1}}
     answer = subject.ask("POST /bundles", caller=min(named), body=body)
     assert (answer.status, answer.json()) == (200, [])
+
+
+def test_each_part_of_a_batch_has_its_own_token(subject: ServiceUnderTest) -> None:
+    """A service that ignored them would refuse all parts, since the batch has a wrong token."""
+    named = subject.access.calls.get("POST /bundles", frozenset())
+    reads = [route for route in routes(subject.app) if route.scopes and route.name[:4] == "GET "]
+    found = [(route, min(both)) for route in reads if (both := named & callers(subject, route))]
+    if not found:
+        pytest.skip("The service has no batches, or no route that reads for a user.")
+    route, caller = found[0]
+    tokens = [subject.auth.token(user, SCOPES) for user in (USER, OTHER_USER)]
+    part = {"path": route.example.removeprefix("GET /")}
+    parts = [
+        *(part | {"token": token} for token in (*tokens, tokens[0][:-6] + "AAAAAA")),
+        *(part, part | {"anonymous": True}),
+    ]
+    body = {"questions": parts, "seconds": 9.5}
+    answer = subject.ask("POST /bundles", caller=caller, token="none", body=body)
+    statuses = [each["status"] for each in answer.json()]
+    asked = (*tokens, "")
+    alone = [subject.ask(route.example, caller=caller, token=token).status for token in asked]
+    assert statuses == [*alone[:2], 401, 401, alone[2]]
+    assert 401 not in alone[:2]
+
+
+def test_a_part_of_a_batch_has_bounds(subject: ServiceUnderTest) -> None:
+    named = subject.access.calls.get("POST /bundles")
+    if not named:
+        pytest.skip("The service has no batches.")
+    for wrong in (
+        {"path": "p" * 1_001},
+        {"params": {f"p{n}": "" for n in range(21)}},
+        {"token": "t" * 4_001},
+        {"token": "t", "anonymous": True},
+    ):
+        body = {"questions": [{"path": "nothing"} | wrong]}
+        answer = subject.ask("POST /bundles", caller=min(named), body=body)
+        assert answer.status == 422, wrong
+        answer.error()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'"x"', b"{" + b'"a":[' * 2_000])

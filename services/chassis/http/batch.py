@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import unquote, urlencode
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.types import ASGIApp, Message, Scope
 
 from services.chassis import telemetry
@@ -23,8 +23,13 @@ PATH = "/bundles"
 MAX_ITEMS = 100
 """How many requests one batch may have."""
 
+MAX_PATH_LENGTH = 1_000
+MAX_PARAMS = 20
 MAX_TOKEN_LENGTH = 4_000
-"""What fits into the headers of a request that comes alone."""
+"""Bounds of each request. One that comes alone may be a little larger."""
+
+MAX_SECONDS = 10.0
+"""How long a batch waits for each of its requests: no longer than callers wait for it."""
 
 _OWN_HEADERS = (b"content-length", b"content-type", b"traceparent")
 
@@ -33,35 +38,60 @@ class BatchItem(BaseModel):
     """One request. It has a `token` of its own, or that of the batch, or none (`anonymous`)."""
 
     method: Literal["GET", "POST"] = "GET"
-    path: str = Field(max_length=1_000)
-    params: dict[str, str] = Field(default_factory=dict, max_length=20)
+    path: str = Field(max_length=MAX_PATH_LENGTH)
+    params: dict[str, str] = Field(default_factory=dict, max_length=MAX_PARAMS)
     body: Any = None
     token: str = Field(default="", max_length=MAX_TOKEN_LENGTH)
     anonymous: bool = False
 
+    @model_validator(mode="after")
+    def _check_caller(self) -> Self:
+        if self.anonymous and self.token:
+            raise ValueError("A request with a token is not anonymous.")
+        return self
+
 
 class BatchRequest(BaseModel):
-    """A batch of requests that change nothing."""
+    """A batch of requests that change nothing.
+
+    One that is not answered after `seconds` has the status 504. The others are answered.
+    """
 
     questions: list[BatchItem] = Field(max_length=MAX_ITEMS)
+    seconds: float = Field(default=MAX_SECONDS, gt=0, le=MAX_SECONDS)
 
 
 def create_router() -> APIRouter:
     """The route for batches."""
     router = APIRouter(tags=["bundles"])
+    tasks: set[asyncio.Task[Any]] = set()
 
     @router.post(PATH, summary="Several requests in one; {status, body} for each, in their order.")
     async def batch(request: Request, items: BatchRequest) -> Response:
-        answers = await asyncio.gather(*(_handle(request, item) for item in items.questions))
-        return Response(b"[%b]" % b",".join(answers), media_type="application/json")
+        answers = [_start(request, item) for item in items.questions]
+        tasks.update(answers)
+        for task in answers:
+            task.add_done_callback(tasks.discard)
+        if answers:
+            await asyncio.wait(answers, timeout=items.seconds)
+        parts = (task.result() if task.done() else _NO_ANSWER for task in answers)
+        return Response(b"[%b]" % b",".join(parts), media_type="application/json")
 
     return router
 
 
-async def _handle(request: Request, item: BatchItem) -> bytes:
-    call = _call(request.app, *_as_request(request.scope, item))
-    status, body = await asyncio.get_running_loop().create_task(call, context=Context())
-    return b'{"status":%d,"body":%b}' % (status, body or b"null")
+_NO_ANSWER = b'{"status":504,"body":{"code":"outcome_unknown","message":"No answer in time."}}'
+
+
+def _start(request: Request, item: BatchItem) -> asyncio.Task[bytes]:
+    """Handle a request. Like one that came alone, it goes on if nobody waits for it any more."""
+    call = _handle(request.app, *_as_request(request.scope, item))
+    return asyncio.get_running_loop().create_task(call, context=Context())
+
+
+async def _handle(app: ASGIApp, scope: Scope, body: bytes) -> bytes:
+    status, answer = await _call(app, scope, body)
+    return b'{"status":%d,"body":%b}' % (status, answer or b"null")
 
 
 def _as_request(scope: Scope, item: BatchItem) -> tuple[Scope, bytes]:

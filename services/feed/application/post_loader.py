@@ -103,7 +103,7 @@ class PostLoader:
             docs, marks = await asyncio.gather(read, repository.cache.read(older.values(), max_age))
         else:
             docs, marks = await read, {}
-        found = _Found(
+        found = _LoadedDocuments(
             reader,
             {id: docs[key] for id, key in posts.items()},
             {id: docs[key] for id, key in accounts.items()},
@@ -114,7 +114,7 @@ class PostLoader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _LoadedDocuments:
     """The posts, authors and older interactions that were read for a reader, by id."""
 
     reader: Reader

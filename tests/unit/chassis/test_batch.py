@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -9,11 +10,15 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from services.chassis.errors import NotFound
+from services.chassis.http.batch import MAX_PARAMS, MAX_PATH_LENGTH, MAX_TOKEN_LENGTH
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.clients.shared_reads import NOBODY
 from tests.fakes import FakeCluster, RunningReplica, open_access
+
+GOES_ON = asyncio.Event()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -29,6 +34,8 @@ def create_app(settings: Settings) -> FastAPI:
         if id == "0":
             raise NotFound("There is no such thing.")
         who = request.headers["dapr-caller-app-id"]
+        if id == "slow":
+            await GOES_ON.wait()
         return {"id": id, "q": q, "me": caller.user_id if caller else "", "asks": who}
 
     @router.post("/own")
@@ -97,6 +104,29 @@ async def test_a_request_of_a_batch_may_have_a_token_of_its_own(
     assert [part["body"]["me"] for part in said[:2]] == ["8", "7"]
 
 
+async def test_a_part_without_a_token_has_that_of_the_batch_also_if_it_is_invalid(
+    things: tuple[FakeCluster, RunningReplica],
+) -> None:
+    cluster, running = things
+    own = {"path": "things/1", "token": cluster.token("8")}
+    said = await bundle(running, {"path": "things/1"}, own, token=NOBODY)
+    assert [part["status"] for part in said] == [401, 200]
+
+
+async def test_a_part_that_hangs_delays_the_others_no_longer_than_the_caller_says(
+    things: tuple[FakeCluster, RunningReplica],
+) -> None:
+    _, running = things
+    GOES_ON.clear()
+    body = {"questions": [{"path": "things/slow"}, {"path": "things/2"}], "seconds": 0.05}
+    said = (await running.call("POST", "/bundles", json=body, caller="a")).json()
+    assert [part["status"] for part in said] == [504, 200]
+    assert said[0]["body"]["code"] == "outcome_unknown"
+    GOES_ON.set()
+    said = (await running.call("POST", "/bundles", json=body | {"seconds": 10}, caller="a")).json()
+    assert [part["status"] for part in said] == [200, 200]
+
+
 async def test_a_batch_gives_no_more_rights(things: tuple[FakeCluster, RunningReplica]) -> None:
     cluster, running = things
     said = await bundle(
@@ -120,5 +150,15 @@ async def test_batches_are_limited(things: tuple[FakeCluster, RunningReplica]) -
     many = [{"path": "things/1"}] * 101
     answered = await running.call("POST", "/bundles", json={"questions": many}, caller="a")
     assert answered.status == 422
-    wrong = {"questions": [{"path": "things/1", "method": "DELETE"}]}
-    assert (await running.call("POST", "/bundles", json=wrong, caller="a")).status == 422
+    for wrong in (
+        {"method": "DELETE"},
+        {"anonymous": True, "token": "t"},
+        {"path": "p" * (MAX_PATH_LENGTH + 1)},
+        {"params": {f"p{n}": "" for n in range(MAX_PARAMS + 1)}},
+        {"token": "t" * (MAX_TOKEN_LENGTH + 1)},
+    ):
+        body = {"questions": [{"path": "things/1"}, {"path": "things/1"} | wrong]}
+        assert (await running.call("POST", "/bundles", json=body, caller="a")).status == 422
+    for seconds in (0, 11):
+        idle: dict[str, object] = {"questions": [], "seconds": seconds}
+        assert (await running.call("POST", "/bundles", json=idle, caller="a")).status == 422

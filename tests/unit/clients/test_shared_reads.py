@@ -3,26 +3,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from services.chassis.errors import NotFound, ServiceError, Unavailable
+from services.chassis.errors import (
+    NotFound,
+    OutcomeUnknown,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+)
 from services.clients.base import JsonResponse, ParsedResponse
-from services.clients.shared_reads import SharedReads
+from services.clients.shared_reads import PART_SECONDS, SharedReads
 from tests.fakes import until
 
 
 class Things:
     """A service that answers with the path and the token, when its gate is open.
 
-    It knows no path "nothing".
+    It knows no path "nothing". The path "slow" is late in a batch.
     """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.is_down = self.refuses_batches = False
+        self.is_down = self.refuses_batches = self.ignores_tokens = False
+        self.malformed: Any = None
         self.reads = SharedReads(self)
 
     async def invoke(
@@ -45,16 +53,25 @@ class Things:
             return ParsedResponse(self._answer(path, token, params))
         if self.refuses_batches:
             raise NotFound("There is no such route.")
-        assert not token  # those of its parts are in the body
-        return ParsedResponse([self._part(**item) for item in json["questions"]])
+        if self.malformed is not None:
+            return ParsedResponse(self.malformed)
+        assert json["seconds"] == PART_SECONDS
+        parts = json["questions"]
+        if self.ignores_tokens:  # as a service that does not know that parts have one
+            parts = [part | {"token": token} for part in parts]
+        return ParsedResponse([self._part(**part) for part in parts])
 
     def _part(self, path: str, token: str, params: Mapping[str, str]) -> dict[str, Any]:
         try:
+            if path == "slow":
+                raise OutcomeUnknown("No answer in time.")
             return {"status": 200, "body": self._answer(path, token, params)}
         except ServiceError as failure:
             return {"status": failure.status, "body": failure.body()}
 
     def _answer(self, path: str, token: str, params: Mapping[str, str] | None) -> Any:
+        if token not in ("mine", "yours"):
+            raise Unauthenticated("There is no such token.")
         if path == "nothing":
             raise NotFound("There is no such thing.")
         return [path, token, dict(params or {})]
@@ -114,6 +131,64 @@ async def test_reads_of_a_batch_that_is_refused_are_sent_one_by_one(things: Thin
     assert things.calls == ["POST things bundles", "GET things a", "GET things nothing"]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        [{"status": 200, "body": 1}],
+        [{"status": 200, "body": 1}] * 3,
+        [{"body": 1}, {"status": 200}],
+        [{"status": "200", "body": 1}, 7],
+        {},
+        "?",
+    ],
+)
+async def test_reads_of_a_malformed_answer_are_sent_one_by_one(things: Things, answer: Any) -> None:
+    things.malformed = answer
+    found = await outcomes(things.get("a"), things.get("b"))
+    assert found == [["a", "mine", {}], ["b", "mine", {}]]
+    assert things.calls == ["POST things bundles", "GET things a", "GET things b"]
+
+
+async def test_a_service_that_ignores_the_tokens_of_parts_answers_nobody_as_anonymous(
+    things: Things,
+) -> None:
+    things.ignores_tokens = True
+    found = await outcomes(
+        things.get("a"), things.get("b", by="yours"), things.get("c", by="forged")
+    )
+    assert found[:2] == [["a", "mine", {}], ["b", "yours", {}]]
+    assert isinstance(found[2], Unauthenticated)
+    assert things.calls == ["POST things bundles", *(f"GET things {path}" for path in "abc")]
+
+
+async def test_a_read_that_takes_long_is_sent_again_by_itself(things: Things) -> None:
+    found = await outcomes(things.get("a"), things.get("slow"))
+    assert found == [["a", "mine", {}], ["slow", "mine", {}]]
+    assert things.calls == ["POST things bundles", "GET things slow"]
+
+
+async def test_reads_that_all_take_long_are_not_sent_again(things: Things) -> None:
+    failed = await outcomes(things.get("slow"), things.get("slow"))
+    assert [type(each) for each in failed] == [OutcomeUnknown, OutcomeUnknown]
+    assert things.calls == ["POST things bundles"]
+
+
+async def test_what_is_too_large_for_a_batch_is_sent_by_itself(things: Things) -> None:
+    tag = quote("\N{MATHEMATICAL SCRIPT CAPITAL A}" * 100)
+    many = {f"p{n}": "1" for n in range(21)}
+    await outcomes(
+        things.get("a"),
+        things.get("b"),
+        things.get(tag),
+        things.get("c", **many),
+        things.get("d", by="t" * 4_001),
+    )
+    assert sorted(things.calls) == sorted(
+        [f"GET things {tag}", "GET things c", "GET things d", "POST things bundles"]
+    )
+
+
 async def test_a_lone_read_that_is_refused_fails(things: Things) -> None:
     with pytest.raises(NotFound):
         await things.get("nothing")
@@ -143,8 +218,10 @@ async def test_what_changes_something_or_has_no_token_is_sent_by_itself(things: 
         things.reads.invoke("things", "a", method="POST", token="mine"),
         things.reads.invoke("things", "b"),
         things.reads.invoke("things", "c", token="mine", headers={"if-match": "1"}),
+        things.reads.invoke("things", "d", token="mine", json={"a": 1}),
+        return_exceptions=True,
     )
-    assert things.calls == ["POST things a", "GET things b", "GET things c"]
+    assert things.calls == ["POST things a", *(f"GET things {path}" for path in "bcd")]
 
 
 async def test_reads_of_two_services_share_no_call(things: Things) -> None:
