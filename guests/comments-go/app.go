@@ -17,11 +17,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 const (
 	maxBody        = 24 << 20 // what the sidecar passes on
 	maxRequests    = 100
+	maxPartPath    = 1_000
+	maxPartParams  = 20
+	maxPartToken   = 4_000
 	maxRows        = 4_096
 	snowflakeShift = 16
 	clockSkew      = 5 * time.Second
@@ -274,6 +278,13 @@ type bundled struct {
 	Anonymous bool              `json:"anonymous"`
 }
 
+// isValid tells whether it has the bounds that every service gives a request of a batch.
+func (b bundled) isValid() bool {
+	hasOneCaller := !b.Anonymous || b.Token == ""
+	return hasOneCaller && utf8.RuneCountInString(b.Path) <= maxPartPath &&
+		len(b.Params) <= maxPartParams && utf8.RuneCountInString(b.Token) <= maxPartToken
+}
+
 type recorded struct {
 	header http.Header
 	status int
@@ -293,6 +304,11 @@ func (a *App) bundle(w http.ResponseWriter, r *http.Request, mux http.Handler) e
 	}
 	if request.Questions == nil || len(*request.Questions) > maxRequests {
 		return invalid("questions must be a list of at most 100 requests.")
+	}
+	for _, each := range *request.Questions {
+		if !each.isValid() {
+			return invalid("A request of a batch is too large, or has a token and is anonymous.")
+		}
 	}
 	answers := make([]json.RawMessage, len(*request.Questions))
 	var waiting sync.WaitGroup

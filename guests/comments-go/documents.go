@@ -158,7 +158,7 @@ func (c *commit) run(ctx context.Context, decide decide) error {
 	case envelope != nil:
 		c.outbox.enqueue(c.key, *envelope)
 	default:
-		c.outbox.journal.Discard(c.note.Sequence, isUnknown(err))
+		c.outbox.journal.Discard(c.note.Sequence, c.mayHappen() || isUnknown(err))
 	}
 	return err
 }
@@ -182,8 +182,11 @@ func (c *commit) attempt(ctx context.Context, decide decide) (*Envelope, error) 
 			before, next.Version = envelope.Data, envelope.Version+1
 		}
 		data, hasEvent, err := decide(before)
-		if err != nil || data == nil {
-			return nil, err
+		if err != nil {
+			return nil, c.outcome(err)
+		}
+		if data == nil {
+			return nil, nil
 		}
 		c.begin(ctx, hasEvent)
 		next.Change, next.Data = *c.change, data
@@ -203,8 +206,11 @@ func isTemporary(err error) bool {
 	return errors.As(err, &failure) && (failure.Status == 503 || failure.Status == 504)
 }
 
+// mayHappen tells whether an earlier attempt has written the document, or still may.
+func (c *commit) mayHappen() bool { return c.isUnseen || c.unknownVersion > 0 }
+
 func (c *commit) outcome(err error) error {
-	if c.isUnseen || c.unknownVersion > 0 {
+	if c.mayHappen() {
 		return outcomeUnknown(err.Error())
 	}
 	if errors.Is(err, errConflict) || isUnknown(err) {

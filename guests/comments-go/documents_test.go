@@ -83,3 +83,29 @@ func TestTheJournalIsWrittenBeforeTheDocument(t *testing.T) {
 		t.Fatal("/changes gives nothing")
 	}
 }
+
+func TestAnAttemptWithAnUnknownOutcomeIsRememberedUntilItIsSettled(t *testing.T) {
+	for _, failure := range []error{nil, notFound("There is no such thing.")} {
+		store, sidecar := newStore(t)
+		counters, attempts := published(sidecar), 0
+		store.fail = func(key string, written bool) int {
+			if strings.HasPrefix(key, "counter:") && !written {
+				return 500
+			}
+			return 0
+		}
+		_, err := counters.Update(context.Background(), "1", func(document *counter, _ bool) (bool, error) {
+			if attempts++; attempts > 1 {
+				return false, failure // what another process wrote meanwhile leaves nothing to do
+			}
+			document.Value++
+			return true, nil
+		})
+		if isUnknown(err) != (failure != nil) || attempts != 2 {
+			t.Fatalf("%v after %d attempts", err, attempts)
+		}
+		if len(counters.outbox.journal.uncommitted) != 1 {
+			t.Fatal("The first attempt may still take effect, and would have no event.")
+		}
+	}
+}

@@ -224,7 +224,7 @@ func (i *Inbox) receiveOne(ctx context.Context, body json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if err := i.handleOne(ctx, event); err != nil {
+	if err := i.handleSafely(ctx, event); err != nil {
 		return err
 	}
 	i.markReceived([]*Event{event})
