@@ -36,7 +36,7 @@ IDLE_TIMEOUT = 5.0
 
 STALL_TIMEOUT = 60.0
 """Seconds without a change after which a running workflow is ended and started anew. The engine may
-have lost the result of an activity when it was killed (docs/dapr-notes.md, 30)."""
+have lost the result of an activity when it was killed (docs/dapr-notes.md, 20)."""
 
 _MAX_ENDED = 10_000
 """Workflows of which a process remembers for `STALL_TIMEOUT` that it ended them."""
