@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,6 +58,42 @@ def test_a_password_of_yours_is_for_a_kafka_of_yours(context: ServerContext) -> 
     server = kafka.set_up(context)
     assert (server.spec, server.address) == (None, "127.0.0.1:9092")
     assert not server.overrides
+
+
+@pytest.fixture
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Maven that notes each call, and fetches one file."""
+    program = tmp_path / "mvn"
+    program.write_text(_MAVEN.format(calls=tmp_path / "calls"))
+    program.chmod(0o755)
+    (tmp_path / "jars.sha256").write_text(f"{sha256(b'a').hexdigest()}  a.jar\n")
+    monkeypatch.setattr(kafka, "require_program", lambda *_: str(program))
+    monkeypatch.setattr(kafka, "SOURCES", tmp_path)
+    monkeypatch.setattr(kafka, "user_cache", lambda: tmp_path / "cache")
+    return tmp_path / "calls"
+
+
+_MAVEN = """\
+#!/bin/sh
+echo called >>{calls}
+for each; do folder=${{each#-DoutputDirectory=}}; done
+mkdir "$folder" && sleep 0.2 && printf a >"$folder/a.jar"
+"""
+
+
+def test_two_runners_at_once_fetch_the_files_once(maven: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        one, other = pool.map(lambda _: kafka.jars(), range(2))
+    assert one == other
+    assert [path.name for path in one.iterdir()] == ["a.jar"]
+    assert maven.read_text() == "called\n"
+
+
+def test_a_maven_that_fails_leaves_nothing_and_says_what_to_do(maven: Path, tmp_path: Path) -> None:
+    (tmp_path / "mvn").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(RunnerError, match="Maven needs the network once"):
+        kafka.jars()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["lock"]
 
 
 def test_files_with_another_checksum_are_refused(tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ def _other_sets(_: RunDir) -> Iterator[Finding]:
         ("MariaDB", "mariadbd", "mariadb-server"),
         ("Mosquitto", "mosquitto", "mosquitto"),
         ("Java for Kafka", "java", "default-jre-headless"),
+        ("Maven for Kafka", "mvn", "maven"),
     ):
         path = find_program(program)
         advice = "" if path else f"needed for component sets on it only: install {package}"

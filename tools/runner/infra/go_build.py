@@ -48,7 +48,7 @@ def build(programs: Sequence[GoProgram], cache: Path, version: str) -> None:
     Raises RunnerError if a step fails.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    with _build_lock(cache):
+    with cache_lock(cache):
         # another runner may have built some meanwhile
         missing = [program for program in programs if not program.target.exists()]
         if not missing:
@@ -114,7 +114,7 @@ def _compiled(said: str, most: int) -> str:
 
 
 @contextlib.contextmanager
-def _build_lock(cache: Path) -> Iterator[None]:
+def cache_lock(cache: Path) -> Iterator[None]:
     """Let one runner at a time fill the cache; the lock ends with its process."""
     with (cache / "lock").open("w") as file:
         if not _locked(file):

@@ -9,6 +9,7 @@ from tools.runner.config.paths import REPO, user_cache, write_private
 from tools.runner.config.secrets import KAFKA, is_generated, password
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import tcp_probe
+from tools.runner.infra.go_build import cache_lock
 from tools.runner.infra.servers import ManagedServer, ServerContext, require_program
 from tools.runner.output import progress
 from tools.runner.supervisor.process import ProcessSpec
@@ -109,21 +110,32 @@ def _write_settings(context: ServerContext, port: int, data: Path) -> Path:
 def jars() -> Path:
     """Return the folder with Kafka and its libraries. Maven fetches them, once for each user.
 
-    Raises RunnerError for a file that is not the one with the checksum in the repository.
+    Raises RunnerError if Maven fails, and for a file that is not the one with the checksum in the
+    repository.
     """
     listed = (SOURCES / "jars.sha256").read_text()
     home = user_cache() / f"kafka-{sha256(listed.encode()).hexdigest()[:12]}"
-    if not home.exists():
-        part = home.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        maven = require_program("mvn", "maven")
-        command = [maven, "-q", "-B", _COPY, "-DincludeScope=runtime", f"-DoutputDirectory={part}"]
-        progress.run("fetching Kafka (46 MB)", command, cwd=SOURCES, advice="")
-        _check(part, listed)
-        part.rename(home)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with cache_lock(home.parent):  # another runner may fetch them now
+        if not home.exists():
+            _fetch(home, listed)
     return home
 
 
+def _fetch(home: Path, listed: str) -> None:
+    part = home.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    maven = require_program("mvn", "maven")
+    command = [maven, "-q", "-B", _COPY, "-DincludeScope=runtime", f"-DoutputDirectory={part}"]
+    progress.run("fetching Kafka (46 MB)", command, cwd=SOURCES, advice=_ADVICE)
+    _check(part, listed)
+    part.rename(home)
+
+
+_ADVICE = (
+    "Maven needs the network once, and its settings (~/.m2/settings.xml) where a proxy or a mirror "
+    "is in between; start again then. Other component sets need no Kafka"
+)
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
 
 
