@@ -18,7 +18,7 @@ from tools.scaffold.generated_files import (
     render_files,
     render_next_steps,
 )
-from tools.scaffold.new_service import NewService, find_service, without_accounts
+from tools.scaffold.new_service import NewService, files_below, find_service, without_accounts
 from tools.scaffold.questions import ask
 from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
@@ -165,8 +165,7 @@ def _own_files(new: NewService, files: Iterable[str]) -> set[Path]:
     """Return the files of a service that exist: those that were written, and all in its folders."""
     there = {REPO / path for path in files if (REPO / path).exists()}
     for folder in _OWN_FOLDERS:
-        below = (REPO / folder / new.name).rglob("*")
-        there |= {each for each in below if each.is_file() and "__pycache__" not in each.parts}
+        there |= files_below(REPO / folder / new.name)
     return there
 
 

@@ -117,7 +117,7 @@ class NewService:
         if self.name in {step.file for step in STEPS}:
             raise RunnerError(f'archives of users have a file "{self.name}": choose another name')
         for taken in (f"{folder}/{self.name}" for folder in _FOLDERS):
-            if (root / taken).exists() or (root / f"{taken}.py").exists():
+            if files_below(root / taken) or (root / f"{taken}.py").exists():
                 raise RunnerError(f'the name "{self.name}" is taken by {taken}: choose another one')
         self._check_event()
         self._check_topics(access)
@@ -185,3 +185,12 @@ def _describe_event(event: EventType[Any]) -> HeardEvent:
         word.upper(), event.topic, word, event.model.__module__, event.model.__name__,
         "deleted" in event.model.model_fields,
     )  # fmt: skip
+
+
+def files_below(folder: Path) -> set[Path]:
+    """Return the files below a folder, without those that Python compiled.
+
+    Git leaves these behind when it takes the others away.
+    """
+    found = folder.rglob("*") if folder.is_dir() else ()
+    return {each for each in found if each.is_file() and "__pycache__" not in each.parts}

@@ -1,0 +1,28 @@
+"""Which names a new service may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.security.access_rules import read_access
+from tools.runner.errors import RunnerError
+from tools.scaffold.new_service import NewService
+
+NEW = NewService("qwertyuiops", "qwertyuiop", "qwertyuiop-changed", ("posts",))
+
+
+def test_what_git_leaves_of_an_older_try_takes_no_name(tmp_path: Path) -> None:
+    compiled = tmp_path / "services/qwertyuiops/__pycache__/app.cpython-311.pyc"
+    compiled.parent.mkdir(parents=True)
+    compiled.touch()
+    NEW.check(tmp_path, read_access())
+
+
+def test_files_of_somebody_else_do(tmp_path: Path) -> None:
+    own = tmp_path / "services/qwertyuiops/app.py"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    with pytest.raises(RunnerError, match="is taken by services/qwertyuiops"):
+        NEW.check(tmp_path, read_access())
