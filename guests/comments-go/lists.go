@@ -108,30 +108,42 @@ func (l *Lists) head(ctx context.Context, id string) (*Head, error) {
 
 // ── changing ────────────────────────────────────────────────────────────────────────────────
 
-// Insert adds the rows that the list does not hold yet.
+// Insert adds the rows that the list does not hold yet. Segments are looked through only if one may
+// hold a row: mostly a row is newer than all of them.
 func (l *Lists) Insert(ctx context.Context, id string, rows ...Row) error {
+	var absent []Row
+	var seen []Ref
 	for range maxAttempts {
-		absent, seen, err := l.absentFromSegments(ctx, id, rows)
-		if errors.Is(err, errReplaced) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		isStale := false
+		isUnknown := false
 		head, err := l.heads.Update(ctx, id, func(head *Head, _ bool) (bool, error) {
-			// A row may have moved to a segment meanwhile.
-			isStale = !slices.Equal(head.Segments, seen)
-			return !isStale && head.insert(absent), nil
+			isUnknown = false
+			if !head.mayHold(rows) {
+				return head.insert(rows), nil
+			}
+			// A row may have moved to another segment meanwhile.
+			isUnknown = !slices.Equal(head.Segments, seen)
+			return !isUnknown && head.insert(absent), nil
 		})
 		if err != nil {
 			return err
 		}
-		if !isStale {
+		if !isUnknown {
 			return l.compact(ctx, id, head)
+		}
+		absent, seen, err = l.absentFromSegments(ctx, id, rows)
+		if err != nil && !errors.Is(err, errReplaced) {
+			return err
 		}
 	}
 	return keepsChanging(id)
+}
+
+func (h *Head) mayHold(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(row Row) bool {
+		return slices.ContainsFunc(h.Segments, func(ref Ref) bool {
+			return ref.Low <= row[0] && row[0] <= ref.High
+		})
+	})
 }
 
 // absentFromSegments returns the rows that no segment holds, and the segments as of that moment.
