@@ -351,6 +351,27 @@ class ServiceUnderTest:
         entry = user_revocation(user, int(time.time()) + 1)
         self.peers["auth"].tell(revoked=[entry])
 
+    def subscriber(self, topic: str) -> str:
+        """A stand-in that subscribes to a topic of the program."""
+        return min(self.access.subscribers[topic] & self.peers.keys())
+
+    def kept(self, kind: EventType[Any], about: str, limit: int = 64) -> list[dict[str, Any]]:
+        """The events of a type about one document that `/changes` gives, some at a time."""
+        caller, topic = self.subscriber(kind.topic), kind.topic
+        found: list[dict[str, Any]] = []
+        heads = self.ask(f"GET /changes?topics={topic}", caller=caller).json()[topic]
+        for stream, last in heads.items():
+            after = 0
+            while after < last:
+                path = f"GET /changes/{topic}/{stream}?after={after}&limit={limit}"
+                answer = self.ask(path, caller=caller).json()
+                assert len(answer["events"]) <= limit
+                found += answer["events"]
+                if answer["settled"] <= after:
+                    break
+                after = answer["settled"]
+        return [each for each in found if (each["type"], each["subject"]) == (kind.name, about)]
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """The events that it could not handle."""
         answer = self.ask_as_operator("GET /deadletters")

@@ -57,6 +57,12 @@ def a_reply_is_in_its_thread() -> EventStory:
     )
 
 
+def a_reply_is_counted_once() -> EventStory:
+    root, reply = _post(), _post(text="a reply")
+    reply |= _below(root)
+    return EventStory((_told(root), _told(reply)), _replies_to(root), 1)
+
+
 def a_deleted_reply_is_in_no_thread() -> EventStory:
     root, gone, left = _post(), _post(), _post()
     gone |= _below(root)
@@ -224,6 +230,7 @@ def the_newest_number_of_followers_counts() -> EventStory:
 STORIES: Mapping[str, tuple[Callable[[], EventStory], ...]] = {
     "comments": (
         a_reply_is_in_its_thread,
+        a_reply_is_counted_once,
         a_deleted_reply_is_in_no_thread,
         a_deleted_post_takes_its_replies_along,
     ),
@@ -273,6 +280,15 @@ def _account(id: str) -> Told:
 def _thread_of(root: Mapping[str, Any]) -> Callable[[ServiceUnderTest], Any]:
     def look(subject: ServiceUnderTest) -> Any:
         return subject.ask(f"GET /threads/{root['id']}", caller="gateway").json()["descendants"]
+
+    return look
+
+
+def _replies_to(root: Mapping[str, Any]) -> Callable[[ServiceUnderTest], Any]:
+    def look(subject: ServiceUnderTest) -> Any:
+        counts = subject.kept(events.REPLIES_COUNTED, root["id"])
+        newest: Any = max(counts, key=lambda event: int(event["entityversion"]), default=None)
+        return newest and newest["data"]["total"]
 
     return look
 

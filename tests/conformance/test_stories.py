@@ -161,11 +161,6 @@ def _acknowledge(telling: Telling, events: Sequence[tuple[Stream, Event]], name:
 # ── what it tells ───────────────────────────────────────────────────────────────────────────
 
 
-def listeners(subject: ServiceUnderTest, kind: EventType[Any]) -> list[str]:
-    """The stand-ins that receive a type of event."""
-    return sorted(subject.access.subscribers.get(kind.topic, frozenset()) & subject.peers.keys())
-
-
 def received(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
     """The events of a type about one document that the first subscriber has received."""
     return [each for each in all_received(subject, kind) if each["subject"] == about]
@@ -173,28 +168,8 @@ def received(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> lis
 
 def all_received(subject: ServiceUnderTest, kind: EventType[Any]) -> list[Event]:
     """The events of a type that the first subscriber has received."""
-    events = subject.peers[listeners(subject, kind)[0]].events
+    events = subject.peers[subject.subscriber(kind.topic)].events
     return [each for each in events if each["type"] == kind.name]
-
-
-def kept(
-    subject: ServiceUnderTest, kind: EventType[Any], about: str, limit: int = 64
-) -> list[Event]:
-    """The events of a type about one document that `/changes` gives."""
-    caller = listeners(subject, kind)[0]
-    heads = subject.ask(f"GET /changes?topics={kind.topic}", caller=caller).json()[kind.topic]
-    found: list[Event] = []
-    for stream, last in heads.items():
-        after = 0
-        while after < last:
-            path = f"GET /changes/{kind.topic}/{stream}?after={after}&limit={limit}"
-            answer = subject.ask(path, caller=caller).json()
-            assert len(answer["events"]) <= limit
-            found += answer["events"]
-            if answer["settled"] <= after:
-                break
-            after = answer["settled"]
-    return [each for each in found if (each["type"], each["subject"]) == (kind.name, about)]
 
 
 def telling_stories(subject: ServiceUnderTest) -> list[Callable[[], EventStory]]:
@@ -255,12 +230,12 @@ def test_its_messages_are_cloud_events_of_a_bounded_size(subject: ServiceUnderTe
         for kind, about in story.causes:
             wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
     for peer in subject.peers.values():
-        own = [message for message in peer.messages if message["source"] == subject.app]
-        for each in own:
+        for each in peer.messages:
+            assert each["source"] == subject.app
             assert each["type"] == "events"
             assert each["specversion"] == "1.0"
             assert 1 <= each["number"] <= MAX_EVENTS
-        ids = [(each["topic"], each["id"], each["number"]) for each in own]
+        ids = [(each["topic"], each["id"], each["number"]) for each in peer.messages]
         assert len(set(ids)) == len(ids), "two messages have one id"
 
 
@@ -296,7 +271,7 @@ def test_what_was_deleted_is_a_tombstone(subject: ServiceUnderTest) -> None:
 
 def kept_tombstone(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> Event:
     """The newest event of a document, if that is deleted."""
-    events = kept(subject, kind, about)
+    events = subject.kept(kind, about)
     newest: Event = max(events, key=lambda event: int(event["entityversion"]), default={})
     return newest if newest.get("data", {}).get("deleted") else {}
 
@@ -310,7 +285,7 @@ def test_what_it_tells_can_be_asked_for_step_by_step(subject: ServiceUnderTest) 
         for story in stories:
             for kind, about in story.causes:
                 wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
-                wait_until(partial(kept, subject, kind, about, limit=1), PATIENCE, kind.name)
+                wait_until(partial(subject.kept, kind, about, limit=1), PATIENCE, kind.name)
 
 
 def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
@@ -320,7 +295,7 @@ def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
         for kind, about in story.causes:
             told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
             newest = max(told, key=lambda event: int(event["entityversion"]))
-            found = kept(subject, kind, about)
+            found = subject.kept(kind, about)
             assert found, f"/changes does not give {kind.name} of {about}"
             assert max(each["entityversion"] for each in found) >= newest["entityversion"]
 
@@ -335,7 +310,7 @@ def test_a_death_loses_nothing_that_it_has_to_tell(subject: ServiceUnderTest) ->
         for story in stories:
             for kind, about in story.causes:
                 wait_until(
-                    partial(kept, subject, kind, about),
+                    partial(subject.kept, kind, about),
                     PATIENCE,
                     f"{kind.name} of {about} after a death",
                 )

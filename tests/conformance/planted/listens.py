@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,14 +15,22 @@ from services.chassis.errors import ServiceError
 from services.chassis.security import route_guards
 from services.chassis.storage import list_head
 from services.chassis.storage.window import newest_first
-from services.comments.application import thread_projection
+from services.notifications.domain import notifications
 from tests.conformance.planted.fault import Fault, nothing, replace
 
 # ── effects ─────────────────────────────────────────────────────────────────────────────────
 
 
 def lets_an_old_version_win() -> None:
-    replace(thread_projection, "apply_post", lambda _, now: now)
+    apply_cause = notifications.apply_cause
+
+    def apply(known: Any, cause: notifications.Cause, id: str, **given: Any) -> Any:
+        before = known.reasons.get(cause.source) if known else None
+        if before is not None:
+            cause = dataclasses.replace(cause, version=before.version + 1)
+        return apply_cause(known, cause, id, **given)
+
+    replace(notifications, "apply_cause", apply)
 
 
 def counts_a_repetition() -> None:
@@ -207,12 +216,12 @@ def forgets_at_a_replay_what_fails_again() -> None:
 _STORY = "test_a_story_has_its_effect"
 
 FAULTS = (
-    Fault(lets_an_old_version_win, f"{_STORY} and in_reverse_order"),
+    Fault(lets_an_old_version_win, f"{_STORY} and in_reverse_order", app="notifications"),
     Fault(counts_a_repetition, f"{_STORY} and twice"),
     Fault(acknowledges_before_the_effect, "test_what_is_acknowledged_has_its_effect"),
     Fault(acknowledges_what_failed, "test_an_event_that_fails_for_now_is_not_acknowledged"),
     Fault(drops_what_failed_for_now, "test_an_event_that_fails_for_now_is_not_acknowledged"),
-    Fault(retries_poison, "test_poison_stops_nothing"),
+    Fault(retries_poison, "test_what_comes_beside_poison_has_its_effect"),
     Fault(leaves_out_what_comes_beside_poison, "test_what_comes_beside_poison_has_its_effect"),
     Fault(retries_what_is_no_message, "test_what_is_no_message_is_dropped"),
     Fault(fails_at_an_unknown_type, "test_what_is_newer_than_the_service_is_ignored"),
