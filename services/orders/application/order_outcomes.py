@@ -18,8 +18,8 @@ RECHECK_INTERVAL = 1.0
 
 
 @dataclass(slots=True, weakref_slot=True)
-class _Waiter:
-    """Those who wait for one order. `order` is its view, if this process made it final."""
+class _AwaitedOrder:
+    """An order that somebody waits for. `order` is its view, if this process made it final."""
 
     is_final: asyncio.Event = field(default_factory=asyncio.Event)
     order: dict[str, Any] | None = None
@@ -34,13 +34,13 @@ class OrderOutcomes:
 
     def __init__(self) -> None:
         self._final: FIFOCache[str, bool] = FIFOCache(_MAX_REMEMBERED_ORDERS)
-        self._waiting: WeakValueDictionary[str, _Waiter] = WeakValueDictionary()
+        self._waiting: WeakValueDictionary[str, _AwaitedOrder] = WeakValueDictionary()
 
     def note_final(self, id: str, order: dict[str, Any] | None = None) -> None:
         """Wake those who wait for an order. They get its view, if it is given."""
-        if waiter := self._waiting.get(id):
-            waiter.order = order
-            waiter.is_final.set()
+        if awaited := self._waiting.get(id):
+            awaited.order = order
+            awaited.is_final.set()
         self._final[id] = True
 
     async def wait(self, id: str, seconds: float) -> dict[str, Any] | None:
@@ -51,8 +51,8 @@ class OrderOutcomes:
         """
         if self._final.pop(id, False):
             return None
-        waiter = self._waiting.setdefault(id, _Waiter())
+        awaited = self._waiting.setdefault(id, _AwaitedOrder())
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, RECHECK_INTERVAL)):
-                await waiter.is_final.wait()
-        return waiter.order
+                await awaited.is_final.wait()
+        return awaited.order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tools.learn.questions import require_answers
 from tools.learn.report import Work
 from tools.learn.system import LearnerSystem
 from tools.runner.commands.dead_letters import letters_in
@@ -36,16 +37,8 @@ async def check(work: Work) -> None:
         "what a replay does with it": "b" if service in kept else "a",
         "what becomes of other events": "b" if comment else "a",
     }
-    answers = work.answers()
-    for question, right in facts.items():
-        given = answers.get(question, "").strip().lower().removesuffix(")")
-        work.require(
-            question,
-            given == right,
-            expected="another answer" if given else "an answer",
-            seen=f'"{given}"' if given else "no answer yet",
-            look="./tye-like-run.sh deadletters --run-dir .run/learn, before a replay and after it",
-        )
+    look = "./tye-like-run.sh deadletters --run-dir .run/learn, before a replay and after it"
+    require_answers(work, facts, lambda *_: look)
 
 
 def _operator(system: LearnerSystem, service: str) -> OperatorClient:

@@ -6,6 +6,7 @@ import asyncio
 
 from tools.dashboard.queries.traces import TraceFilter, TraceTree, find_traces, read_trace
 from tools.dashboard.sources import Sources
+from tools.learn.questions import require_answers
 from tools.learn.report import Work
 from tools.learn.system import LearnerSystem
 from tools.runner.config.paths import RunDir
@@ -28,15 +29,8 @@ async def check(work: Work) -> None:
         look="the page says how to send a post; `learn hint` how to list traces",
     )
     assert trace is not None  # noqa: S101 (for mypy)
-    for question, right in _facts(trace).items():
-        given = answers.get(question, "").strip().lower().removesuffix(")")
-        work.require(
-            question,
-            given == right,
-            expected="another answer" if given else "an answer",
-            seen=f'"{given}"' if given else "no answer yet",
-            look=f"./tye-like-run.sh traces --run-dir .run/learn {trace.summary.trace_id}",
-        )
+    look = f"./tye-like-run.sh traces --run-dir .run/learn {trace.summary.trace_id}"
+    require_answers(work, _facts(trace), lambda *_: look)
 
 
 async def _trace_of(system: LearnerSystem, id: str) -> TraceTree | None:
