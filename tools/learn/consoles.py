@@ -5,8 +5,8 @@
 
 A block that begins with ```console has commands behind `$ `, and below each its output. Those of a
 page run one after another. `<!-- mended: STEP -->` above a block stands for a learner who has
-mended this exercise. Blocks that begin with ```console system need a running system of three
-services: `test --learn` runs those of a page in one shell.
+mended this exercise. Blocks that begin with ```console system need the running system that their
+page starts: `test --learn` runs those of a page in one shell.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tools.learn.catalog import Exercise, read_path
 from tools.learn.checking import check
 from tools.learn.pages import pages
 from tools.learn.report import CheckReport
+from tools.learn.system import RUN_DIR
 from tools.runner.config.paths import REPO
 
 _ME = "./tye-like-run.sh"
@@ -38,9 +39,6 @@ _PART = re.compile(
     r"^<!-- mended: (?P<step>\w+) -->$|^```console\n(?P<block>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _SYSTEM_BLOCK = re.compile(r"^```console system\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_RUN_DIR = ".run/learn"
-"""The run directory of the system that pages name."""
-
 _VARYING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What differs each time: ETags of SQLite."""
 
@@ -57,7 +55,7 @@ def replay_system(text: str, run_dir: Path) -> str:
         return text
     script = "".join(f"{command}\necho '{_MARK}'\n" for command in commands)
     done = subprocess.run(
-        ["bash", "-c", script.replace(_RUN_DIR, str(run_dir))],
+        ["bash", "-c", script.replace(RUN_DIR, str(run_dir))],
         cwd=REPO,
         capture_output=True,
         text=True,
