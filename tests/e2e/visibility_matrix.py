@@ -323,7 +323,12 @@ class VisibilityMatrix:
                 ("direct", post.id) for post in self.posts if role in in_conversations(post)
             }
             while missing:
-                frame = lines[role].next(30)
+                try:
+                    frame = lines[role].next(30)
+                except TimeoutError as error:
+                    names = {post.id: post.name for post in self.posts}
+                    lost = sorted(f"{names[id]} on {stream}" for stream, id in missing)
+                    raise AssertionError(f"{role} did not receive: {', '.join(lost)}") from error
                 if frame.get("event") == "update":
                     missing.discard((frame["stream"][0], json.loads(frame["payload"])["id"]))
                 if frame.get("event") == "conversation":

@@ -36,7 +36,11 @@ from services.gateway.streaming.channels import (
 from services.gateway.streaming.deduplication import MAX_EVENT_AGE, IdDeduplicator, PostDeduplicator
 from services.gateway.streaming.events import StreamEvent
 from services.gateway.streaming.hub import StreamHub
-from services.gateway.streaming.interactions import interactions_of, view_with
+from services.gateway.streaming.interactions import (
+    NO_INTERACTIONS,
+    interactions_of,
+    view_with,
+)
 
 _WORKERS = 4
 _QUEUE_SIZE = 500
@@ -141,7 +145,8 @@ class StreamDispatcher:
         if shown is None or not (homes or shared):
             return
         people = {*homes, *self._hub.listening_users(shared)} - hidden
-        sent, own = await self._post_events(change.event, *shown, sorted(people))
+        view = await self._with_boosted_post(shown[0], homes)
+        sent, own = await self._post_events(change.event, view, shown[1], sorted(people))
         if change.post.visibility == "direct":
             self._posts.record_recipients(change.post.id, homes)
         for user in homes:
@@ -222,6 +227,19 @@ class StreamDispatcher:
             shown = audience["view"], audience["authors"]
         return homes, hidden, shown
 
+    async def _with_boosted_post(self, view: PostViewJson, homes: Sequence[str]) -> PostViewJson:
+        """The view of a boost with the boosted post, which the feed may not know yet.
+
+        Posts shows a private post only to those who may see it, so a recipient asks. Their
+        interactions are left out: others receive the view too.
+        """
+        if not view["post"]["reblog_of_id"] or view["reblog"]:
+            return view
+        recipients = [(USER, user) for user in homes]
+        caller = self._hub.listening_caller(recipients, scope_of(USER))
+        seen = await self._gateway.posts.get(view["post"]["id"], caller)
+        return view_with(seen, NO_INTERACTIONS)
+
     async def _post_events(
         self,
         event: str,
@@ -231,10 +249,8 @@ class StreamDispatcher:
     ) -> tuple[StreamEvent, dict[str, StreamEvent]]:
         """The event of a post for strangers, and for each user who interacted with it.
 
-        Costs one call for the interactions, and one or two more for what the feed does not know.
+        Costs one call for the interactions, and one more for authors whom the feed does not know.
         """
-        if view["post"]["reblog_of_id"] and not view["reblog"]:
-            view = await self._gateway.posts.get(view["post"]["id"], None)
         if not all(author in authors for author in author_ids_of(view)):
             authors = await self._gateway.posts.authors(view)
         cards = await self._gateway.posts.product_cards([view])

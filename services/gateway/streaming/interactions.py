@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 InteractionsByUser = dict[str, PostMarksJson]
 
+NO_INTERACTIONS = PostMarksJson(favourited=False, bookmarked=False, reblogged=False, pinned=False)
+"""Those of who has done nothing with a post."""
+
 
 async def interactions_of(
     gateway: Gateway, view: PostViewJson, people: Sequence[str]

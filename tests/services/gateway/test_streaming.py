@@ -191,6 +191,22 @@ async def test_a_boost_is_sent_with_its_post_except_to_who_hides_the_author(
         assert ["public"] not in of_boosts[:1]
 
 
+async def test_a_private_boost_is_sent_although_the_feed_does_not_know_its_post_yet(
+    deployment: GatewayDeployment,
+) -> None:
+    anna, ben = await a_pair(deployment)
+    broker = deployment.cluster.broker
+    broker.loses = lambda event: event["data"].get("text") == "for followers"
+    post = await anna.post("statuses", {"status": "for followers", "visibility": "private"})
+    await anna.post(f"statuses/{post['id']}/favourite")
+    async with home_of(anna) as author, home_of(ben) as follower:
+        await anna.post(f"statuses/{post['id']}/reblog", {"visibility": "private"})
+        for reader, likes in ((author, True), (follower, False)):
+            boost = await reader.received("update")
+            assert boost["reblog"]["id"] == post["id"]
+            assert boost["reblog"]["favourited"] is likes
+
+
 async def test_notifications_are_sent_to_their_owner_only(
     deployment: GatewayDeployment,
 ) -> None:
