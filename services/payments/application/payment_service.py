@@ -77,12 +77,28 @@ class PaymentService:
             await asyncio.wait([done], timeout=timeout)
 
     async def authorize(self, order: str, terms: PaymentTerms) -> PaymentRecord:
-        """Hold an amount for an order. Two state calls, one of them the sandbox provider's."""
-        payment = await self._ask_and_record(
-            steps.authorize(None, order, terms),
-            AUTHORIZE,
-            lambda known: steps.authorize(known, order, terms),
-        )
+        """Hold an amount for an order. Two state calls, one of them the sandbox provider's.
+
+        If the order was voided before, the provider is asked to release what it may hold.
+        """
+        asked = steps.authorize(None, order, terms)
+        result = await self._ask_provider(asked, asked.steps[-1], again=False)
+        outcome, entry_id = _own_outcome(result), self._ids()
+
+        def decide(known: PaymentRecord | None) -> PaymentRecord:
+            if known and known.terms is None and not (outcome and outcome.outcome == "refused"):
+                return steps.void(known, order)
+            if known is None and _is_of_another(result):
+                raise steps.payment_differs()
+            payment = steps.authorize(known, order, terms)
+            return steps.settle(payment, AUTHORIZE, outcome, entry_id) if outcome else payment
+
+        payments, is_new = self._repository.payments, not _is_of_another(result)
+        payment = await payments.update(order, decide, expect_absent=is_new) or asked
+        if payment.terms is None:
+            await self._settle(payment)
+            raise steps.voided_before()
+        payment = await self._settle_others(payment, result)
         if payment.state == "authorized" and not payment.next_open_step:
             self._authorized[order] = payment
         return payment
@@ -101,7 +117,18 @@ class PaymentService:
         asked = steps.capture(known)
         if asked is known:
             return await self._settle(asked)
-        return await self._ask_and_record(asked, CAPTURE, steps.record_capture, seen)
+        result, seen = await asyncio.gather(
+            self._ask_provider(asked, asked.steps[-1], again=False),
+            _given(seen) if seen else self._read_again(order),
+        )
+        outcome, entry_id = _own_outcome(result), self._ids()
+
+        def decide(known: PaymentRecord | None) -> PaymentRecord:
+            payment = steps.record_capture(known)
+            return steps.settle(payment, CAPTURE, outcome, entry_id) if outcome else payment
+
+        payment = await self._repository.payments.update(order, decide, known=seen)
+        return await self._settle_others(payment or asked, result)
 
     async def void(self, order: str) -> PaymentRecord:
         """Release what is held, or may ever be. Five state calls, two of them the provider's."""
@@ -145,50 +172,18 @@ class PaymentService:
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
-    async def _ask_and_record(
-        self,
-        asked: PaymentRecord,
-        name: str,
-        record: Callable[[PaymentRecord | None], PaymentRecord],
-        seen: Document[PaymentRecord] | None = None,
-    ) -> PaymentRecord:
-        """Ask for a step that is not written yet, and write it with its result, or as open.
-
-        `record` adds the step to the payment as it is then. A payment that is not the first step's
-        and was not read is read while the provider is asked. If the order was voided before, the
-        provider is asked to release what it may hold.
-        """
-        is_new, step = name == AUTHORIZE, asked.step(name)
-        is_read = is_new or seen is not None
-        result, seen = await asyncio.gather(
-            self._ask_provider(asked, step, again=False) if step else _given(None),
-            _given(seen) if is_read else self._read_again(asked.order),
-        )
-        is_other = _is_of_another(result)
-        outcome, entry_id = None if is_other else result, self._ids()
-
-        def decide(known: PaymentRecord | None) -> PaymentRecord:
-            if known and known.terms is None and not (outcome and outcome.outcome == "refused"):
-                return steps.void(known, asked.order)
-            if known is None and is_other:
-                raise steps.payment_differs()
-            payment = record(known)
-            return steps.settle(payment, name, outcome, entry_id) if outcome else payment
-
-        payment = await self._repository.payments.update(
-            asked.order, decide, expect_absent=is_new and not is_other, known=seen
-        )
-        if payment and payment.terms is None:
-            await self._settle(payment)
-            raise steps.voided_before()
-        is_known = result is not None and result.outcome != "pending"
-        return await self._settle(payment or asked) if is_known else payment or asked
-
     async def _update_and_settle(
         self, order: str, decide: Callable[[PaymentRecord | None], PaymentRecord]
     ) -> PaymentRecord:
         payment = await self._repository.payments.update(order, decide)
         return await self._settle(payment or PaymentRecord(order))
+
+    async def _settle_others(
+        self, payment: PaymentRecord, result: ProviderResult | None
+    ) -> PaymentRecord:
+        """Settle the other open steps, if the provider has decided about the one just asked for."""
+        is_decided = result is not None and result.outcome != "pending"
+        return await self._settle(payment) if is_decided else payment
 
     async def _settle(self, payment: PaymentRecord, *, again: bool = False) -> PaymentRecord:
         """Settle open steps, and let `wait_for_settlement` know when it is done."""
@@ -262,6 +257,11 @@ def _is_of_another(result: ProviderResult | None) -> bool:
     What became of the step is then not known.
     """
     return result is not None and result.reason == KEY_REUSED
+
+
+def _own_outcome(result: ProviderResult | None) -> ProviderResult | None:
+    """What the provider answers to this request; None if it does not answer, or to another."""
+    return None if _is_of_another(result) else result
 
 
 async def _given(value: T) -> T:
