@@ -57,9 +57,11 @@ class OrderLogs:
         kept = await orders.update(doc.value.id, change, known=doc)
         if kept and kept.is_final:
             # What shared the swap is not in this view. It came after the order was final.
-            is_own = kept is changed and orders.committed_version(kept.id) > 0
-            view = order_view(kept) | {"version": orders.committed_version(kept.id)}
-            self._outcomes.note_final(kept.id, view if is_own else None)
+            version = orders.committed_version(kept.id)
+            is_own = kept is changed and version > 0
+            is_shown = is_own and self._outcomes.is_awaited(kept.id)
+            view = order_view(kept) | {"version": version} if is_shown else None
+            self._outcomes.note_final(kept.id, view)
         return kept or doc.value
 
     async def reverse(self, given: StepInput, what: str, why: str) -> StepResult:

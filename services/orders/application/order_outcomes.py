@@ -36,6 +36,10 @@ class OrderOutcomes:
         self._final: FIFOCache[str, bool] = FIFOCache(_MAX_REMEMBERED_ORDERS)
         self._waiting: WeakValueDictionary[str, _AwaitedOrder] = WeakValueDictionary()
 
+    def is_awaited(self, id: str) -> bool:
+        """Whether a request of this process waits for an order."""
+        return id in self._waiting
+
     def note_final(self, id: str, order: dict[str, Any] | None = None) -> None:
         """Wake those who wait for an order. They get its view, if it is given."""
         if awaited := self._waiting.get(id):
