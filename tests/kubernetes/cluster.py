@@ -21,6 +21,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.kubernetes import operators
 from tests.kubernetes.network import API_ADDRESS, PODS, SERVICES
 from tools.kubernetes import programs
 from tools.kubernetes.files import FOLDER
@@ -211,43 +212,16 @@ def _kubeconfig(port: int) -> dict[str, Any]:
     }
 
 
-STAND_INS = {
-    "rabbitmqclusters.rabbitmq.com": ("v1beta1", "RabbitmqCluster"),
-    "users.rabbitmq.com": ("v1beta1", "User"),
-    "permissions.rabbitmq.com": ("v1beta1", "Permission"),
-    "policies.rabbitmq.com": ("v1beta1", "Policy"),
-    "redis.redis.redis.opstreelabs.in": ("v1beta2", "Redis"),
-}
-"""Kinds of operators whose definitions no package registry has: here they take any field."""
-
-
 def _define(cluster: Cluster) -> None:
     for folder in (programs.dapr_definitions(), programs.keda_definitions()):
         cluster.kubectl("apply", "--server-side", "-f", str(folder))
-    documents = [_stand_in(name, *each) for name, each in STAND_INS.items()]
+    documents = operators.definitions()
     documents += [_node(number) for number in range(_NODES)]
     documents += [_volume(number) for number in range(16)]
     text = yaml.safe_dump_all(documents)
     cluster.kubectl("apply", "-f", "-", given=text)
     wanted = "--for=condition=Established"
     cluster.kubectl("wait", wanted, "--timeout=60s", "customresourcedefinitions", "--all")
-
-
-def _stand_in(name: str, version: str, kind: str) -> dict[str, Any]:
-    plural, _, group = name.partition(".")
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    served = {"name": version, "served": True, "storage": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": name},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"plural": plural, "kind": kind},
-            "versions": [served | {"schema": {"openAPIV3Schema": schema}}],
-        },
-    }
 
 
 def _node(number: int) -> dict[str, Any]:

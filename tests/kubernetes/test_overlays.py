@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from services.chassis.security.access_rules import read_access
-from tests.kubernetes.cluster import STAND_INS, until
+from tests.kubernetes.cluster import until
 from tests.kubernetes.conftest import Deployed
 from tests.kubernetes.pods import (
     NAMESPACE_OPTION,
@@ -20,7 +20,8 @@ from tests.kubernetes.pods import (
     restricted_pod,
 )
 from tests.unit.deploy.overlays import OVERLAYS, of_kind, overlay
-from tools.kubernetes.schemas import kind_of, schemas_of
+from tools.kubernetes import programs
+from tools.kubernetes.schemas import kind_of, schemas_of, trigger_schemas
 
 SCHEMAS = Path(__file__).parents[1] / "unit" / "deploy" / "schemas.json"
 
@@ -181,17 +182,14 @@ def test_scalers_find_their_deployments(deployed: Deployed) -> None:
 
 def test_the_schemas_beside_the_unit_tests_are_those_of_the_server(deployed: Deployed) -> None:
     """With MICROGRAM_WRITE_SCHEMAS=1 they are written."""
-    operators = {kind for _, kind in STAND_INS.values()}
-    kinds = {
-        kind_of(each)
-        for name in OVERLAYS
-        for each in overlay(name)
-        if each["kind"] not in operators
-    }
+    kinds = {kind_of(each) for name in OVERLAYS for each in overlay(name)}
     groups = {"api/v1"} | {f"apis/{each.split()[0]}" for each in kinds if "/" in each}
     paths = deployed.cluster.raw("/openapi/v3")["paths"]
     said = [deployed.cluster.raw(paths[each]["serverRelativeURL"]) for each in sorted(groups)]
     served = schemas_of(said, kinds)
+    scaled = [each for name in OVERLAYS for each in of_kind(overlay(name), "ScaledObject")]
+    triggers = {trigger["type"] for each in scaled for trigger in each["spec"]["triggers"]}
+    served["definitions"] |= trigger_schemas(programs.keda_scalers(), triggers)
     if os.environ.get("MICROGRAM_WRITE_SCHEMAS"):
         SCHEMAS.write_text(json.dumps(served, indent=0, sort_keys=True) + "\n")
     assert json.loads(SCHEMAS.read_text()) == served

@@ -43,6 +43,46 @@ def schemas_of(api_documents: Iterable[Schema], kinds: Iterable[str]) -> Schema:
     }
 
 
+def trigger_schemas(scalers: Iterable[Schema], types: Iterable[str]) -> dict[str, Schema]:
+    """Return a JSON schema of the `metadata` of each of these triggers, by its name here.
+
+    `scalers` are those of KEDA's own `scalers-schema.json`: its definition of a ScaledObject takes
+    any. A parameter that has a default, or may be in a TriggerAuthentication, is not required.
+    """
+    wanted = set(types)
+    return {
+        trigger_name(each["type"]): _trigger(each) for each in scalers if each["type"] in wanted
+    }
+
+
+def trigger_name(type: str) -> str:
+    """Return the name of the schema of a trigger."""
+    return f"trigger.{type}"
+
+
+def _trigger(scaler: Schema) -> Schema:
+    taken = [
+        each
+        for each in scaler["parameters"]
+        if each.get("metadataVariableReadable") and "deprecated" not in each
+    ]
+    return {
+        "type": "object",
+        "properties": {each["name"]: _parameter(each) for each in taken},
+        "required": [
+            each["name"]
+            for each in taken
+            if not each.keys() & {"optional", "default", "triggerAuthenticationVariableReadable"}
+        ],
+        "additionalProperties": False,
+    }
+
+
+def _parameter(parameter: Schema) -> Schema:
+    allowed = parameter.get("allowedValue")
+    return {"type": "string", "enum": allowed} if allowed else {"type": "string"}
+
+
 def _kinds(schema: Schema) -> Iterator[str]:
     for each in schema.get("x-kubernetes-group-version-kind", ()):
         group = f"{each['group']}/" if each["group"] else ""

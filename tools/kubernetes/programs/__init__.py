@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tools.runner.config.paths import user_cache
 from tools.runner.errors import RunnerError
@@ -91,6 +92,13 @@ def dapr_version() -> str:
 def keda_definitions() -> Path:
     """Return the folder with KEDA's custom resource definitions."""
     return _module(*_KEDA) / "config" / "crd" / "bases"
+
+
+def keda_scalers() -> list[dict[str, Any]]:
+    """Return what KEDA says of its triggers, by type, and of their parameters."""
+    path = _module(*_KEDA) / "schema" / "generated" / "scalers-schema.json"
+    found: list[dict[str, Any]] = json.loads(path.read_text())["scalers"]
+    return found
 
 
 def kwok_stages() -> list[Path]:
