@@ -11,7 +11,7 @@ import pytest
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import ServiceError
 from tests.contract.echo_app import WORKER
-from tests.contract.systems import SystemUnderTest, await_value
+from tests.contract.systems import RealSystem, SystemUnderTest, await_value
 
 PATIENCE = 120.0
 """Seconds in which a workflow must continue after a kill."""
@@ -163,3 +163,20 @@ async def test_it_goes_on_after_a_kill(
     run = await worker.end(id)
     assert run["output"] == [f"{name}-{number}" for number in range(4)]
     assert all([await worker.tally(f"{name}-{number}") >= 1 for number in range(4)])
+
+
+async def test_it_goes_on_after_its_service_has_ended_the_sidecar(
+    system: SystemUnderTest, worker: Worker
+) -> None:
+    if not isinstance(system, RealSystem):
+        pytest.skip("the fake engine has no sidecar")
+    name = secrets.token_hex(4)
+    id = await worker.start("long", name)
+    await await_value(lambda: worker.tally(f"{name}-1"), bool, within=PATIENCE)
+    async with system.sidecar(WORKER) as own:
+        await own.shut_down()
+    await await_value(
+        lambda: system.log(f"{WORKER}.daprd"), lambda log: "Force shutdown requested" in log
+    )
+    run = await worker.end(id)
+    assert run["output"] == [f"{name}-{number}" for number in range(4)]

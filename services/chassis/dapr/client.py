@@ -28,6 +28,7 @@ from services.chassis.errors import NotFound, ServiceError, Unavailable
 INVOKE_TIMEOUT = 10.0
 PUBLISH_TIMEOUT = 5.0
 
+_FORCE_SHUTDOWN = {"dapr-force-shutdown": "true"}
 _CLOUD_EVENT = {"content-type": "application/cloudevents+json"}
 
 
@@ -134,8 +135,12 @@ class DaprClient(StateClient, BindingClient):
         )
 
     async def shut_down(self) -> None:
-        """Stop the sidecar; its supervisor starts it again."""
-        await self._call("POST", "/shutdown", deadline=1.0)
+        """End the sidecar at once; its supervisor starts it again.
+
+        A graceful end waits for the work of the sidecar without a deadline, and never comes if that
+        is stuck (docs/dapr-notes.md, 19).
+        """
+        await self._call("POST", "/shutdown", deadline=1.0, headers=_FORCE_SHUTDOWN)
 
     # ── publishing ──────────────────────────────────────────────────────────────────────────
 
