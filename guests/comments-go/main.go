@@ -3,72 +3,23 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
+	"microgram/guests/go/inbox"
+	"microgram/guests/go/service"
 )
 
-const (
-	service         = "comments"
-	shutdownTimeout = 12 * time.Second
-	maxHeaderBytes  = 64 << 10
-	readTimeout     = 30 * time.Second
-)
+const name = "comments"
 
-// serve gets all requests; crash tests wrap it (faults.go).
-var serve = func(handler http.Handler) http.Handler { return handler }
+func main() { service.Main(name, build) }
 
-func main() {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)).With("service", service))
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, service+":", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	sidecarToken, appToken := os.Getenv("DAPR_API_TOKEN"), os.Getenv("APP_API_TOKEN")
-	if sidecarToken == "" || appToken == "" {
-		return errors.New("DAPR_API_TOKEN and APP_API_TOKEN must be set, or every process of this " +
-			"machine may call the service. ./tye-like-run.sh sets them")
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-
-	sidecar := NewSidecar(os.Getenv("DAPR_HTTP_PORT"), sidecarToken)
-	verifier := NewVerifier(sidecar)
-	repository := NewRepository(sidecar)
-	inbox := NewInbox(sidecar, NewProjector(repository).Handle)
-	app := NewApp(sidecar, appToken, verifier, repository, inbox)
-
-	background, end := context.WithCancel(context.Background())
-	defer end()
-	go verifier.Watch(background)
-	go inbox.Watch(background)
-
-	server := &http.Server{
-		Addr:              "127.0.0.1:" + os.Getenv("APP_PORT"),
-		Handler:           serve(app.Handler()),
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	closing, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	err := server.Shutdown(closing)
-	repository.Close(closing)
-	return err
+// build adds what services/access.yaml says of the service: its routes with their callers, its
+// topics with their subscribers.
+func build(app *service.App) {
+	repository := NewRepository(app.Sidecar)
+	app.Publish(repository.commentChanges, "posts")
+	app.Publish(repository.replyCounts, "feed", "posts")
+	app.Subscribe("posts", "posts", map[string]inbox.Handler{
+		"post.changed": NewProjector(repository).Handle,
+	})
+	app.AcceptBatches("gateway")
+	app.Handle("GET /threads/{id}", []string{"gateway"}, (&routes{app, &query{repository}}).thread)
 }

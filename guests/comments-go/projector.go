@@ -5,28 +5,19 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+
+	"microgram/guests/comments-go/threads"
+	"microgram/guests/go/documents"
+	"microgram/guests/go/failure"
+	"microgram/guests/go/ids"
+	"microgram/guests/go/inbox"
+	"microgram/guests/go/lists"
 )
 
 const (
 	maxAttempts = 8
 	bulkSize    = 50
 )
-
-// Post is what this service needs of a post.
-type Post struct {
-	ID          string      `json:"id"`
-	Author      string      `json:"author"`
-	CreatedAt   string      `json:"created_at"`
-	InReplyToID *string     `json:"in_reply_to_id"`
-	ReblogOfID  *string     `json:"reblog_of_id"`
-	Visibility  string      `json:"visibility"`
-	Deleted     bool        `json:"deleted"`
-	WithReplies bool        `json:"with_replies"`
-	Path        [][2]string `json:"path"`
-	Mentions    []struct {
-		ID string `json:"id"`
-	} `json:"mentions"`
-}
 
 // Projector keeps comments and the lists of threads in agreement with posts, as
 // services/comments/application/thread_projection.py does, whose docstring has the reasons.
@@ -35,81 +26,51 @@ type Projector struct{ repository *Repository }
 func NewProjector(repository *Repository) *Projector { return &Projector{repository} }
 
 // Handle applies the event of a post.
-func (p *Projector) Handle(ctx context.Context, event *Event) error {
-	post := Post{Visibility: "public"}
+func (p *Projector) Handle(ctx context.Context, event *inbox.Event) error {
+	post := threads.Post{Visibility: "public"}
 	if err := json.Unmarshal(event.Data, &post); err != nil {
-		return poison{"post.changed " + event.Subject + ": " + err.Error()}
+		return inbox.Poison{Why: "post.changed " + event.Subject + ": " + err.Error()}
 	}
 	for _, step := range post.Path {
-		if !isID(step[0]) || !isID(step[1]) {
-			return poison{"post.changed " + event.Subject + ": path has something that is no id."}
+		if !ids.IsValid(step[0]) || !ids.IsValid(step[1]) {
+			return inbox.Poison{Why: "post.changed " + event.Subject + ": path has something that is no id."}
 		}
 	}
-	if !isID(post.ID) || !isID(post.Author) || post.CreatedAt == "" {
-		return poison{"post.changed " + event.Subject + ": id, author or created_at is missing."}
+	if !ids.IsValid(post.ID) || !ids.IsValid(post.Author) || post.CreatedAt == "" {
+		return inbox.Poison{Why: "post.changed " + event.Subject + ": id, author or created_at is missing."}
 	}
 	isBoost := post.ReblogOfID != nil && *post.ReblogOfID != ""
 	switch {
 	case len(post.Path) > 0:
 		if post.InReplyToID == nil || *post.InReplyToID == "" {
-			return poison{"post.changed " + event.Subject + ": in_reply_to_id is missing."}
+			return inbox.Poison{Why: "post.changed " + event.Subject + ": in_reply_to_id is missing."}
 		}
-		return p.projectComment(ctx, commentFrom(&post))
+		return p.projectComment(ctx, threads.CommentFrom(&post))
 	case post.Deleted && !isBoost && post.Visibility != "direct":
 		return p.projectDeletion(ctx, post.ID)
 	}
 	return nil
 }
 
-func commentFrom(post *Post) *Comment {
-	mentioned := map[string]bool{}
-	for _, mention := range post.Mentions {
-		mentioned[mention.ID] = true
-	}
-	audience, seen := []string{}, map[string]bool{post.Author: true}
-	for _, step := range post.Path {
-		author := step[1]
-		if !seen[author] && (post.Visibility != "direct" || mentioned[author]) {
-			seen[author] = true
-			audience = append(audience, author)
-		}
-	}
-	return &Comment{
-		ID: post.ID, Author: post.Author, Root: post.Path[0][0], Parent: *post.InReplyToID,
-		Audience: audience, Visibility: post.Visibility, CreatedAt: post.CreatedAt,
-		Deleted: post.Deleted, Path: post.Path, WithReplies: post.WithReplies,
+// end makes a comment that exists a deleted one, with its replies.
+func end(comment *threads.Comment, exists bool) (bool, error) {
+	return exists && comment.End(true), nil
+}
+
+func moveBelow(parent string) documents.Change[threads.Comment] {
+	return func(comment *threads.Comment, exists bool) (bool, error) {
+		return exists && comment.MoveBelow(parent), nil
 	}
 }
 
-// end makes a comment a deleted one, alone or with its replies. Its deletion is final.
-func end(withReplies bool) Change[Comment] {
-	return func(comment *Comment, exists bool) (bool, error) {
-		if !exists || comment.Deleted {
-			return false, nil
-		}
-		comment.Deleted, comment.WithReplies = true, withReplies
-		return true, nil
-	}
-}
-
-func moveBelow(parent string) Change[Comment] {
-	return func(comment *Comment, exists bool) (bool, error) {
-		if !exists || comment.Deleted || comment.Parent == parent {
-			return false, nil
-		}
-		comment.Parent = parent
-		return true, nil
-	}
-}
-
-func (p *Projector) projectComment(ctx context.Context, now *Comment) error {
-	comment, err := p.repository.comments.Update(ctx, now.ID, func(known *Comment, exists bool) (bool, error) {
+func (p *Projector) projectComment(ctx context.Context, now *threads.Comment) error {
+	comment, err := p.repository.comments.Update(ctx, now.ID, func(known *threads.Comment, exists bool) (bool, error) {
 		switch {
 		case !exists:
 			*known = *now
 			return true, nil
 		case now.Deleted:
-			return end(now.WithReplies)(known, true)
+			return known.End(now.WithReplies), nil
 		}
 		return false, nil
 	})
@@ -127,7 +88,7 @@ func (p *Projector) projectDeletion(ctx context.Context, post string) error {
 }
 
 // reconcile makes the lists agree with a comment, and the comment with the post above it.
-func (p *Projector) reconcile(ctx context.Context, comment *Comment) error {
+func (p *Projector) reconcile(ctx context.Context, comment *threads.Comment) error {
 	for range maxAttempts {
 		if comment.Deleted {
 			return p.remove(ctx, comment)
@@ -150,25 +111,25 @@ func (p *Projector) reconcile(ctx context.Context, comment *Comment) error {
 		}
 		comment = now
 	}
-	return unavailable("The comment " + comment.ID + " keeps changing. Try again.")
+	return failure.Unavailable("The comment " + comment.ID + " keeps changing. Try again.")
 }
 
-func (p *Projector) insert(ctx context.Context, comment *Comment) error {
-	if err := p.repository.threads.Insert(ctx, comment.Root, comment.row()); err != nil {
+func (p *Projector) insert(ctx context.Context, comment *threads.Comment) error {
+	if err := p.repository.threads.Insert(ctx, comment.Root, rowOf(comment)); err != nil {
 		return err
 	}
-	row := Row{comment.ID, comment.Author}
+	row := lists.Row{comment.ID, comment.Author}
 	return p.repository.siblings(comment).Insert(ctx, comment.Parent, row)
 }
 
 // afterParent ends or moves a comment whose parent is deleted, and returns it as it is then.
-func (p *Projector) afterParent(ctx context.Context, comment *Comment) (*Comment, error) {
+func (p *Projector) afterParent(ctx context.Context, comment *threads.Comment) (*threads.Comment, error) {
 	current, isParentGone, isParentRemoved, err := p.repository.context(ctx, comment)
 	if err != nil || current == nil {
 		return comment, err
 	}
 	if isParentGone {
-		return p.repository.comments.Update(ctx, comment.ID, end(true))
+		return p.repository.comments.Update(ctx, comment.ID, end)
 	}
 	if !isParentRemoved {
 		return current, nil
@@ -181,32 +142,32 @@ func (p *Projector) afterParent(ctx context.Context, comment *Comment) (*Comment
 }
 
 // nearestRemaining returns the nearest post above a comment that was not deleted alone.
-func (p *Projector) nearestRemaining(ctx context.Context, comment *Comment) (string, error) {
+func (p *Projector) nearestRemaining(ctx context.Context, comment *threads.Comment) (string, error) {
 	path := comment.Path
 	for len(path) > 0 {
-		ids := []string{}
+		steps := []string{}
 		for _, step := range path[1:] {
-			ids = append(ids, step[0])
+			steps = append(steps, step[0])
 		}
-		above, err := p.repository.comments.Get(ctx, ids...)
+		above, err := p.repository.comments.Get(ctx, steps...)
 		if err != nil {
 			return "", err
 		}
-		for _, id := range slices.Backward(ids) {
+		for _, id := range slices.Backward(steps) {
 			if each := above[id]; each == nil || !each.Deleted || each.WithReplies {
 				return id, nil
 			}
 		}
-		if len(path) < maxPath {
+		if len(path) < threads.MaxPath {
 			break
 		}
-		path = above[ids[0]].Path
+		path = above[steps[0]].Path
 	}
 	return comment.Root, nil
 }
 
 // remove takes a deleted comment out of lists. One that replies hang on stays in its thread.
-func (p *Projector) remove(ctx context.Context, comment *Comment) error {
+func (p *Projector) remove(ctx context.Context, comment *threads.Comment) error {
 	repository := p.repository
 	if err := repository.siblings(comment).Remove(ctx, comment.Parent, comment.ID); err != nil {
 		return err
@@ -217,16 +178,16 @@ func (p *Projector) remove(ctx context.Context, comment *Comment) error {
 		}
 		return p.endReplies(ctx, comment.ID)
 	}
-	if err := repository.threads.Insert(ctx, comment.Root, comment.row()); err != nil {
+	if err := repository.threads.Insert(ctx, comment.Root, rowOf(comment)); err != nil {
 		return err
 	}
-	if err := repository.removed.Insert(ctx, comment.Root, Row{comment.ID}); err != nil {
+	if err := repository.removed.Insert(ctx, comment.Root, lists.Row{comment.ID}); err != nil {
 		return err
 	}
 	return p.reparentReplies(ctx, comment)
 }
 
-func (p *Projector) reparentReplies(ctx context.Context, removed *Comment) error {
+func (p *Projector) reparentReplies(ctx context.Context, removed *threads.Comment) error {
 	ids, err := p.repliesTo(ctx, removed.ID)
 	if err != nil {
 		return err
@@ -241,7 +202,7 @@ func (p *Projector) reparentReplies(ctx context.Context, removed *Comment) error
 				return err
 			}
 		}
-		for _, lists := range []*Lists{p.repository.replies, p.repository.uncounted} {
+		for _, lists := range []*lists.Lists{p.repository.replies, p.repository.uncounted} {
 			if err := lists.Remove(ctx, removed.ID, batch...); err != nil {
 				return err
 			}
@@ -278,7 +239,7 @@ func (p *Projector) endAll(ctx context.Context, ids []string) ([]string, error) 
 	existing := []string{}
 	for _, comment := range comments {
 		if err == nil && !comment.Deleted {
-			_, err = p.repository.comments.Update(ctx, comment.ID, end(true))
+			_, err = p.repository.comments.Update(ctx, comment.ID, end)
 			existing = append(existing, comment.ID)
 		}
 	}
@@ -287,7 +248,7 @@ func (p *Projector) endAll(ctx context.Context, ids []string) ([]string, error) 
 
 func (p *Projector) repliesTo(ctx context.Context, id string) ([]string, error) {
 	ids := []string{}
-	for _, lists := range []*Lists{p.repository.replies, p.repository.uncounted} {
+	for _, lists := range []*lists.Lists{p.repository.replies, p.repository.uncounted} {
 		rows, err := lists.All(ctx, id)
 		if err != nil {
 			return nil, err

@@ -58,9 +58,13 @@ def test_an_unknown_guest_is_refused(languages: Languages, said: str) -> None:
 def test_a_guest_in_go_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "guests" / "comments-go"
     folder.mkdir(parents=True)
-    (folder / "go.mod").write_text("module guest\n\ngo 1.22\n")
+    library = folder.parent / "go" / "library"
+    library.mkdir(parents=True)
+    (folder.parent / "go.mod").write_text("module guests\n\ngo 1.22\n")
+    (library / "library.go").write_text("package library\n")
     (folder / "main.go").write_text("package main\n\nfunc main() {}\n")
     monkeypatch.setattr(guest_folders, "FOLDER", folder.parent)
+    monkeypatch.setattr(guests, "FOLDER", folder.parent)
     monkeypatch.setattr(guests, "user_cache", lambda: tmp_path / "cache")
     (first,) = with_guests(APPS[:1], {"comments": ("go",)})
     program = Path(first.command_of(0)[0])
@@ -75,3 +79,6 @@ def test_a_guest_in_go_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (folder / "main.go").write_text("package main\n\nfunc main() { println(1) }\n")
     (changed,) = with_guests(APPS[:1], {"comments": ("go",)})
     assert changed.command_of(0) != first.command_of(0)
+    (library / "library.go").write_text("package library\n\nconst Version = 2\n")
+    (with_another_library,) = with_guests(APPS[:1], {"comments": ("go",)})
+    assert with_another_library.command_of(0) != changed.command_of(0)

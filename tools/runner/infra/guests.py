@@ -25,6 +25,8 @@ from tools.runner.output import progress
 _ADVICE = "`go build` in the folder of the guest shows the same errors."
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 _NO_SOURCES = ("node_modules",)
+_GO_LIBRARY = ("go.mod", "go")
+"""What all guests in Go are built of, beside their own folder."""
 
 
 def with_guests(apps: Sequence[ManifestApp], languages: Languages) -> list[ManifestApp]:
@@ -82,18 +84,21 @@ def _built(folder: Path) -> tuple[str, ...]:
     """Return the command of a guest, built once for each state of its sources."""
     cache = user_cache() / "guests"
     cache.mkdir(parents=True, exist_ok=True)
-    target = cache / f"{folder.name}-{_digest(folder)}"
-    if (folder / "go.mod").is_file():
+    is_go = any(folder.glob("*.go"))
+    shared = [FOLDER / name for name in _GO_LIBRARY] if is_go else []
+    target = cache / f"{folder.name}-{_digest([folder, *shared])}"
+    if is_go:
         return (str(_go_program(folder, target / folder.name)),)
     return typescript_command(folder, target)
 
 
-def _digest(folder: Path) -> str:
-    """Return a digest of all files of a guest, and of the flags of Go that make it another one."""
+def _digest(sources: Sequence[Path]) -> str:
+    """Return a digest of files, and of the flags of Go that make a guest another one."""
     digest = hashlib.sha256(os.environ.get("GOFLAGS", "").encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not set(_NO_SOURCES) & set(path.parts):
-            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    for source in sources:
+        for path in sorted([source, *source.rglob("*")]):
+            if path.is_file() and not set(_NO_SOURCES) & set(path.parts):
+                digest.update(str(path.relative_to(FOLDER)).encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -1,8 +1,9 @@
 //go:build faults
 
-// Faults for the crash tests, which build the guest with `-tags faults`: the process dies where a
+// Faults for the crash tests, which build guests with `-tags faults`: the process dies where a
 // file in MICROGRAM_FAULT_POINTS says. See tests/chaos/fault_injection/sitecustomize.py.
-package main
+
+package service
 
 import (
 	"bytes"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"microgram/guests/go/sidecar"
 )
 
 var faultFolder = os.Getenv("MICROGRAM_FAULT_POINTS")
@@ -26,7 +29,7 @@ var faultsSeen = struct {
 
 func init() {
 	if faultFolder != "" {
-		transport = faultyTransport{transport}
+		sidecar.Transport = faultyTransport{sidecar.Transport}
 		serve = dieAroundEffects
 	}
 }

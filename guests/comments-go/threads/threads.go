@@ -1,40 +1,45 @@
-package main
+// Package threads has the rules of threads: values in, values out.
+package threads
 
 import (
 	"slices"
 	"sort"
 )
 
-// maxPath is the number of posts in the path of a reply: the topmost, and the nearest others.
-const maxPath = 40
+// MaxPath is the number of posts in the path of a reply: the topmost, and the nearest others.
+const MaxPath = 40
 
 // Limits says how many posts above and below, and how many levels below, a reader gets.
-type Limits struct{ ancestors, descendants, depth int }
+type Limits struct{ Ancestors, Descendants, Depth int }
 
+// The limits of users, and of others.
 var (
-	signedIn  = Limits{1_024, 1_024, 1_024}
-	anonymous = Limits{40, 60, 20}
+	SignedIn  = Limits{1_024, 1_024, 1_024}
+	Anonymous = Limits{40, 60, 20}
 )
 
-// ancestors returns the posts above a comment, topmost first. A path of the maximum length has a
-// gap below its topmost post, which the rows of the thread fill.
-func ancestors(path [][2]string, rows []Row, most int, removed map[string]bool) []string {
+// Link says which post a comment answers.
+type Link struct{ Comment, Parent string }
+
+// AncestorsOf returns the posts above a comment, topmost first. A path of the maximum length has a
+// gap below its topmost post, which the links of the thread fill.
+func AncestorsOf(comment *Comment, links []Link, limits Limits, removed map[string]bool) []string {
 	ids := []string{}
-	for _, step := range path {
+	for _, step := range comment.Path {
 		ids = append(ids, step[0])
 	}
-	if len(ids) >= maxPath {
-		ids = fillGap(ids, rows)
+	if comment.HasGap() {
+		ids = fillGap(ids, links)
 	}
 	ids = slices.DeleteFunc(ids, func(id string) bool { return removed[id] })
-	if len(ids) <= most {
+	if len(ids) <= limits.Ancestors {
 		return ids
 	}
-	return append([]string{ids[0]}, ids[len(ids)-most+1:]...)
+	return append([]string{ids[0]}, ids[len(ids)-limits.Ancestors+1:]...)
 }
 
-func fillGap(ids []string, rows []Row) []string {
-	root, near, parents := ids[0], ids[1:], parentsOf(rows)
+func fillGap(ids []string, links []Link) []string {
+	root, near, parents := ids[0], ids[1:], parentsOf(links)
 	gap, at := []string{}, root
 	if parent, isKnown := parents[near[0]]; isKnown {
 		at = parent
@@ -42,7 +47,7 @@ func fillGap(ids []string, rows []Row) []string {
 	for at != root {
 		gap = append(gap, at)
 		parent, isKnown := parents[at]
-		if !isKnown || len(gap) > len(rows) {
+		if !isKnown || len(gap) > len(links) {
 			break
 		}
 		at = parent
@@ -51,10 +56,10 @@ func fillGap(ids []string, rows []Row) []string {
 	return append(append([]string{root}, gap...), near...)
 }
 
-// descendants returns the comments below a post in reading order: depth first, oldest first.
+// DescendantsOf returns the comments below a post in reading order: depth first, oldest first.
 // Replies to removed comments are below the nearest remaining post.
-func descendants(id string, rows []Row, limits Limits, removed map[string]bool) []string {
-	parents, children := parentsOf(rows), map[string][]string{}
+func DescendantsOf(id string, links []Link, limits Limits, removed map[string]bool) []string {
+	parents, children := parentsOf(links), map[string][]string{}
 	comments := make([]string, 0, len(parents))
 	for comment := range parents {
 		if !removed[comment] {
@@ -77,21 +82,21 @@ func descendants(id string, rows []Row, limits Limits, removed map[string]bool) 
 		}
 	}
 	push(id, 1)
-	for len(stack) > 0 && len(ordered) < limits.descendants {
+	for len(stack) > 0 && len(ordered) < limits.Descendants {
 		last := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		ordered = append(ordered, last.comment)
-		if last.level < limits.depth {
+		if last.level < limits.Depth {
 			push(last.comment, last.level+1)
 		}
 	}
 	return ordered
 }
 
-func parentsOf(rows []Row) map[string]string {
+func parentsOf(links []Link) map[string]string {
 	parents := map[string]string{}
-	for _, row := range rows {
-		parents[row[0]] = row[1]
+	for _, link := range links {
+		parents[link.Comment] = link.Parent
 	}
 	return parents
 }

@@ -1,4 +1,5 @@
-package main
+// Package tokens verifies tokens of users, with the keys and revocations of auth.
+package tokens
 
 import (
 	"context"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"microgram/guests/go/failure"
+	"microgram/guests/go/sidecar"
 )
 
 const (
@@ -30,7 +34,7 @@ type Caller struct {
 
 // Verifier checks tokens with the keys and revocations of auth.
 type Verifier struct {
-	sidecar   *Sidecar
+	sidecar   *sidecar.Client
 	mutex     sync.Mutex
 	keys      map[string]ed25519.PublicKey
 	keysAt    time.Time
@@ -49,9 +53,10 @@ type claims struct {
 	Scope   string   `json:"scope"`
 }
 
-func NewVerifier(sidecar *Sidecar) *Verifier {
+// NewVerifier returns a verifier, which must Watch.
+func NewVerifier(client *sidecar.Client) *Verifier {
 	return &Verifier{
-		sidecar: sidecar, keys: map[string]ed25519.PublicKey{},
+		sidecar: client, keys: map[string]ed25519.PublicKey{},
 		revoked: map[string]bool{}, validFrom: map[string]float64{},
 	}
 }
@@ -164,19 +169,19 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Caller, error) {
 	}
 	if v.isStale() {
 		if err := v.readRevocations(ctx); err != nil {
-			return nil, unavailable("Tokens cannot be checked, since auth does not answer.")
+			return nil, failure.Unavailable("Tokens cannot be checked, since auth does not answer.")
 		}
 	}
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
 	if v.revoked[claims.ID] || *claims.Issued < v.validFrom[claims.Subject] {
-		return nil, unauthenticated("The access token was revoked or has expired.")
+		return nil, failure.Unauthenticated("The access token was revoked or has expired.")
 	}
 	return &Caller{claims.Subject, strings.Fields(claims.Scope)}, nil
 }
 
 func (v *Verifier) read(ctx context.Context, token string) (*claims, error) {
-	wrong := unauthenticated("The access token is invalid.")
+	wrong := failure.Unauthenticated("The access token is invalid.")
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, wrong
@@ -211,17 +216,17 @@ func (c *claims) isValid(now time.Time) bool {
 func (v *Verifier) key(ctx context.Context, kid string) (ed25519.PublicKey, error) {
 	if key, isFresh := v.knownKey(kid); key != nil || isFresh {
 		if key == nil {
-			return nil, unauthenticated("The access token is signed with an unknown key.")
+			return nil, failure.Unauthenticated("The access token is signed with an unknown key.")
 		}
 		return key, nil
 	}
 	if err := v.fetchKeys(ctx); err != nil {
-		return nil, unavailable("Tokens cannot be checked, since auth does not answer.")
+		return nil, failure.Unavailable("Tokens cannot be checked, since auth does not answer.")
 	}
 	if key, _ := v.knownKey(kid); key != nil {
 		return key, nil
 	}
-	return nil, unauthenticated("The access token is signed with an unknown key.")
+	return nil, failure.Unauthenticated("The access token is signed with an unknown key.")
 }
 
 func (v *Verifier) knownKey(kid string) (key ed25519.PublicKey, isFresh bool) {

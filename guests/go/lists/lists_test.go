@@ -1,96 +1,21 @@
-package main
+package lists
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand"
-	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
+
+	"microgram/guests/go/sidecar/sidecartest"
 )
-
-// fakeStore is the state API of a sidecar, as far as the guest uses it.
-type fakeStore struct {
-	sync.Mutex
-	values  map[string]json.RawMessage
-	etags   map[string]int
-	changes int
-	fail    func(key string, written bool) int // a status after a write, or instead of it
-}
-
-func newStore(t *testing.T) (*fakeStore, *Sidecar) {
-	store := &fakeStore{values: map[string]json.RawMessage{}, etags: map[string]int{}}
-	server := httptest.NewServer(store)
-	t.Cleanup(server.Close)
-	return store, NewSidecar(server.URL[strings.LastIndex(server.URL, ":")+1:], "token")
-}
-
-func (s *fakeStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.Lock()
-	defer s.Unlock()
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/bulk"):
-		s.read(w, r)
-	case r.Method == "DELETE":
-		delete(s.values, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
-	default:
-		s.write(w, r)
-	}
-}
-
-func (s *fakeStore) read(w http.ResponseWriter, r *http.Request) {
-	var asked struct{ Keys []string }
-	_ = json.NewDecoder(r.Body).Decode(&asked)
-	rows := []map[string]any{}
-	for _, key := range asked.Keys {
-		if value, exists := s.values[key]; exists {
-			rows = append(rows, map[string]any{"key": key, "data": value, "etag": strconv.Itoa(s.etags[key])})
-		}
-	}
-	writeJSON(w, 200, rows)
-}
-
-func (s *fakeStore) write(w http.ResponseWriter, r *http.Request) {
-	var items []struct {
-		Key, ETag string
-		Value     json.RawMessage
-		Options   struct{ Concurrency string }
-	}
-	_ = json.NewDecoder(r.Body).Decode(&items)
-	item := items[0]
-	if s.fail != nil && s.answer(w, s.fail(item.Key, false)) {
-		return
-	}
-	_, exists := s.values[item.Key]
-	isStale := exists && item.ETag != strconv.Itoa(s.etags[item.Key]) || !exists && item.ETag != ""
-	if item.Options.Concurrency == "first-write" && isStale {
-		writeJSON(w, 409, map[string]string{"errorCode": "ERR_STATE_SAVE", "message": "etag mismatch"})
-		return
-	}
-	s.changes++
-	s.values[item.Key], s.etags[item.Key] = item.Value, s.changes
-	if s.fail == nil || !s.answer(w, s.fail(item.Key, true)) {
-		w.WriteHeader(204)
-	}
-}
-
-func (s *fakeStore) answer(w http.ResponseWriter, status int) bool {
-	if status != 0 {
-		writeJSON(w, status, map[string]string{"errorCode": "ERR_STATE_SAVE", "message": "timeout"})
-	}
-	return status != 0
-}
 
 func idOf(number int) string { return fmt.Sprintf("%018d", number) }
 
 func TestAListHoldsWhatWasInsertedAndNotRemoved(t *testing.T) {
-	store, sidecar := newStore(t)
-	lists, ctx, dice := NewLists("thread", sidecar, nil), context.Background(), rand.New(rand.NewSource(7))
+	store, client := sidecartest.New(t)
+	lists, ctx, dice := New(client, "thread", nil), context.Background(), rand.New(rand.NewSource(7))
 	model := map[string]bool{}
 	for round := range 20 {
 		rows, most := []Row{}, 20
@@ -118,7 +43,7 @@ func TestAListHoldsWhatWasInsertedAndNotRemoved(t *testing.T) {
 	if err != nil || !slices.Equal(idsInOrder(rows), expected) {
 		t.Fatalf("%v: %d rows, not %d", err, len(rows), len(expected))
 	}
-	head, err := lists.head(ctx, "1")
+	head, err := lists.Head(ctx, "1")
 	if err != nil || head.Total != len(expected) {
 		t.Fatalf("%v: the total is %d, not %d", err, head.Total, len(expected))
 	}
@@ -136,8 +61,8 @@ func TestAListHoldsWhatWasInsertedAndNotRemoved(t *testing.T) {
 		}
 	}
 	named := 1 + countSegments(t, lists, head.Segments)
-	if len(store.values) != named {
-		t.Fatalf("there are %d documents, of which %d are in use", len(store.values), named)
+	if len(store.Keys("")) != named {
+		t.Fatalf("there are %d documents, of which %d are in use", len(store.Keys("")), named)
 	}
 }
 
@@ -163,11 +88,11 @@ func uniqueRows(rows []Row) []Row {
 }
 
 func idsInOrder(rows []Row) []string {
-	ids := []string{}
+	found := []string{}
 	for _, row := range rows {
-		ids = append(ids, row[0])
+		found = append(found, row[0])
 	}
-	return ids
+	return found
 }
 
 func sortedKeys(set map[string]bool) []string {
@@ -181,10 +106,10 @@ func sortedKeys(set map[string]bool) []string {
 }
 
 func TestConcurrentInsertsOfTwoProcessesAreAllThere(t *testing.T) {
-	_, sidecar := newStore(t)
+	_, client := sidecartest.New(t)
 	var waiting sync.WaitGroup
 	for process := range 2 {
-		lists := NewLists("thread", sidecar, nil)
+		lists := New(client, "thread", nil)
 		waiting.Add(1)
 		go func() {
 			defer waiting.Done()
@@ -196,7 +121,7 @@ func TestConcurrentInsertsOfTwoProcessesAreAllThere(t *testing.T) {
 		}()
 	}
 	waiting.Wait()
-	rows, err := NewLists("thread", sidecar, nil).All(context.Background(), "1")
+	rows, err := New(client, "thread", nil).All(context.Background(), "1")
 	if err != nil || len(rows) != 400 {
 		t.Fatalf("%v: %d rows", err, len(rows))
 	}

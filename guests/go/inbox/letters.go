@@ -1,4 +1,4 @@
-package main
+package inbox
 
 import (
 	"context"
@@ -7,14 +7,18 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"microgram/guests/go/documents"
+	"microgram/guests/go/ids"
+	"microgram/guests/go/sidecar"
 )
 
 const maxDeadLetters = 1_000
 
-// DeadLetters keeps the events that could not be handled.
-type DeadLetters struct {
-	letters *Collection[Letter]
-	index   *Collection[letterIndex]
+// deadLetters keeps the events that could not be handled.
+type deadLetters struct {
+	letters *documents.Collection[Letter]
+	index   *documents.Collection[letterIndex]
 }
 
 // Letter is an event that could not be handled, as it was received.
@@ -31,53 +35,53 @@ type letterIndex struct {
 	IDs []string `json:"ids"`
 }
 
-func NewDeadLetters(sidecar *Sidecar) *DeadLetters {
-	return &DeadLetters{
-		letters: &Collection[Letter]{kind: "dead-letter", sidecar: sidecar},
-		index:   &Collection[letterIndex]{kind: "dead-letters", sidecar: sidecar},
+func newDeadLetters(client *sidecar.Client) *deadLetters {
+	return &deadLetters{
+		letters: documents.New[Letter](client, "dead-letter"),
+		index:   documents.New[letterIndex](client, "dead-letters"),
 	}
 }
 
-// Add keeps an event, a repeated one once.
-func (d *DeadLetters) Add(ctx context.Context, topic string, event json.RawMessage, why string) error {
+// add keeps an event, a repeated one once.
+func (d *deadLetters) add(ctx context.Context, topic string, event json.RawMessage, why string) error {
 	digest := sha256.Sum256(append([]byte(topic+" "), compacted(event)...))
 	id := hex.EncodeToString(digest[:])[:16]
-	if err := d.letters.Add(ctx, id, Letter{id, topic, why, timestamp(time.Now()), event}); err != nil {
+	if err := d.letters.Add(ctx, id, Letter{id, topic, why, ids.Timestamp(time.Now()), event}); err != nil {
 		return err
 	}
 	var dropped []string
 	_, err := d.index.Update(ctx, "all", func(index *letterIndex, _ bool) (bool, error) {
-		ids := append(without(index.IDs, id), id)
-		excess := max(0, len(ids)-maxDeadLetters)
-		dropped, index.IDs = ids[:excess], ids[excess:]
+		kept := append(without(index.IDs, id), id)
+		excess := max(0, len(kept)-maxDeadLetters)
+		dropped, index.IDs = kept[:excess], kept[excess:]
 		return true, nil
 	})
 	d.letters.Delete(ctx, dropped...)
 	return err
 }
 
-// All returns the dead letters, oldest first.
-func (d *DeadLetters) All(ctx context.Context) ([]*Letter, error) {
-	all := []*Letter{}
+// all returns the dead letters, oldest first.
+func (d *deadLetters) all(ctx context.Context) ([]*Letter, error) {
+	ordered := []*Letter{}
 	found, err := d.index.Get(ctx, "all")
 	if err != nil || found["all"] == nil {
-		return all, err
+		return ordered, err
 	}
-	ids := found["all"].IDs
-	letters, err := d.letters.Get(ctx, ids...)
-	for _, id := range ids {
+	named := found["all"].IDs
+	letters, err := d.letters.Get(ctx, named...)
+	for _, id := range named {
 		if letters[id] != nil {
-			all = append(all, letters[id])
+			ordered = append(ordered, letters[id])
 		}
 	}
-	return all, err
+	return ordered, err
 }
 
-// Replay handles all of them again; those that fail are kept.
-func (d *DeadLetters) Replay(
+// replay handles all of them again; those that fail are kept.
+func (d *deadLetters) replay(
 	ctx context.Context, handle func(context.Context, json.RawMessage) error,
 ) (int, map[string]string, error) {
-	letters, err := d.All(ctx)
+	letters, err := d.all(ctx)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -1,26 +1,31 @@
-package main
+package service
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+
+	"microgram/guests/go/failure"
 )
 
 func TestRequestsOfABatchHaveBounds(t *testing.T) {
-	app, mux := &App{}, http.NewServeMux()
-	mux.HandleFunc("GET /things", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, 1) })
+	app := New("things", nil, "token")
+	app.Handle("GET /things", []string{"gateway"}, func(w http.ResponseWriter, _ *http.Request) error {
+		WriteJSON(w, 200, 1)
+		return nil
+	})
 	send := func(part bundled) error {
 		body, _ := json.Marshal(map[string]any{"questions": []bundled{{Path: "things"}, part}})
 		request := httptest.NewRequest("POST", "/bundles", strings.NewReader(string(body)))
-		return app.bundle(httptest.NewRecorder(), request, mux)
+		return app.bundle(httptest.NewRecorder(), request)
 	}
 	params := func(count int) map[string]string {
 		made := map[string]string{}
 		for len(made) < count {
-			made[idOf(len(made))] = ""
+			made[strconv.Itoa(len(made))] = ""
 		}
 		return made
 	}
@@ -36,8 +41,7 @@ func TestRequestsOfABatchHaveBounds(t *testing.T) {
 		{Path: strings.Repeat("p", maxPartPath+1)}, {Params: params(maxPartParams + 1)},
 		{Token: strings.Repeat("t", maxPartToken+1)}, {Anonymous: true, Token: "t"},
 	} {
-		var failure *Failure
-		if err := send(wrong); !errors.As(err, &failure) || failure.Status != 422 {
+		if err := send(wrong); err == nil || failure.Of(err).Status != 422 {
 			t.Errorf("%v: %v", wrong, err)
 		}
 	}

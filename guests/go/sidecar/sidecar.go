@@ -1,4 +1,5 @@
-package main
+// Package sidecar is the way to everything outside of the process: daprd, over HTTP.
+package sidecar
 
 import (
 	"bytes"
@@ -13,6 +14,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"microgram/guests/go/failure"
+	"microgram/guests/go/trace"
 )
 
 const (
@@ -21,14 +25,17 @@ const (
 	invokeTimeout  = 10 * time.Second
 )
 
-// transport carries all calls of the sidecar; crash tests wrap it (faults.go).
-var transport http.RoundTripper = &http.Transport{
+// Transport carries all calls of the sidecar; crash tests wrap it (service/faults.go).
+var Transport http.RoundTripper = &http.Transport{
 	MaxIdleConnsPerHost: 64,
 	DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 }
 
-// Sidecar is the way to everything outside of this process: daprd, over HTTP.
-type Sidecar struct {
+// ErrConflict says that a key is not as the writer has read it.
+var ErrConflict = errors.New("the key has changed since it was read")
+
+// Client calls the sidecar of this process.
+type Client struct {
 	base, token string
 	client      *http.Client
 }
@@ -47,17 +54,18 @@ type Upsert struct {
 	TTL   time.Duration
 }
 
-func NewSidecar(port, token string) *Sidecar {
-	return &Sidecar{"http://127.0.0.1:" + port + "/v1.0", token, &http.Client{Transport: transport}}
+// New returns a client of the sidecar at a port of this machine.
+func New(port, token string) *Client {
+	return &Client{"http://127.0.0.1:" + port + "/v1.0", token, &http.Client{Transport: Transport}}
 }
 
 // Get reads keys in one call. Absent ones are not in the result.
-func (s *Sidecar) Get(ctx context.Context, keys ...string) (map[string]Entry, error) {
+func (c *Client) Get(ctx context.Context, keys ...string) (map[string]Entry, error) {
 	found := map[string]Entry{}
 	if len(keys) == 0 {
 		return found, nil
 	}
-	body, err := s.call(ctx, "POST", "/state/statestore/bulk", stateTimeout,
+	body, err := c.call(ctx, "POST", "/state/statestore/bulk", stateTimeout,
 		map[string]any{"keys": keys, "parallelism": 20}, nil)
 	if err != nil {
 		return nil, err
@@ -68,22 +76,22 @@ func (s *Sidecar) Get(ctx context.Context, keys ...string) (map[string]Entry, er
 	}
 	if len(body) > 0 {
 		if err := json.Unmarshal(body, &rows); err != nil {
-			return nil, outcomeUnknown("The sidecar's answer is no list.")
+			return nil, failure.OutcomeUnknown("The sidecar's answer is no list.")
 		}
 	}
 	for _, row := range rows {
 		if row.Error != "" {
-			return nil, unavailable("The state store could not read every key: " + row.Error)
+			return nil, failure.Unavailable("The state store could not read every key: " + row.Error)
 		}
 		if len(row.Data) > 0 && string(row.Data) != "null" {
-			found[row.Key] = Entry{row.Data, row.ETag}
+			found[row.Key] = Entry{Value: row.Data, ETag: row.ETag}
 		}
 	}
 	return found, nil
 }
 
-// readAs reads values of one type in one call. Absent ones are not in the result.
-func readAs[T any](ctx context.Context, sidecar *Sidecar, keys ...string) (map[string]*T, error) {
+// ReadAs reads values of one type in one call. Absent ones are not in the result.
+func ReadAs[T any](ctx context.Context, sidecar *Client, keys ...string) (map[string]*T, error) {
 	entries, err := sidecar.Get(ctx, keys...)
 	if err != nil {
 		return nil, err
@@ -99,16 +107,16 @@ func readAs[T any](ctx context.Context, sidecar *Sidecar, keys ...string) (map[s
 }
 
 // Swap writes a key whose ETag must match; without an ETag, one that must not exist.
-func (s *Sidecar) Swap(ctx context.Context, write Upsert) error {
-	return s.save(ctx, write, "first-write")
+func (c *Client) Swap(ctx context.Context, write Upsert) error {
+	return c.save(ctx, write, "first-write")
 }
 
 // Set overwrites a key that this process alone writes.
-func (s *Sidecar) Set(ctx context.Context, write Upsert) error {
-	return s.save(ctx, write, "last-write")
+func (c *Client) Set(ctx context.Context, write Upsert) error {
+	return c.save(ctx, write, "last-write")
 }
 
-func (s *Sidecar) save(ctx context.Context, write Upsert, concurrency string) error {
+func (c *Client) save(ctx context.Context, write Upsert, concurrency string) error {
 	item := map[string]any{
 		"key": write.Key, "value": write.Value,
 		"options": map[string]string{"concurrency": concurrency, "consistency": "strong"},
@@ -120,39 +128,40 @@ func (s *Sidecar) save(ctx context.Context, write Upsert, concurrency string) er
 		seconds := strconv.Itoa(int(write.TTL.Seconds()))
 		item["metadata"] = map[string]string{"ttlInSeconds": seconds}
 	}
-	_, err := s.call(ctx, "POST", "/state/statestore", stateTimeout, []any{item}, nil)
+	_, err := c.call(ctx, "POST", "/state/statestore", stateTimeout, []any{item}, nil)
 	return err
 }
 
-func (s *Sidecar) Delete(ctx context.Context, key string) error {
-	_, err := s.call(ctx, "DELETE", "/state/statestore/"+url.PathEscape(key), stateTimeout, nil, nil)
+// Delete removes a key, whatever is there.
+func (c *Client) Delete(ctx context.Context, key string) error {
+	_, err := c.call(ctx, "DELETE", "/state/statestore/"+url.PathEscape(key), stateTimeout, nil, nil)
 	return err
 }
 
 // Publish sends one message of events.
-func (s *Sidecar) Publish(ctx context.Context, topic string, message any) error {
-	_, err := s.call(ctx, "POST", "/publish/pubsub/"+topic, publishTimeout, message,
+func (c *Client) Publish(ctx context.Context, topic string, message any) error {
+	_, err := c.call(ctx, "POST", "/publish/pubsub/"+topic, publishTimeout, message,
 		http.Header{"Content-Type": {"application/cloudevents+json"}})
 	return err
 }
 
 // Invoke calls a GET route of another service.
-func (s *Sidecar) Invoke(
+func (c *Client) Invoke(
 	ctx context.Context, app, path string, timeout time.Duration, into any,
 ) error {
-	body, err := s.call(ctx, "GET", "/invoke/"+app+"/method/"+path, timeout, nil, nil)
+	body, err := c.call(ctx, "GET", "/invoke/"+app+"/method/"+path, timeout, nil, nil)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return outcomeUnknown(fmt.Sprintf("%s answers no JSON to %s.", app, path))
+		return failure.OutcomeUnknown(fmt.Sprintf("%s answers no JSON to %s.", app, path))
 	}
 	return nil
 }
 
 // Secret reads a secret; a missing one is empty.
-func (s *Sidecar) Secret(ctx context.Context, name string) (string, error) {
-	body, err := s.call(ctx, "GET", "/secrets/secretstore/"+name, stateTimeout, nil, nil)
+func (c *Client) Secret(ctx context.Context, name string) (string, error) {
+	body, err := c.call(ctx, "GET", "/secrets/secretstore/"+name, stateTimeout, nil, nil)
 	if err != nil {
 		if strings.Contains(err.Error(), "secret "+name+" not found") {
 			return "", nil
@@ -161,18 +170,18 @@ func (s *Sidecar) Secret(ctx context.Context, name string) (string, error) {
 	}
 	values := map[string]string{}
 	if err := json.Unmarshal(body, &values); err != nil {
-		return "", outcomeUnknown("The secret store's answer is no JSON.")
+		return "", failure.OutcomeUnknown("The secret store's answer is no JSON.")
 	}
 	return values[name], nil
 }
 
 // IsReady tells whether the sidecar runs and has loaded its components.
-func (s *Sidecar) IsReady(ctx context.Context) bool {
-	_, err := s.call(ctx, "GET", "/healthz/outbound", time.Second, nil, nil)
+func (c *Client) IsReady(ctx context.Context) bool {
+	_, err := c.call(ctx, "GET", "/healthz/outbound", time.Second, nil, nil)
 	return err == nil
 }
 
-func (s *Sidecar) call(
+func (c *Client) call(
 	ctx context.Context, method, path string, timeout time.Duration, body any, headers http.Header,
 ) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -185,7 +194,7 @@ func (s *Sidecar) call(
 		}
 		sent = bytes.NewReader(raw)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, s.base+path, sent)
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, sent)
 	if err != nil {
 		return nil, err
 	}
@@ -193,16 +202,16 @@ func (s *Sidecar) call(
 	for name, values := range headers {
 		request.Header[name] = values
 	}
-	request.Header.Set("dapr-api-token", s.token)
-	traceOf(ctx).forward(request.Header)
-	answer, err := s.client.Do(request)
+	request.Header.Set("dapr-api-token", c.token)
+	trace.From(ctx).Forward(request.Header)
+	answer, err := c.client.Do(request)
 	if err != nil {
 		return nil, connectionFailure(err, method+" "+path)
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return nil, outcomeUnknown("The connection broke during " + method + " " + path + ".")
+		return nil, failure.OutcomeUnknown("The connection broke during " + method + " " + path + ".")
 	}
 	if answer.StatusCode >= 400 {
 		return nil, sidecarFailure(answer.StatusCode, raw, path)
@@ -213,9 +222,9 @@ func (s *Sidecar) call(
 func connectionFailure(err error, call string) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
-		return unavailable("The Dapr sidecar of this service is not reachable.")
+		return failure.Unavailable("The Dapr sidecar of this service is not reachable.")
 	}
-	return outcomeUnknown("No answer to " + call + ".")
+	return failure.OutcomeUnknown("No answer to " + call + ".")
 }
 
 var (
@@ -234,18 +243,18 @@ func sidecarFailure(status int, body []byte, path string) error {
 	}
 	_ = json.Unmarshal(body, &answer)
 	if answer.ErrorCode == "" { // from the service behind it
-		return &Failure{status, answer.Code, answer.Message}
+		return &failure.Error{Status: status, Code: answer.Code, Message: answer.Message}
 	}
 	if isConflict(answer.Message) {
-		return errConflict
+		return ErrConflict
 	}
 	lowered := strings.ToLower(answer.Message)
 	isMissing := strings.HasSuffix(answer.ErrorCode, "_NOT_FOUND") ||
 		strings.HasSuffix(answer.ErrorCode, "_NOT_CONFIGURED")
 	if isMissing || (strings.HasPrefix(path, "/invoke/") && containsAny(lowered, notSent)) {
-		return unavailable(answer.Message)
+		return failure.Unavailable(answer.Message)
 	}
-	return outcomeUnknown(answer.Message)
+	return failure.OutcomeUnknown(answer.Message)
 }
 
 func isConflict(message string) bool {

@@ -1,3 +1,0 @@
-module microgram/guests/comments
-
-go 1.23

@@ -1,0 +1,3 @@
+module microgram/guests
+
+go 1.23
