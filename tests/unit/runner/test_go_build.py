@@ -78,3 +78,12 @@ def test_a_failed_build_leaves_what_was_finished_and_nothing_invalid(machine: Pa
     (machine / "build-a").unlink()
     build(machine, "a")
     assert not (machine / "build-a").exists(), "what exists is not built again"
+
+
+def test_a_program_can_be_called_by_other_names_once_it_is_built(machine: Path) -> None:
+    folder = machine / "cache" / "bin"
+    (folder / "one").mkdir(parents=True)
+    (folder / "one" / "b").symlink_to("what an interrupted build left")
+    program = GoProgram("a", "a", folder / "one" / "a", links=("b", "c"))
+    go_build.build([program], machine / "cache", "1.2.3")
+    assert [(folder / "one" / name).read_text() for name in "abc"] == ["a\n"] * 3

@@ -43,7 +43,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def build(programs: list[go_build.GoProgram], *_: object) -> None:
         for program in programs:
             packages.append(program.package)
-            _program(program.target)
+            for name in (program.target.name, *program.links):
+                _program(program.target.with_name(name))
 
     monkeypatch.setattr(go_build, "build", build)
     return packages
@@ -68,6 +69,14 @@ def test_the_lean_daprd_is_built_once_also_beside_an_official_one_of_an_earlier_
     first = toolchain.require_tool("daprd")
     assert toolchain.require_tool("daprd") == first
     assert built == ["./daprd"]
+
+
+def test_the_servers_of_dapr_are_one_program_by_several_names(built: list[str]) -> None:
+    toolchain.require_tools(toolchain.SERVERS)
+    assert built == ["./controlplane"]
+    paths = [toolchain.require_tool(name) for name in toolchain.SERVERS]
+    assert [path.name for path in paths] == [*toolchain.SERVERS]
+    assert len({path.parent for path in paths}) == 1
 
 
 def test_its_key_changes_with_its_sources(

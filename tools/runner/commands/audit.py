@@ -21,7 +21,7 @@ from tools.runner.infra.go_build import GoProgram
 _HOME = REPO / "tools" / "audit"
 _TIMEOUT = 300  # seconds for one answer; a network that swallows requests is found out by it
 _ADVICE = "Check the network, and run the same command again."
-_GO_PACKAGES = [*({**toolchain.PACKAGES, "daprd": "./daprd"}.values())]
+_GO_PACKAGES = ["./daprd", "./controlplane", toolchain.PACKAGES["nats-server"]]
 _NO_DATABASE = "fetching vulnerabilities"
 """What govulncheck was doing, by its message, where it could not reach its database."""
 

@@ -39,6 +39,8 @@ class GoProgram:
     module: Path = _MODULE
     stamped: str = "github.com/dapr/dapr/pkg/buildinfo.version"
     """The variable that gets the version."""
+    links: tuple[str, ...] = ()
+    """Other names of the file: the program does what it is called by."""
 
 
 def build(programs: Sequence[GoProgram], cache: Path, version: str) -> None:
@@ -82,6 +84,9 @@ def _compile(
     command += ["-o", str(made), program.package]
     what = f"building {program.name}"
     _run(step, what, command, program, lambda _, said: _compiled(said, packages))
+    for link in map(program.target.with_name, program.links):
+        link.unlink(missing_ok=True)
+        link.symlink_to(program.target.name)
     made.replace(program.target)
 
 

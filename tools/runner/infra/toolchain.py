@@ -18,12 +18,10 @@ from tools.runner.infra.go_build import GoProgram
 MODULE = REPO / "tools" / "dapr"
 PACKAGES = {
     "daprd": "github.com/dapr/dapr/cmd/daprd",
-    "placement": "github.com/dapr/dapr/cmd/placement",
-    "scheduler": "github.com/dapr/dapr/cmd/scheduler",
-    "sentry": "github.com/dapr/dapr/cmd/sentry",
-    "etcd": "go.etcd.io/etcd/server/v3",
     "nats-server": "github.com/nats-io/nats-server/v2",
 }
+SERVERS = ("placement", "scheduler", "sentry", "etcd")
+"""The names of one program, which is what it is called by: its pages in memory are shared."""
 WIDE = "daprd-wide"
 """The name of our daprd with more components, where a component set needs it."""
 
@@ -50,9 +48,9 @@ def require_tools(names: Iterable[str]) -> None:
 
     Raises RunnerError if a build fails.
     """
-    missing = [_program(name) for name in names if find_tool(name) is None]
+    missing = dict.fromkeys(_program(name) for name in names if find_tool(name) is None)
     if missing:
-        go_build.build(missing, cache_dir(), version())
+        go_build.build([*missing], cache_dir(), version())
 
 
 def require_tool(name: str) -> Path:
@@ -61,7 +59,7 @@ def require_tool(name: str) -> Path:
     Raises RunnerError if the build fails.
     """
     require_tools([name])
-    return find_tool(name) or _program(name).target
+    return find_tool(name) or _target(name)
 
 
 def describe_installed(names: Iterable[str]) -> list[str]:
@@ -104,7 +102,7 @@ def find_tool(name: str) -> Path | None:
 
     Raises RunnerError for one that others can write to.
     """
-    built = _program(name).target
+    built = _target(name)
     if os.access(built, os.X_OK):
         return trust.require_trusted(built)
     installed = _installed(name)
@@ -122,11 +120,21 @@ def uses_lean_daprd() -> bool:
 
 def _program(name: str) -> GoProgram:
     folder = cache_dir() / "bin"
+    if name in SERVERS:
+        target = folder / f"controlplane-{_own_key('controlplane/*.go')}" / "controlplane"
+        return GoProgram(target.name, "./controlplane", target, links=SERVERS)
     if name == WIDE:
-        return GoProgram(name, "./daprd", folder / f"wide-{_own_key('*.go')}" / "daprd", "wide")
+        target = folder / f"wide-{_own_key('daprd/*.go')}" / "daprd"
+        return GoProgram(name, "./daprd", target, "wide")
     if name == "daprd" and not wants_official():
         return GoProgram(name, "./daprd", folder / f"lean-{_own_key(*_LEAN)}" / name)
     return GoProgram(name, PACKAGES[name], folder / name, tags=_OFFICIAL_TAGS)
+
+
+def _target(name: str) -> Path:
+    """Return where a program is once it is built."""
+    program = _program(name)
+    return program.target.with_name(name) if name in program.links else program.target
 
 
 def wants_official() -> bool:
@@ -142,14 +150,14 @@ def wants_official() -> bool:
     return wanted == "all"
 
 
-_LEAN = ("main.go", "components.go")
+_LEAN = ("daprd/main.go", "daprd/components.go")
 """The sources of the lean daprd. The wide one has more."""
 
 
 @cache
 def _own_key(*names: str) -> str:
-    """Return a key of some sources, the pinned modules and the flags of a daprd of ours."""
-    found = sorted(path for name in names for path in (MODULE / "daprd").glob(name))
+    """Return a key of some sources, the pinned modules and the flags of a program of ours."""
+    found = sorted(path for name in names for path in MODULE.glob(name))
     sources = [MODULE / "go.mod", *found]
     content = b"".join(path.read_bytes() for path in sources) + repr(go_build.FLAGS).encode()
     return hashlib.sha256(content).hexdigest()[:12]
