@@ -17,24 +17,27 @@ from pathlib import Path
 from bench.bottlenecks import BOTTLENECKS
 from bench.capacity import LARGE, WRITES, Capacity, post_f
 from bench.measured import (
+    CALLS_OF_A_POST,
+    HOME_TURN,
     MEMORY_MB,
+    MIX_TURN,
     POST_MS,
     POST_MS_BY_HOME,
     READ_MS,
     SERVICE_F,
     SIDECAR_F,
+    TURN_SECONDS,
     WRITE_MS,
 )
 from bench.page_cache import simulate_turn
 from bench.population import Population
 from bench.social_graph import SocialGraph, make_graph, read_graph
 from services.feed.application.fanout import FLUSH_SIZE
+from tools.learn import figures
 
 SIZES = (10_000, 1_000_000, 100_000_000)
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 _BLOCK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_CALLS_OF_A_POST = 1.31
-_TURN = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +55,22 @@ class Check:
 
 
 def checks(graph: SocialGraph) -> list[Check]:
-    """Return the measured points, for a graph like that of the runs.
-
-    Rates and measured figures are of the runs that docs/scale.md names.
-    """
+    """Return the measured points, for a graph like that of the runs."""
     few = graph.best_connected(200)
     friends, population = few.friends(), Population.of_graph(few)
     apart = population.fanned_out(LARGE) - population.homes_written(FLUSH_SIZE, LARGE)
 
-    home = simulate_turn(friends, 57.3, _TURN, (1, 0, 0))
-    mix = simulate_turn(friends, 46.0, _TURN)
+    home = simulate_turn(friends, HOME_TURN.per_second, TURN_SECONDS, (1, 0, 0))
+    mix = simulate_turn(friends, MIX_TURN.per_second, TURN_SECONDS)
     return [
-        Check("calls of services of a home page, 200 people", 0.79, home.calls(_CALLS_OF_A_POST)),
-        Check("calls of services of the mix, 200 people", 1.17, mix.calls(_CALLS_OF_A_POST)),
+        Check(
+            "calls of services of a home page, 200 people",
+            HOME_TURN.calls,
+            home.calls(CALLS_OF_A_POST),
+        ),
+        Check(
+            "calls of services of the mix, 200 people", MIX_TURN.calls, mix.calls(CALLS_OF_A_POST)
+        ),
         Check(
             "milliseconds of a post that writes each home by itself, 200 people",
             POST_MS_BY_HOME,
@@ -85,14 +91,19 @@ def tables(graph: SocialGraph) -> dict[str, str]:
 
 
 def written(page: str, made: Mapping[str, str]) -> str:
-    """Return a page with its tables replaced; raises KeyError for one that is not made."""
-    return _BLOCK.sub(lambda block: f"{block[1]}{made[block[2]]}{block[3]}", page)
+    """Return a page with its tables, and the figures of other pages that it quotes.
+
+    Raises KeyError for a table that is not made.
+    """
+    return figures.render(
+        _BLOCK.sub(lambda block: f"{block[1]}{made[block[2]]}{block[3]}", page), PAGE
+    )
 
 
 def _measured() -> str:
     def price(app: str, kind: str) -> str:
         parts = [costs[kind].get(app, 0.0) for costs in (SERVICE_F, SIDECAR_F)]
-        return " + ".join(f"{part:.1f}" for part in parts) if any(parts) else ""
+        return " + ".join(f"{part:.1f}" for part in parts) if max(parts) >= 0.05 else ""
 
     rows = (
         [app, *(price(app, kind) for kind in SERVICE_F), f"{MEMORY_MB[app]}"] for app in MEMORY_MB

@@ -11,11 +11,12 @@ import pytest
 from bench import simulate
 from bench.bottlenecks import BOTTLENECKS, Bottleneck
 from bench.capacity import BUSY, LARGE, Capacity, post_f
-from bench.measured import SERVICE_F
+from bench.measured import SERVER_F, SERVICE_F, SIDECAR_F
 from bench.page_cache import SimulatedGateway, simulate_turn
 from bench.population import MEAN_FOLLOWERS, Population
 from bench.social_graph import SocialGraph, make_graph, read_graph
 from services.gateway.application.ready_pages import MAX_AGE
+from tools.learn.figures import look_up, section_of
 
 REED = os.environ.get("MICROGRAM_EDGES", "")
 """A file with the edges of the real graph, socfb-Reed98: it is not a part of this repository."""
@@ -26,6 +27,14 @@ TOLERANCE = 0.2
 def test_the_page_has_the_simulated_tables() -> None:
     page = simulate.PAGE.read_text()
     assert simulate.written(page, simulate.tables(make_graph(1))) == page
+
+
+@pytest.mark.parametrize("kind", SERVICE_F)
+def test_all_services_together_have_the_price_of_the_benchmark(kind: str) -> None:
+    page = simulate.PAGE.with_name("benchmark.md").read_text()
+    wanted = float(look_up(section_of(page, "a-measured-run"), kind, "f"))
+    parts = (*SERVICE_F[kind].values(), *SIDECAR_F[kind].values(), SERVER_F[kind])
+    assert sum(parts) == pytest.approx(wanted, rel=0.01)
 
 
 @pytest.mark.parametrize("check", simulate.checks(make_graph(1)), ids=lambda check: check.what)
