@@ -7,43 +7,15 @@ ids, so that each telling is about documents of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.contracts import events
-from services.contracts.events import EventType
+from tests.conformance import erasures
 from tests.conformance.kit import ServiceUnderTest, example
+from tests.conformance.story import EventStory, Told, account
 
 _ids = SnowflakeGenerator()
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One event of a story: a document in one of its versions."""
-
-    kind: EventType[Any]
-    subject: str
-    version: int
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class EventStory:
-    """Events, and what `look` shows after all of them, whatever their order.
-
-    `causes` names the types of events that the service then publishes, with their subjects; twice
-    where two changes follow from events that come one after another.
-    """
-
-    told: tuple[Told, ...]
-    look: Callable[[ServiceUnderTest], Any]
-    shows: Any
-    causes: tuple[tuple[EventType[Any], str], ...] = field(default=())
-    deleted: tuple[str, ...] = ()
-    """The users of whom auth confirms that they left."""
-    tombstones: tuple[tuple[EventType[Any], str, str], ...] = ()
-    """The deleted documents that it then publishes, with words that these said before."""
 
 
 def a_reply_is_in_its_thread() -> EventStory:
@@ -133,7 +105,7 @@ def a_deleted_account_has_no_notifications() -> EventStory:
     gone = {"id": target, "username": "", "created_at": timestamp(), "deleted": True}
     return EventStory(
         (
-            _account(target),
+            account(target),
             Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge),
             Told(events.ACCOUNT_CHANGED, target, 2, gone),
         ),
@@ -228,6 +200,7 @@ def the_newest_number_of_followers_counts() -> EventStory:
 
 
 STORIES: Mapping[str, tuple[Callable[[], EventStory], ...]] = {
+    "catalog": (erasures.a_deleted_account_has_no_shop,),
     "comments": (
         a_reply_is_in_its_thread,
         a_reply_is_counted_once,
@@ -240,12 +213,15 @@ STORIES: Mapping[str, tuple[Callable[[], EventStory], ...]] = {
         completed_orders_are_sales,
         the_newest_number_of_followers_counts,
     ),
+    "media": (erasures.a_deleted_account_has_no_pictures,),
     "notifications": (
         a_follower_is_a_notification,
         who_unfollows_is_no_notification,
         a_deleted_account_has_no_notifications,
         a_deletion_that_auth_does_not_know_deletes_nothing,
     ),
+    "orders": (erasures.a_deleted_account_has_no_cart,),
+    "posts": (erasures.a_deleted_account_has_no_posts,),
     "users": (a_login_is_an_account, a_deleted_login_is_a_deleted_account),
 }
 """By service. One without a story is tested without the effects of events."""
@@ -269,12 +245,7 @@ def _told(post: Mapping[str, Any], version: int = 1) -> Told:
 
 
 def _author(post: Mapping[str, Any]) -> Told:
-    return _account(post["author"])
-
-
-def _account(id: str) -> Told:
-    profile = {"id": id, "username": f"user{id}", "created_at": timestamp()}
-    return Told(events.ACCOUNT_CHANGED, id, 1, profile)
+    return account(post["author"])
 
 
 def _thread_of(root: Mapping[str, Any]) -> Callable[[ServiceUnderTest], Any]:

@@ -12,9 +12,11 @@ import jsonschema_rs
 import pytest
 
 from services.contracts.events import EventType
+from tests.conformance.commands import COMMANDS
 from tests.conformance.contracts import event_schemas
 from tests.conformance.kit import PATIENCE, ServiceUnderTest, Stream
-from tests.conformance.stories import STORIES, EventStory
+from tests.conformance.stories import STORIES
+from tests.conformance.story import Effects, EventStory
 from tests.conformance.test_listens import kind_of, message
 from tests.system.waiting import wait_until
 
@@ -89,6 +91,9 @@ def stories_of(subject: ServiceUnderTest) -> Sequence[Callable[[], EventStory]]:
 
 def begin(subject: ServiceUnderTest, story: EventStory) -> Telling:
     """The events of a story, which the producers answer for from now on."""
+    story.given(subject)
+    if story.is_erasure:
+        wait_until(lambda: not has_its_effect(subject, story), PATIENCE, "something to erase")
     streams: dict[str, Stream] = {}
     events = []
     for told in story.told:
@@ -103,6 +108,13 @@ def begin(subject: ServiceUnderTest, story: EventStory) -> Telling:
 
 def has_its_effect(subject: ServiceUnderTest, story: EventStory) -> bool:
     return bool(story.look(subject) == story.shows)
+
+
+def assert_effect(subject: ServiceUnderTest, story: EventStory, name: str) -> None:
+    """Assert the effect of events that are acknowledged; a job of the story may still run."""
+    if story.is_erasure:
+        wait_until(partial(has_its_effect, subject, story), PATIENCE, name)
+    assert has_its_effect(subject, story), name
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -122,7 +134,7 @@ def test_what_is_acknowledged_has_its_effect(subject: ServiceUnderTest) -> None:
         story = make()
         telling = begin(subject, story)
         _acknowledge(telling, telling.events, make.__name__)
-        assert has_its_effect(subject, story), make.__name__
+        assert_effect(subject, story, make.__name__)
 
 
 def test_what_comes_beside_poison_has_its_effect(subject: ServiceUnderTest) -> None:
@@ -134,7 +146,7 @@ def test_what_comes_beside_poison_has_its_effect(subject: ServiceUnderTest) -> N
             together = message(stream, [poison, event, {"no": "event"}])
             answer = subject.ask(f"POST /events/{stream.topic}", body=together)
             assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"})
-        assert has_its_effect(subject, story), make.__name__
+        assert_effect(subject, story, make.__name__)
 
 
 def test_what_the_sidecar_gave_up_is_tried_once_more(subject: ServiceUnderTest) -> None:
@@ -143,7 +155,7 @@ def test_what_the_sidecar_gave_up_is_tried_once_more(subject: ServiceUnderTest) 
         for stream, event in begin(subject, story).events:
             answer = subject.ask("POST /events-dead", body=message(stream, [event]))
             assert (answer.status, answer.json()) == (200, {"status": "SUCCESS"})
-        assert has_its_effect(subject, story), make.__name__
+        assert_effect(subject, story, make.__name__)
 
 
 def _repeat(telling: Telling, name: str) -> None:
@@ -172,48 +184,70 @@ def all_received(subject: ServiceUnderTest, kind: EventType[Any]) -> list[Event]
     return [each for each in events if each["type"] == kind.name]
 
 
-def telling_stories(subject: ServiceUnderTest) -> list[Callable[[], EventStory]]:
-    found = [make for make in stories_of(subject) if make().causes]
-    if not found:
-        pytest.skip("No story of this service causes events.")
-    return found
+Change = Callable[[], Effects]
+"""Lets the service change documents of its own."""
+
+
+def changes_of(
+    subject: ServiceUnderTest, deliver: Callable[[Telling], None] = in_order
+) -> list[Change]:
+    """Whatever makes the service tell: stories of others, and commands."""
+    told = [make for make in STORIES.get(subject.app, ()) if make().causes]
+    stories = [partial(_effects_of_story, subject, make, deliver) for make in told]
+    commands = [partial(command, subject) for command in COMMANDS.get(subject.app, ())]
+    if not stories and not commands:
+        pytest.skip("No story and no command makes this service tell.")
+    return [*stories, *commands]
+
+
+def _effects_of_story(
+    subject: ServiceUnderTest, make: Callable[[], EventStory], deliver: Callable[[Telling], None]
+) -> Effects:
+    story = make()
+    telling = begin(subject, story)
+    deliver(telling)
+    traces = frozenset(stream.trace for stream, _ in telling.events)
+    return Effects(story.causes, traces, story.tombstones)
+
+
+def one_by_one(telling: Telling) -> None:
+    """Each event is handled before the next comes, so each is a change of its own."""
+    _acknowledge(telling, telling.events, "one by one")
+
+
+def await_event(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
+    """Wait for the events of a type about one document."""
+    return wait_until(partial(received, subject, kind, about), PATIENCE, f"{kind.name} of {about}")
 
 
 def test_what_it_tells_is_an_event_of_its_schema(subject: ServiceUnderTest) -> None:
-    for make in telling_stories(subject):
-        story = make()
-        in_order(begin(subject, story))
-        for kind, about in story.causes:
-            wait_until(partial(received, subject, kind, about), PATIENCE, f"{kind.name} of {about}")
-            for event in received(subject, kind, about):
+    for change in changes_of(subject):
+        for kind, about in change().causes:
+            for event in await_event(subject, kind, about):
                 assert event["source"] == subject.app
                 jsonschema_rs.validate(_schema(kind), event)
 
 
 def test_what_it_tells_belongs_to_the_trace_of_its_cause(subject: ServiceUnderTest) -> None:
-    for make in telling_stories(subject):
-        story = make()
-        telling = begin(subject, story)
-        in_order(telling)
-        traces = {stream.trace for stream, _ in telling.events}
-        for kind, about in story.causes:
-            told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
-            assert all(event["traceparent"][3:35] in traces for event in told), told
+    for change in changes_of(subject):
+        effects = change()
+        for kind, about in effects.causes:
+            told = await_event(subject, kind, about)
+            assert all(event["traceparent"][3:35] in effects.traces for event in told), told
 
 
 def test_what_it_tells_has_numbers_and_versions(subject: ServiceUnderTest) -> None:
     """Each change of a document has a higher version, and a number of its own in its stream."""
-    for make in telling_stories(subject):
-        story = make()
-        telling = begin(subject, story)
-        _acknowledge(telling, telling.events, make.__name__)  # so each is a change of its own
-        for kind, about in story.causes:
+    kinds = set()
+    for change in changes_of(subject, one_by_one):
+        causes = change().causes
+        kinds |= {kind for kind, _ in causes}
+        for kind, about in causes:
             wait_until(
-                lambda: len(received(subject, kind, about)) >= story.causes.count((kind, about)),  # noqa: B023
+                lambda: len(received(subject, kind, about)) >= causes.count((kind, about)),  # noqa: B023
                 PATIENCE,
                 f"{kind.name} of {about}",
             )
-    kinds = {kind for make in telling_stories(subject) for kind, _ in make().causes}
     for kind in kinds:
         told = all_received(subject, kind)
         changes = {(event["stream"], event["sequence"]): event for event in told}
@@ -224,11 +258,9 @@ def test_what_it_tells_has_numbers_and_versions(subject: ServiceUnderTest) -> No
 
 
 def test_its_messages_are_cloud_events_of_a_bounded_size(subject: ServiceUnderTest) -> None:
-    for make in telling_stories(subject):
-        story = make()
-        in_order(begin(subject, story))
-        for kind, about in story.causes:
-            wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+    for change in changes_of(subject):
+        for kind, about in change().causes:
+            await_event(subject, kind, about)
     for peer in subject.peers.values():
         for each in peer.messages:
             assert each["source"] == subject.app
@@ -240,33 +272,26 @@ def test_its_messages_are_cloud_events_of_a_bounded_size(subject: ServiceUnderTe
 
 
 def test_a_new_process_has_a_new_stream(subject: ServiceUnderTest) -> None:
-    for make in telling_stories(subject):
-        streams: list[set[str]] = []
-        for _ in range(2):
-            story = make()
-            in_order(begin(subject, story))
-            kind, about = story.causes[0]
-            told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
-            streams.append({event["stream"] for event in told})
-            if len(streams) == 1:
-                subject.kill()
-        assert not streams[0] & streams[1]
-        return
+    change = changes_of(subject)[0]
+    before = _streams_of(subject, change())
+    subject.kill()
+    assert not before & _streams_of(subject, change())
+
+
+def _streams_of(subject: ServiceUnderTest, effects: Effects) -> set[str]:
+    return {event["stream"] for event in await_event(subject, *effects.causes[0])}
 
 
 def test_what_was_deleted_is_a_tombstone(subject: ServiceUnderTest) -> None:
     """It is told, and can be asked for, and says nothing else of what it was."""
-    found = [make for make in stories_of(subject) if make().tombstones]
-    if not found:
-        pytest.skip("No story of this service ends in a tombstone.")
-    for make in found:
-        story = make()
-        in_order(begin(subject, story))
-        for kind, about, words in story.tombstones:
-            tombstone = wait_until(
-                partial(kept_tombstone, subject, kind, about), PATIENCE, f"the end of {about}"
-            )
-            assert words not in json.dumps(tombstone)
+    tombstones = [each for change in changes_of(subject) for each in change().tombstones]
+    if not tombstones:
+        pytest.skip("No story or command of this service ends in a tombstone.")
+    for kind, about, words in tombstones:
+        tombstone = wait_until(
+            partial(kept_tombstone, subject, kind, about), PATIENCE, f"the end of {about}"
+        )
+        assert words not in json.dumps(tombstone)
 
 
 def kept_tombstone(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> Event:
@@ -278,22 +303,17 @@ def kept_tombstone(subject: ServiceUnderTest, kind: EventType[Any], about: str) 
 
 def test_what_it_tells_can_be_asked_for_step_by_step(subject: ServiceUnderTest) -> None:
     """Whoever asks for one event at a time misses none."""
-    for make in telling_stories(subject):
-        stories = [make() for _ in range(3)]
-        for story in stories:
-            in_order(begin(subject, story))
-        for story in stories:
-            for kind, about in story.causes:
-                wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+    for change in changes_of(subject):
+        for effects in [change() for _ in range(3)]:
+            for kind, about in effects.causes:
+                await_event(subject, kind, about)
                 wait_until(partial(subject.kept, kind, about, limit=1), PATIENCE, kind.name)
 
 
 def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
-    for make in telling_stories(subject):
-        story = make()
-        in_order(begin(subject, story))
-        for kind, about in story.causes:
-            told = wait_until(partial(received, subject, kind, about), PATIENCE, kind.name)
+    for change in changes_of(subject):
+        for kind, about in change().causes:
+            told = await_event(subject, kind, about)
             newest = max(told, key=lambda event: int(event["entityversion"]))
             found = subject.kept(kind, about)
             assert found, f"/changes does not give {kind.name} of {about}"
@@ -301,19 +321,13 @@ def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
 
 
 def test_a_death_loses_nothing_that_it_has_to_tell(subject: ServiceUnderTest) -> None:
-    """It dies while it handles events: their own events are told, or can be asked for."""
-    for make in telling_stories(subject):
-        stories = [make() for _ in range(5)]
-        for story in stories:
-            in_order(begin(subject, story))
+    """It dies while it tells: its events are told, or can be asked for."""
+    for change in changes_of(subject):
+        effects = [change() for _ in range(5)]
         subject.kill()
-        for story in stories:
-            for kind, about in story.causes:
-                wait_until(
-                    partial(subject.kept, kind, about),
-                    PATIENCE,
-                    f"{kind.name} of {about} after a death",
-                )
+        for kind, about in [cause for each in effects for cause in each.causes]:
+            what = f"{kind.name} of {about} after a death"
+            wait_until(partial(subject.kept, kind, about), PATIENCE, what)
 
 
 def _schema(kind: EventType[Any]) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""Commands: requests that change a document, and the events that the service then publishes.
+
+Stories are for services that tell because of what others told. These tell because they were asked.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.chassis.ids import SnowflakeGenerator
+from services.contracts import catalog, events
+from tests.conformance.kit import Answer, ServiceUnderTest
+from tests.conformance.story import Effects
+
+_ids = SnowflakeGenerator()
+
+_SCOPES = "read write"
+
+
+class Requester:
+    """Sends requests of one trace to the service under test."""
+
+    def __init__(self, subject: ServiceUnderTest, caller: str = "gateway") -> None:
+        self.trace = secrets.token_hex(16)
+        self._subject = subject
+        self._caller = caller
+
+    def send(self, route: str, body: Any = None, *, user: str = "") -> Any:
+        """Return the body of an answer, which must be a success."""
+        answer: Answer = self._subject.ask(
+            route,
+            caller=self._caller,
+            body=body,
+            token=self._subject.auth.token(user, _SCOPES) if user else "",
+            headers={"traceparent": f"00-{self.trace}-{secrets.token_hex(8)}-01"},
+        )
+        assert answer.status == 200, (route, answer)
+        return answer.json()
+
+    def effects(self, *causes: tuple[events.EventType[Any], str], **more: Any) -> Effects:
+        """What the service publishes because of these requests."""
+        return Effects(causes, frozenset({self.trace}), **more)
+
+
+Command = Callable[[ServiceUnderTest], Effects]
+
+
+def who_registers_has_a_login(subject: ServiceUnderTest) -> Effects:
+    requester = Requester(subject)
+    return requester.effects((events.LOGIN_REGISTERED, _register(requester)["user_id"]))
+
+
+def who_leaves_has_no_login(subject: ServiceUnderTest) -> Effects:
+    requester = Requester(subject)
+    login = _register(requester)
+    proof = {"login": login["username"], "password": _PASSWORD}
+    id = requester.send("POST /deletions", proof)["user_id"]
+    return requester.effects(
+        *[(events.LOGIN_REGISTERED, id)] * 2,
+        tombstones=((events.LOGIN_REGISTERED, id, login["username"]),),
+    )
+
+
+def a_checkout_is_an_order(subject: ServiceUnderTest) -> Effects:
+    subject.peers["catalog"].tell(
+        answers={
+            "POST /quotes": {"lines": [catalog.QUOTE_LINE]},
+            "POST /reservations": _NOTHING_LEFT,
+        }
+    )
+    requester, buyer = Requester(subject), _ids.next()
+    cart = requester.send("POST /cart/items", catalog.ITEM, user=buyer)
+    checkout = {
+        "idempotency_key": buyer,
+        "card": "tok_ok",
+        "expected_total": cart["total"],
+        "currency": cart["currency"],
+    }
+    order = requester.send("POST /checkouts", checkout, user=buyer)
+    return requester.effects((events.ORDER_CHANGED, order["id"]))
+
+
+def an_authorization_is_a_payment(subject: ServiceUnderTest) -> Effects:
+    requester, order = Requester(subject, caller="orders"), _ids.next()
+    price = {"buyer": _ids.next(), "seller": _ids.next(), "amount": 4_900, "currency": "EUR"}
+    requester.send(f"POST /payments/{order}/authorize", {**price, "card": "tok_ok"})
+    requester.send(f"POST /payments/{order}/capture")
+    return requester.effects(*[(events.PAYMENT_CHANGED, order)] * 2)
+
+
+def a_liked_post_is_counted(subject: ServiceUnderTest) -> Effects:
+    requester, author = Requester(subject), _ids.next()
+    post = _write_post(requester, author)
+    requester.send(f"POST /posts/{post}/favourite", user=author)
+    return requester.effects(
+        (events.POST_CHANGED, post),
+        (events.MARK_CHANGED, f"{author}:{post}"),
+        (events.FAVOURITES_COUNTED, post),
+    )
+
+
+def a_deleted_post_is_a_tombstone(subject: ServiceUnderTest) -> Effects:
+    requester, author = Requester(subject), _ids.next()
+    post = _write_post(requester, author)
+    requester.send(f"DELETE /posts/{post}", user=author)
+    return requester.effects(
+        *[(events.POST_CHANGED, post)] * 2,
+        tombstones=((events.POST_CHANGED, post, "a post"),),
+    )
+
+
+COMMANDS: Mapping[str, tuple[Command, ...]] = {
+    "auth": (who_registers_has_a_login, who_leaves_has_no_login),
+    "orders": (a_checkout_is_an_order,),
+    "payments": (an_authorization_is_a_payment,),
+    "posts": (a_liked_post_is_counted, a_deleted_post_is_a_tombstone),
+}
+"""By service."""
+
+_PASSWORD = "analytical engine"
+
+_NOTHING_LEFT = {
+    "order": "1",
+    "state": "refused",
+    "missing": [catalog.ITEM["variant"]],
+}
+"""What catalog answers, so that the saga of an order ends without a payment."""
+
+
+def _register(requester: Requester) -> Any:
+    name = f"u{secrets.token_hex(8)}"
+    form = {"username": name, "email": f"{name}@example.org", "password": _PASSWORD}
+    return requester.send("POST /registrations", {**form, "agreement": True})
+
+
+def _write_post(requester: Requester, author: str) -> str:
+    id: str = requester.send("POST /posts", {"text": "a post"}, user=author)["post"]["id"]
+    return id
