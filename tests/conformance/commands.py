@@ -11,7 +11,8 @@ from typing import Any
 
 from services.chassis.ids import SnowflakeGenerator
 from services.contracts import catalog, events
-from tests.conformance.kit import Answer, ServiceUnderTest
+from tests.conformance.kit import ServiceUnderTest
+from tests.conformance.peer_client import Answer
 from tests.conformance.story import Effects
 
 _ids = SnowflakeGenerator()

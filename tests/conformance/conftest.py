@@ -8,14 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.conformance.kit import (
-    COMMAND,
-    COMPONENTS,
-    PLANTED,
-    SUBJECTS,
-    ServiceUnderTest,
-    access_with,
-)
+from tests.conformance.kit import COMMAND, COMPONENTS, PLANTED, SUBJECTS, ServiceUnderTest
+from tests.conformance.surroundings import access_with
 
 collect_ignore = [] if PLANTED in os.environ else ["test_planted_faults.py"]
 

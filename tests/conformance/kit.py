@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,20 +19,23 @@ import psutil
 import requests
 import yaml
 
-from services.chassis.dapr.pubsub import encode_event, event_message
-from services.chassis.ids import timestamp
 from services.chassis.security.access_rules import (
     OPERATOR_HEADER,
-    Access,
     ServiceAccess,
-    read_access,
 )
 from services.chassis.security.token_verifier import user_revocation
 from services.contracts.events import EventType
+from tests.conformance.peer_client import TIMEOUT, Answer, PeerClient
+from tests.conformance.surroundings import (
+    GUEST,
+    access_with,
+    command_of,
+    guest_language,
+    manifest,
+    producers_of,
+)
 from tests.fakes.auth import FakeAuth
 from tests.system.waiting import wait_until
-from tools.runner.config.guests import FOLDER, access_files
-from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import REPO, RunDir, write_private
 from tools.runner.config.secrets import JWT
 from tools.runner.infra.guests import guest_command
@@ -55,125 +56,6 @@ COMMAND = "MICROGRAM_CONFORM_COMMAND"
 SUBJECTS = "MICROGRAM_CONFORM_APPS"
 COMPONENTS = "MICROGRAM_CONFORM_COMPONENTS"
 PLANTED = "MICROGRAM_CONFORM_PLANTED"
-GUEST = "MICROGRAM_GUEST"
-
-_TIMEOUT = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer of a service."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    def error(self) -> str:
-        """The code of an error, after a check of its shape."""
-        body = self.json()
-        assert isinstance(body, dict), body
-        assert isinstance(body.get("code"), str), body
-        assert isinstance(body.get("message"), str), body
-        return str(body["code"])
-
-
-class PeerClient:
-    """Tells a stand-in what to do, and asks what it has received."""
-
-    def __init__(self, app_id: str, port: int, token: str) -> None:
-        self.app_id = app_id
-        self._base = f"http://127.0.0.1:{port}/peer"
-        self._headers = {"dapr-api-token": token}
-
-    def tell(self, **told: Any) -> None:
-        """Set `answers` by method and path, or add to `streams`, `revoked` or `deleted`."""
-        requests.post(
-            f"{self._base}/tell", json=told, headers=self._headers, timeout=_TIMEOUT
-        ).raise_for_status()
-
-    def call(self, app: str, route: str, **told: Any) -> Answer:
-        """Call a route of another service through the sidecars."""
-        method, _, path = route.partition(" ")
-        return self._send(method=method, path=f"/invoke/{app}/method{path}", **told)
-
-    def publish(self, pubsub: str, topic: str, body: str) -> Answer:
-        """Publish a message as it is."""
-        headers = {"content-type": "application/cloudevents+json"}
-        path = f"/publish/{pubsub}/{topic}"
-        return self._send(method="POST", path=path, body=body, headers=headers)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """All events that it has received, in the order of their arrival."""
-        return list(self._received()["events"])
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """All messages that brought events, with the `number` of these instead of them."""
-        return list(self._received()["messages"])
-
-    @property
-    def requests(self) -> list[dict[str, Any]]:
-        """All requests that it has received, but those of events."""
-        return list(self._received()["requests"])
-
-    def _received(self) -> dict[str, Any]:
-        answer = requests.get(f"{self._base}/received", headers=self._headers, timeout=_TIMEOUT)
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _send(self, **told: Any) -> Answer:
-        answer = requests.post(
-            f"{self._base}/send", json=told, headers=self._headers, timeout=_TIMEOUT
-        ).json()
-        return Answer(answer["status"], {}, answer["body"])
-
-
-@dataclass
-class Stream:
-    """The stream of events of one process of a producer, which a stand-in plays."""
-
-    peer: PeerClient
-    topic: str
-    name: str = field(default_factory=lambda: secrets.token_hex(5))
-    trace: str = field(default_factory=lambda: secrets.token_hex(16))
-    """The id of the trace of all its changes."""
-    sequence: int = 0
-
-    def event(
-        self, kind: EventType[Any], subject: str, version: int, data: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The next event of the stream."""
-        self.sequence += 1
-        return {
-            "specversion": "1.0",
-            "id": f"{kind.producer}:{kind.name}:{subject}@{version}",
-            "source": kind.producer,
-            "type": kind.name,
-            "subject": subject,
-            "time": timestamp(),
-            "datacontenttype": "application/json",
-            "traceparent": f"00-{self.trace}-{secrets.token_hex(8)}-00",
-            "topic": self.topic,
-            "stream": self.name,
-            "sequence": self.sequence,
-            "entityversion": version,
-            "schemaversion": 1,
-            "data": dict(data),
-        }
-
-    def keep(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Have `/changes` of the producer give these events."""
-        self.peer.tell(streams={self.topic: {self.name: list(events)}})
-
-    def deliver(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Publish events in one message."""
-        body = event_message([encode_event(event) for event in events]).decode()
-        answer = self.peer.publish("pubsub", self.topic, body)
-        assert answer.status == 204, answer
 
 
 class ServiceUnderTest:
@@ -195,14 +77,14 @@ class ServiceUnderTest:
         stack.callback(self._runner, "down")
         self._run.create()
         write_private(self._run.secrets, json.dumps({JWT: self.auth.signing_keys()}))
-        manifest = self._folder / "dapr.yaml"
-        manifest.write_text(yaml.safe_dump(self._manifest()))
+        apps = self._folder / "dapr.yaml"
+        apps.write_text(yaml.safe_dump(manifest(self.app, self._command)))
         guest = (
             ("--guest", f"{self.app}={language}") if (language := guest_language(self.app)) else ()
         )
         self._runner(
             *("up", "--detach", "--no-dashboard", "--port", "0"),
-            *("--components", self._components, "--manifest", str(manifest), *guest),
+            *("--components", self._components, "--manifest", str(apps), *guest),
         )
         state = json.loads(self._run.state.read_text())
         for row in state["services"]:
@@ -279,7 +161,7 @@ class ServiceUnderTest:
         if self._command:
             return self._command
         language = guest_language(self.app)
-        return guest_command(self.app, language) if language else _command_of(self.app)
+        return guest_command(self.app, language) if language else command_of(self.app)
 
     @cached_property
     def access(self) -> ServiceAccess:
@@ -300,7 +182,7 @@ class ServiceUnderTest:
 
     def producer(self, topic: str) -> PeerClient:
         """The stand-in that publishes a topic."""
-        return self.peers[_producers(access_with(self.app))[topic]]
+        return self.peers[producers_of(access_with(self.app))[topic]]
 
     # ── requests ────────────────────────────────────────────────────────────────────────────
 
@@ -330,7 +212,7 @@ class ServiceUnderTest:
             f"{self._base}{path}",
             data=data,
             headers=sent,
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
         )
         return Answer(answer.status_code, answer.headers, answer.text)
 
@@ -398,75 +280,8 @@ class ServiceUnderTest:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def _manifest(self) -> dict[str, Any]:
-        peer = [sys.executable, "-m", "tests.conformance.peer"]
-        commands = dict.fromkeys(_around(self.app), peer)
-        if command := self._command or _command_of(self.app):
-            commands[self.app] = command
-        env = {"CONFORMANCE_SUBJECT": self.app}
-        return {
-            "version": 1,
-            "common": {
-                "resourcesPaths": [str(REPO / "components")],
-                "configFilePath": str(REPO / "deploy/local/config.yaml"),
-                "maxBodySize": "24Mi",
-                "readBufferSize": "64Ki",
-            },
-            "apps": [
-                {
-                    "appID": app,
-                    "appDirPath": str(REPO),
-                    "appPort": 9000 + number,
-                    "command": command,
-                    "env": env,
-                }
-                for number, (app, command) in enumerate(sorted(commands.items()))
-            ],
-        }
-
 
 def example(kind: EventType[Any]) -> dict[str, Any]:
     """The example of an event's data in its model."""
     extra: Any = kind.model.model_config["json_schema_extra"]
     return dict(extra["examples"][0])
-
-
-def guest_language(app: str) -> str:
-    """The language of the guest that is under test; empty for a service in Python."""
-    chosen, _, language = os.environ.get(GUEST, "").partition("=")
-    if chosen == app:
-        return language
-    paths = sorted(FOLDER.glob(f"{app}-*/access.yaml"))
-    return paths[0].parent.name.rpartition("-")[2] if paths else ""
-
-
-def access_with(app: str) -> Access:
-    """The rules of all services, and of the program under test if it is a guest."""
-    language = guest_language(app)
-    return read_access(additions=access_files({app: [language]} if language else {}))
-
-
-def _producers(access: Access) -> dict[str, str]:
-    return {topic: name for name, own in access.items() for topic in own.publishes}
-
-
-def _around(app: str) -> list[str]:
-    """The services that the one under test has to do with, auth, and one that it has not."""
-    access = access_with(app)
-    own, producers = access[app], _producers(access)
-    near = {caller for callers in own.calls.values() for caller in callers}
-    near |= {producers[topic] for topic in own.subscribes}
-    near |= {name for name, other in access.items() if other.subscribes & own.publishes}
-    near |= {
-        name
-        for name, other in access.items()
-        if any(app in callers for callers in other.calls.values())
-    }
-    strangers = [name for name in sorted(access) if name not in near | {app, "orders"}]
-    return sorted((near | {"auth", *strangers[:1]}) - {app})
-
-
-def _command_of(app: str) -> list[str]:
-    """The command of a service; empty for a guest that is a service of its own."""
-    apps = read_manifest(REPO / "dapr.yaml")
-    return next((list(each.command) for each in apps if each.app_id == app), [])

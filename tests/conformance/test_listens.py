@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.contracts.events import EVENTS, EventType
-from tests.conformance.kit import PATIENCE, ServiceUnderTest, Stream, example
+from tests.conformance.kit import PATIENCE, ServiceUnderTest, example
+from tests.conformance.peer_client import Stream
 from tests.system.waiting import wait_until
 
 

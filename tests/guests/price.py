@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from services.contracts.events import POST_CHANGED
-from tests.conformance.kit import GUEST, ServiceUnderTest, Stream
-from tests.conformance.stories import Told, a_reply_is_in_its_thread
+from tests.conformance.kit import ServiceUnderTest
+from tests.conformance.peer_client import Stream
+from tests.conformance.stories import a_reply_is_in_its_thread
+from tests.conformance.story import Told
+from tests.conformance.surroundings import GUEST
 from tests.conformance.test_listens import message
 from tests.system.waiting import wait_until
 
