@@ -35,7 +35,10 @@ class Requester:
             caller=self._caller,
             body=body,
             token=self._subject.auth.token(user, _SCOPES) if user else "",
-            headers={"traceparent": f"00-{self.trace}-{secrets.token_hex(8)}-01"},
+            headers={
+                "traceparent": f"00-{self.trace}-{secrets.token_hex(8)}-01",
+                "x-request-id": self.trace,
+            },
         )
         assert answer.status == 200, (route, answer)
         return answer.json()
@@ -80,7 +83,9 @@ def a_checkout_is_an_order(subject: ServiceUnderTest) -> Effects:
         "currency": cart["currency"],
     }
     order = requester.send("POST /checkouts", checkout, user=buyer)
-    return requester.effects((events.ORDER_CHANGED, order["id"]))
+    return requester.effects(
+        (events.ORDER_CHANGED, order["id"]), calls=(("catalog", "POST /quotes"),)
+    )
 
 
 def an_authorization_is_a_payment(subject: ServiceUnderTest) -> Effects:
@@ -112,11 +117,18 @@ def a_deleted_post_is_a_tombstone(subject: ServiceUnderTest) -> Effects:
     )
 
 
+def a_mention_is_looked_up(subject: ServiceUnderTest) -> Effects:
+    subject.peers["users"].tell(answers={"POST /lookups": {}})
+    requester, author = Requester(subject), _ids.next()
+    post = _write_post(requester, author, "a post for @nobody")
+    return requester.effects((events.POST_CHANGED, post), calls=(("users", "POST /lookups"),))
+
+
 COMMANDS: Mapping[str, tuple[Command, ...]] = {
     "auth": (who_registers_has_a_login, who_leaves_has_no_login),
     "orders": (a_checkout_is_an_order,),
     "payments": (an_authorization_is_a_payment,),
-    "posts": (a_liked_post_is_counted, a_deleted_post_is_a_tombstone),
+    "posts": (a_liked_post_is_counted, a_deleted_post_is_a_tombstone, a_mention_is_looked_up),
 }
 """By service."""
 
@@ -136,6 +148,6 @@ def _register(requester: Requester) -> Any:
     return requester.send("POST /registrations", {**form, "agreement": True})
 
 
-def _write_post(requester: Requester, author: str) -> str:
-    id: str = requester.send("POST /posts", {"text": "a post"}, user=author)["post"]["id"]
+def _write_post(requester: Requester, author: str, text: str = "a post") -> str:
+    id: str = requester.send("POST /posts", {"text": text}, user=author)["post"]["id"]
     return id

@@ -186,7 +186,14 @@ class PeerRoutes:
 
     def _note(self, request: Request) -> str:
         name = f"{request.method} {request.url.path}"
-        self._peer.requests.append({"route": name, "query": dict(request.query_params)})
+        self._peer.requests.append(
+            {
+                "route": name,
+                "query": dict(request.query_params),
+                "trace": request.headers.get("traceparent", "")[3:35],
+                "request_id": request.headers.get("x-request-id", ""),
+            }
+        )
         return name
 
 

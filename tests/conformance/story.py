@@ -37,6 +37,8 @@ class Effects:
     traces: frozenset[str]
     """The traces to which these events belong."""
     tombstones: Tombstones = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    """The services and routes that it calls for a request, whose id is that of the trace."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,16 @@ def test_what_it_tells_belongs_to_the_trace_of_its_cause(subject: ServiceUnderTe
             assert all(event["traceparent"][3:35] in effects.traces for event in told), told
 
 
+def test_a_call_belongs_to_the_request_that_causes_it(subject: ServiceUnderTest) -> None:
+    effects = [command(subject) for command in COMMANDS.get(subject.app, ())]
+    calls = [(each.traces, *call) for each in effects for call in each.calls]
+    if not calls:
+        pytest.skip("No command of this service calls another one.")
+    for traces, app, route in calls:
+        made = [each for each in subject.peers[app].requests if each["route"] == route]
+        assert any({each["trace"], each["request_id"]} == traces for each in made), (route, made)
+
+
 def test_what_it_tells_has_numbers_and_versions(subject: ServiceUnderTest) -> None:
     """Each change of a document has a higher version, and a number of its own in its stream."""
     kinds = set()

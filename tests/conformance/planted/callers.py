@@ -229,6 +229,10 @@ def refuses_new_fields_of_a_body() -> None:
     replace(batch, "BatchRequest", Strict)
 
 
+def calls_without_the_trace_of_the_request() -> None:
+    replace(telemetry, "outgoing_headers", dict)
+
+
 def names_no_request() -> None:
     start = telemetry.start_trace
 
@@ -276,4 +280,9 @@ FAULTS = (
     Fault(fails_at_a_wrong_body, "test_a_malformed_body_is_the_fault_of_the_caller"),
     Fault(refuses_new_fields_of_a_body, "test_a_new_field_of_a_body_is_ignored"),
     Fault(names_no_request, "test_an_answer_names_the_request"),
+    Fault(
+        calls_without_the_trace_of_the_request,
+        "test_a_call_belongs_to_the_request_that_causes_it",
+        app="posts",
+    ),
 )
