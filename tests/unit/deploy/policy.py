@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from services.chassis.security.access_rules import read_access
+from tests.unit.deploy.operator_policy import operators_confine_their_pods
 from tests.unit.deploy.overlays import Document, of_kind, workloads
 from tools.kubernetes import settings
 from tools.kubernetes.autoscaling import queues_of
@@ -236,6 +237,7 @@ RULES: tuple[Callable[[list[Document]], Iterable[str]], ...] = (
     components_have_scopes,
     components_find_their_logins,
     every_app_is_there,
+    operators_confine_their_pods,
     sidecars_are_confined,
     no_secret_is_in_a_file,
     references_exist,

@@ -64,9 +64,32 @@ def metadata_of(documents: list[Document], component: str) -> list[Document]:
     return found
 
 
+def rabbitmq_container(documents: list[Document]) -> Document:
+    changed = spec(documents, "RabbitmqCluster", "rabbitmq")["override"]["statefulSet"]
+    found: Document
+    (found,) = changed["spec"]["template"]["spec"]["containers"]
+    return found
+
+
 Plant = Callable[[list[Document]], object]
 
 PLANTED: dict[str, tuple[Plant, str]] = {
+    "no limit for an operator": (
+        lambda d: spec(d, "RabbitmqCluster", "rabbitmq")["resources"]["limits"].pop("memory"),
+        "RabbitmqCluster rabbitmq has no limits of memory",
+    ),
+    "root in a pod of an operator": (
+        lambda d: spec(d, "Redis", "redis").pop("podSecurityContext"),
+        "Redis redis may run as root",
+    ),
+    "privileges in a pod of an operator": (
+        lambda d: spec(d, "Redis", "redis")["securityContext"].pop("allowPrivilegeEscalation"),
+        "Redis redis may gain privileges",
+    ),
+    "capabilities in a pod of an operator": (
+        lambda d: rabbitmq_container(d)["securityContext"].pop("capabilities"),
+        "RabbitmqCluster rabbitmq keeps capabilities",
+    ),
     "no limit": (
         lambda d: container(d)["resources"]["limits"].pop("memory"),
         "no limits of memory",
