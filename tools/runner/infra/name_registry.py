@@ -2,7 +2,7 @@
 
 A sidecar looks the callee up for every call, and picks one of its addresses at random; nothing is
 cached. It registers itself first of all at its start, long before it can serve, and renews its row
-every 2 s: if that is gone, it ends. So a replica is hidden by giving its row another app-id. The
+every 7 s: if that is gone, it ends. So a replica is hidden by giving its row another app-id. The
 renewal goes by registration and address, and does not notice.
 """
 
