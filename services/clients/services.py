@@ -18,7 +18,7 @@ from services.clients.users import UsersClient
 class ServiceClients:
     """A client for each service that the gateway reads from and writes to.
 
-    Services whose pages cost little more than the hop may have a port of their own, `pages`.
+    Services whose requests cost little more than the hop may have a port of their own, `pages`.
     """
 
     def __init__(self, invoker: JsonInvoker, pages: JsonInvoker | None = None) -> None:

@@ -140,7 +140,7 @@ class SharedReads:
         if len(parts) != len(group):
             return group
         # If all took too long, the service does, and more calls would not help it.
-        again = _AGAIN if any(_status(part) != 504 for part in parts) else ()
+        again = _AGAIN if any(status_of(part) != 504 for part in parts) else ()
         pairs = zip(group, parts, strict=True)
         return [request for request, part in pairs if not _settle(request, part, again)]
 
@@ -161,7 +161,7 @@ class SharedReads:
         return parts if isinstance(parts, list) else ()
 
 
-def _status(part: Any) -> int | None:
+def status_of(part: Any) -> int | None:
     """The status of a part, or None if it is no answer."""
     status = part.get("status") if isinstance(part, dict) and "body" in part else None
     return status if isinstance(status, int) else None
@@ -169,7 +169,7 @@ def _status(part: Any) -> int | None:
 
 def _settle(request: Request[_Read], part: Any, again: Sequence[int]) -> bool:
     """Answer a read with its part of a batch, unless that is no answer, or its status `again`."""
-    status = _status(part)
+    status = status_of(part)
     if status is None or status in again:
         return False
     result = batch_result(part)

@@ -52,9 +52,10 @@ class BatchItem(BaseModel):
 
 
 class BatchRequest(BaseModel):
-    """A batch of requests that change nothing.
+    """A batch of requests.
 
-    One that is not answered after `seconds` has the status 504. The others are answered.
+    One that is not answered after `seconds` has the status 504, and goes on. The others are
+    answered.
     """
 
     questions: list[BatchItem] = Field(max_length=MAX_ITEMS)

@@ -1,4 +1,4 @@
-"""Pages of several people share calls: each sees what is theirs, and nothing of the others."""
+"""Pages and changes of several people share calls: each sees and changes what is theirs alone."""
 
 from __future__ import annotations
 
@@ -71,3 +71,38 @@ async def test_each_of_many_who_read_at_the_same_time_sees_only_what_is_theirs(
     for service in ("feed", "notifications", "posts"):
         assert calls[service, "bundles", NOBODY] > 0, calls
         assert not calls[service, "bundles", ""]
+
+
+async def test_each_of_many_who_post_and_like_at_the_same_time_does_it_once_in_their_own_name(
+    deployment: GatewayDeployment,
+) -> None:
+    people = await make_people(deployment)
+    liked = (await people[0].post("statuses", {"status": "hello"}))["id"]
+    await deployment.cluster.settle()
+    await revoke(deployment, people[-1], "posts")
+    calls = count_calls(deployment)
+
+    async def write(n: int) -> list[Any]:
+        return await asyncio.gather(
+            people[n].ask("POST", "/api/v1/statuses", json={"status": f"post {n}"}),
+            people[n].ask("POST", "/api/v1/statuses", json={"status": ""}),
+            people[n].ask("POST", f"/api/v1/statuses/{liked}/favourite"),
+        )
+
+    answers = await asyncio.gather(*map(write, range(PEOPLE)))
+    for n, (post, empty, like) in enumerate(answers[:-1]):
+        assert (post.json()["content"], post.json()["account"]["id"]) == (
+            f"<p>post {n}</p>",
+            people[n].id,
+        )
+        assert empty.status == 422
+        assert (like.json()["id"], like.json()["favourited"]) == (liked, True)
+    assert [answer.status for answer in answers[-1]] == [401] * 3
+    assert calls["posts", "bundles", NOBODY] > 0, calls
+    await deployment.cluster.settle()
+    for n, person in enumerate(people[:-1]):
+        answer = await person.ask("GET", f"/api/v1/accounts/{person.id}/statuses")
+        own = [status["content"] for status in answer.json()]
+        assert own.count(f"<p>post {n}</p>") == 1
+    likes = (await people[0].ask("GET", f"/api/v1/statuses/{liked}")).json()["favourites_count"]
+    assert likes == PEOPLE - 1
