@@ -64,7 +64,8 @@ class PostsConsumers:
 
     async def on_post_changed(self, event: Event[Post]) -> None:
         """Update the lists of a changed post."""
-        await self._projector.project_post(event.subject)
+        first = _as_created(event.data) if event.version == 1 else None
+        await self._projector.project_post(event.subject, first)
 
     async def on_comment_changed(self, event: Event[Comment]) -> None:
         """Delete a comment with the post above it, or move it to another post above.
@@ -108,3 +109,15 @@ class PostsConsumers:
         await self._suspended_accounts.apply(event.subject, state)
         if profile.deleted:
             await self._erasure.start(event.subject_id)
+
+
+def _as_created(post: Post) -> PostRecord:
+    """Return what lists need of a post, as its first event says it."""
+    return PostRecord(
+        post.id,
+        post.author,
+        post.created_at,
+        visibility=post.visibility,
+        reblog_of_id=post.reblog_of_id,
+        deleted=post.deleted,
+    )

@@ -149,6 +149,11 @@ class Repository:
 
         return {id: details(id) for id in ids}
 
+    async def posts_alone(self, ids: list[str]) -> dict[str, PostDetails]:
+        """Return posts with nothing else that a view shows. One state call."""
+        docs = await self.posts.load_many(ids)
+        return {id: PostDetails(docs.get(id), ABSENT, ABSENT, 0, None, pinned=False) for id in ids}
+
     async def interactions_on(
         self, post: str, author: str, users: list[str]
     ) -> tuple[dict[str, Interaction], bool]:

@@ -98,7 +98,7 @@ class PostService:
         )
 
     async def _parent(self, id: str | None, caller: Caller) -> PostRecord | None:
-        return (await self._queries.get_original(id, caller)).post if id else None
+        return await self._queries.get_answered(id, caller) if id else None
 
     async def _mentions(self, names: Sequence[str], caller: Caller) -> tuple[PostMention, ...]:
         """Resolve usernames. Names of nobody are plain text."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from services.chassis.errors import Forbidden
@@ -13,7 +14,7 @@ from services.clients.users import UsersClient
 from services.posts.application.author_relationships import AuthorRelationships
 from services.posts.application.suspended_accounts import SuspendedAccounts
 from services.posts.application.visible_posts import VisiblePost, with_original
-from services.posts.domain.posts import post_not_found
+from services.posts.domain.posts import PostRecord, post_not_found
 from services.posts.domain.visibility import (
     Access,
     AuthorRelationship,
@@ -61,6 +62,18 @@ class PostQueries:
         seen = await self.get(id, caller, relationships)
         return seen.reblog or seen
 
+    async def get_answered(self, id: str, caller: Caller) -> PostRecord:
+        """Return the post that a reply answers: for a boost the original. Raises `NotFound`.
+
+        As `get_original`, but without reading what only a view shows.
+        """
+        id = parse_post_id(id)
+        details = await _load([id], self._repository.posts_alone)
+        seen = (await self._visible([id], details, caller)).get(id)
+        if seen is None:
+            raise post_not_found()
+        return (seen.reblog or seen).post
+
     async def get_reactable(self, id: str, caller: Caller) -> VisiblePost:
         """Return a post as `get_original` does. Raises `Forbidden` if the caller blocks its author.
 
@@ -83,8 +96,17 @@ class PostQueries:
 
         One state call, two if there are boosts among them; at most one invocation.
         """
-        viewer = caller.user_id if caller else ""
-        details = await self._load(ids, viewer)
+        read = partial(self._repository.post_details, viewer=_viewer(caller))
+        return await self._visible(ids, await _load(ids, read), caller, relationships)
+
+    async def _visible(
+        self,
+        ids: Sequence[str],
+        details: Mapping[str, PostDetails],
+        caller: Caller | None,
+        relationships: AuthorRelationships | None = None,
+    ) -> dict[str, VisiblePost]:
+        viewer = _viewer(caller)
         suspended = await self.suspended_accounts.ids()
         found = {
             id: (doc, each)
@@ -106,16 +128,6 @@ class PostQueries:
             )
         }
         return {id: whole for id in ids if (whole := with_original(id, seen))}
-
-    async def _load(self, ids: Sequence[str], viewer: str) -> dict[str, PostDetails]:
-        """Load posts and the originals of the boosts among them."""
-        details = await self._repository.post_details(list(dict.fromkeys(ids)), viewer)
-        posts = [each.post for each in details.values()]
-        originals = {post.reblog_of_id for post in posts if post and post.reblog_of_id}
-        missing = sorted(originals - details.keys())
-        if not missing:
-            return details
-        return details | await self._repository.post_details(missing, viewer)
 
     async def get_thread(
         self, id: str, ids: Sequence[str], caller: Caller | None
@@ -150,6 +162,21 @@ class PostQueries:
         """Return all versions of a post, oldest first. Two state calls."""
         seen = await self.get_original(id, caller)
         return await self._repository.versions(seen.post)
+
+
+async def _load(
+    ids: Sequence[str], read: Callable[[list[str]], Awaitable[dict[str, PostDetails]]]
+) -> dict[str, PostDetails]:
+    """Load posts and the originals of the boosts among them."""
+    details = await read(list(dict.fromkeys(ids)))
+    posts = [each.post for each in details.values()]
+    originals = {post.reblog_of_id for post in posts if post and post.reblog_of_id}
+    missing = sorted(originals - details.keys())
+    return details | await read(missing) if missing else details
+
+
+def _viewer(caller: Caller | None) -> str:
+    return caller.user_id if caller else ""
 
 
 def parse_post_id(id: str) -> str:
