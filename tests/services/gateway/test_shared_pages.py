@@ -6,8 +6,10 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from services.clients.shared_reads import NOBODY
-from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, posts_app
 
 PEOPLE = 10
 HOME, NOTIFICATIONS = "/api/v1/timelines/home", "/api/v1/notifications"
@@ -83,11 +85,10 @@ async def test_each_of_many_who_post_and_like_at_the_same_time_does_it_once_in_t
     calls = count_calls(deployment)
 
     async def write(n: int) -> list[Any]:
-        return await asyncio.gather(
-            people[n].ask("POST", "/api/v1/statuses", json={"status": f"post {n}"}),
-            people[n].ask("POST", "/api/v1/statuses", json={"status": ""}),
-            people[n].ask("POST", f"/api/v1/statuses/{liked}/favourite"),
-        )
+        paths = ("/api/v1/statuses", "/api/v1/statuses", f"/api/v1/statuses/{liked}/favourite")
+        bodies: list[dict[str, str]] = [{"status": f"post {n}"}, {"status": ""}, {}]
+        asked = zip(paths, bodies, strict=True)
+        return await asyncio.gather(*(people[n].ask("POST", p, json=body) for p, body in asked))
 
     answers = await asyncio.gather(*map(write, range(PEOPLE)))
     for n, (post, empty, like) in enumerate(answers[:-1]):
@@ -106,3 +107,30 @@ async def test_each_of_many_who_post_and_like_at_the_same_time_does_it_once_in_t
         assert own.count(f"<p>post {n}</p>") == 1
     likes = (await people[0].ask("GET", f"/api/v1/statuses/{liked}")).json()["favourites_count"]
     assert likes == PEOPLE - 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_whoever_posts_while_the_service_dies_has_posted_once_after_a_repeat(
+    deployment: GatewayDeployment, *, after: bool
+) -> None:
+    people = await make_people(deployment)
+    calls = count_calls(deployment)
+    doomed = next(one for one in deployment.cluster.running if one.name == "posts")
+    doomed.sidecar.state.faults.crash(about="post:", nth=3, after=after)
+
+    async def post(person: SignedInUser) -> Any:
+        return await person.ask(
+            "POST", "/api/v1/statuses", json={"status": "once"}, headers={"idempotency-key": "1"}
+        )
+
+    first = [asyncio.ensure_future(post(person)) for person in people]
+    await doomed.sidecar.state.faults.dead.wait()
+    await doomed.kill()
+    answered = [task.result().json()["id"] for task in first if task.done()]
+    assert calls["posts", "bundles", NOBODY] > 0, calls
+    await deployment.cluster.start(posts_app, "posts")
+    made = [(await post(person)).json()["id"] for person in people]
+    assert {*answered} <= {*made}
+    assert len(deployment.cluster.state("posts").keys("post:")) == len({*made}) == PEOPLE
+    for task in first:
+        task.cancel()

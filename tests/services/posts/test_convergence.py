@@ -19,7 +19,9 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.posts.application.list_projection import PostListProjector
+from services.posts.domain.changes import tombstone
 from services.posts.domain.interactions import Interaction
+from services.posts.domain.posts import PostRecord
 from services.posts.repository import Repository
 from tests.fakes import Call, FakeCluster, FakeSidecar, FakeState
 from tests.services.posts.harness import PostsHarness, posts_app
@@ -61,6 +63,15 @@ async def test_an_overtaken_handler_corrects_its_writes() -> None:
     go_on.set()
     await slow
     await _check_marks(sidecar.state)
+
+
+async def test_a_first_event_that_comes_late_lists_no_deleted_post() -> None:
+    _, store = _store()
+    post = PostRecord("5", "1", "2026-11-30T12:00:00.000Z")
+    await store.posts.update("5", lambda _: post)
+    await store.posts.update("5", lambda _: tombstone(post))
+    await PostListProjector(store).project_post("5", post)
+    assert await store.authored.all("1") == []
 
 
 def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Repository]:

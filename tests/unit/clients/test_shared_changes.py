@@ -17,7 +17,7 @@ from services.clients.base import JsonResponse, ParsedResponse
 from services.clients.shared_changes import CHANGE_SECONDS, MAX_BODY_BYTES, SharedChanges
 from tests.fakes import until
 
-UNDECIDED = {
+UNDECIDED: dict[str, dict[str, Any]] = {
     "broken": {"status": 500, "body": {"code": "internal", "message": "A fault."}},
     "late": {"status": 504, "body": {"code": "outcome_unknown", "message": "No answer in time."}},
     "malformed": {"body": 1},
