@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.learn.conftest import started
 from tools.learn.catalog import Exercise, read_path
 from tools.learn.checking import check_apart
 from tools.learn.report import CheckReport
@@ -14,6 +19,8 @@ from tools.learn.system import START
 from tools.runner.config.paths import REPO
 
 EXERCISES = [each for each in read_path().exercises if each.needs_system]
+OWN_START = {"access", "swap"}
+"""Exercises whose solution is a system that is started with it."""
 
 
 def checked(
@@ -29,6 +36,12 @@ def checked(
         (folder / name).write_text(text)
     report, _ = check_apart(exercise, folder)
     return report
+
+
+def start_of(exercise: Exercise) -> str:
+    """The command by which the page of an exercise starts the system."""
+    page = (REPO / exercise.page).read_text()
+    return next(line for line in page.splitlines() if line.startswith(START))
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda each: each.name)
@@ -51,7 +64,11 @@ def test_it_fails_as_given(
     assert report.fallen.invariant not in ("your code runs", "your system runs"), report.fallen
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "exercise",
+    [each for each in EXERCISES if each.name not in OWN_START],
+    ids=lambda each: each.name,
+)
 def test_it_passes_with_its_solution(
     exercise: Exercise, tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,3 +105,48 @@ def run(line: str, system: Path) -> None:
     """Run a command of a page on a system."""
     environment = {"MICROGRAM_LEARN_SYSTEM": str(system), "PATH": "/usr/bin:/bin"}
     subprocess.run(["bash", "-c", line], cwd=REPO, env=environment, check=True)
+
+
+def test_a_right_that_is_taken_away_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exercise = read_path().find("access")
+    (tmp_path / "access.yaml").write_text(exercise.solution["access.yaml"])
+    line = start_of(exercise).replace("learn/access", str(tmp_path))
+    with started(line, tmp_path / "run") as system:
+        report = checked(exercise, exercise.solution, tmp_path, system, monkeypatch)
+    assert report.fallen is None, report.fallen
+
+
+@pytest.mark.skipif(not shutil.which("rabbitmq-server"), reason="RabbitMQ is not installed")
+def test_a_system_runs_on_another_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = read_path().find("swap")
+    with workspace(exercise) as folder:
+        for line in lines_before_the_start(exercise):
+            run(line.replace("learn/swap", str(folder)), tmp_path)
+        line = start_of(exercise).replace("learn/swap", str(folder))
+        with started(line, tmp_path / "run") as system:
+            report = checked(exercise, exercise.solution, folder, system, monkeypatch)
+    assert report.fallen is None, report.fallen
+
+
+@contextmanager
+def workspace(exercise: Exercise) -> Iterator[Path]:
+    """A folder as deep in the repository as a learner's: paths of the manifest are relative."""
+    folder = REPO / ".run" / f"test-{exercise.name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "pubsub.yaml").write_text(exercise.solution["pubsub.yaml"])
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def lines_before_the_start(exercise: Exercise) -> list[str]:
+    """The commands of the block of a page that starts the system, before `down`."""
+    page = (REPO / exercise.page).read_text()
+    (block,) = re.findall(
+        r"^```\n(mkdir.*?)^\./tye-like-run.sh down", page, re.MULTILINE | re.DOTALL
+    )
+    return list(block.splitlines())

@@ -6,13 +6,14 @@ exercises/STEP/solution/        the same files without it
 exercises/STEP/check.py         `async def check(work: Work) -> None`
 exercises/STEP/reasons.yaml     instead of a check: what to think about, for each question
 
-An exercise that `needs_system` is about the learner's running system.
+A learner also gets the files of the repository that `copies` of exercise.yaml names. The solution
+is what `edits` make of them. An exercise that `needs_system` is about the learner's running system.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import yaml
 
 from tools.learn.minutes import of_exercise
+from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 
 EXERCISES = Path(__file__).parent / "exercises"
@@ -36,6 +38,8 @@ class Exercise:
     page: str
     hints: tuple[str, ...]
     needs_system: bool = False
+    copies: Mapping[str, str] = field(default_factory=dict)
+    edits: tuple[Mapping[str, str], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -44,17 +48,21 @@ class Exercise:
     @property
     def given(self) -> dict[str, str]:
         """The files that the learner gets, by name."""
-        return _texts(self.folder / "given")
+        copies = {name: (REPO / path).read_text() for name, path in self.copies.items()}
+        return copies | _texts(self.folder / "given")
 
     @cached_property
     def minutes(self) -> int:
         """How long it takes somebody who has read its page: an estimate (minutes.py)."""
-        return of_exercise(self.given, self.solution)
+        return of_exercise(self.given, self.solution, unread=self.copies)
 
     @property
     def solution(self) -> dict[str, str]:
         """The same files as they should become, by name."""
-        return _texts(self.folder / "solution")
+        files = self.given | _texts(self.folder / "solution")
+        for edit in self.edits:
+            files[edit["file"]] = _replaced(files[edit["file"]], edit["old"], edit["new"])
+        return files
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,16 @@ def _read_exercise(name: str, phase: str) -> Exercise:
         page=data["page"],
         hints=tuple(" ".join(hint.split()) for hint in hints),
         needs_system=data.get("needs_system", False),
+        copies=data.get("copies", {}),
+        edits=tuple(data.get("edits", ())),
     )
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    """Replace a part that is there once. Raises ValueError for any other number."""
+    if text.count(old) != 1:
+        raise ValueError(f"{old!r} is there {text.count(old)} times")
+    return text.replace(old, new)
 
 
 def _texts(folder: Path) -> dict[str, str]:

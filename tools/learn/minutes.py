@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 WORDS_PER_MINUTE = 120
 """Half of 238, the mean of adults who read non-fiction silently in their first language (Brysbaert,
@@ -46,11 +46,17 @@ def of_page(text: str) -> float:
     )
 
 
-def of_exercise(given: Mapping[str, str], solution: Mapping[str, str]) -> int:
-    """Return the minutes of an exercise for somebody who has read its page."""
+def of_exercise(
+    given: Mapping[str, str], solution: Mapping[str, str], unread: Collection[str] = ()
+) -> int:
+    """Return the minutes of an exercise for somebody who has read its page.
+
+    Nobody reads the files `unread` from end to end.
+    """
     minutes = CHECKS * MINUTES_PER_COMMAND
     for name, text in solution.items():
-        minutes += len(given[name].splitlines()) / READ_LINES_PER_MINUTE
+        if name not in unread:
+            minutes += len(given[name].splitlines()) / READ_LINES_PER_MINUTE
         per_line = MINUTES_PER_QUESTION if name == "answers.yaml" else MINUTES_PER_CHANGED_LINE
         minutes += _added_lines(given[name], text) * per_line
     return rounded(minutes)
