@@ -15,12 +15,13 @@ from tests.learn.conftest import started
 from tools.learn.catalog import Exercise, read_path
 from tools.learn.checking import check_apart
 from tools.learn.report import CheckReport
-from tools.learn.system import START
+from tools.learn.system import RUN_DIR, START, until
 from tools.runner.config.paths import REPO
+from tools.runner.infra import monitoring
 
 EXERCISES = [each for each in read_path().exercises if each.needs_system]
-OWN_START = {"access", "swap"}
-"""Exercises whose solution is a system that is started with it."""
+OWN_START = {each.name for each in EXERCISES if each.options}
+"""Exercises that need a system which is started in a way of its own."""
 
 
 def checked(
@@ -38,10 +39,9 @@ def checked(
     return report
 
 
-def start_of(exercise: Exercise) -> str:
-    """The command by which the page of an exercise starts the system."""
-    page = (REPO / exercise.page).read_text()
-    return next(line for line in page.splitlines() if line.startswith(START))
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda each: each.name)
+def test_its_page_starts_the_system_as_it_needs_it(exercise: Exercise) -> None:
+    assert exercise.start in (REPO / exercise.page).read_text().splitlines()
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda each: each.name)
@@ -101,10 +101,17 @@ def prepare(exercise: Exercise, system: Path) -> None:
         run(line, system)
 
 
-def run(line: str, system: Path) -> None:
-    """Run a command of a page on a system."""
+def run(line: str, system: Path) -> str:
+    """Run a command of a page on a system; return what it prints."""
     environment = {"MICROGRAM_LEARN_SYSTEM": str(system), "PATH": "/usr/bin:/bin"}
-    subprocess.run(["bash", "-c", line], cwd=REPO, env=environment, check=True)
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=REPO,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def test_a_right_that_is_taken_away_is_refused(
@@ -112,7 +119,7 @@ def test_a_right_that_is_taken_away_is_refused(
 ) -> None:
     exercise = read_path().find("access")
     (tmp_path / "access.yaml").write_text(exercise.solution["access.yaml"])
-    line = start_of(exercise).replace("learn/access", str(tmp_path))
+    line = exercise.start.replace("learn/access", str(tmp_path))
     with started(line, tmp_path / "run") as system:
         report = checked(exercise, exercise.solution, tmp_path, system, monkeypatch)
     assert report.fallen is None, report.fallen
@@ -124,10 +131,33 @@ def test_a_system_runs_on_another_broker(tmp_path: Path, monkeypatch: pytest.Mon
     with workspace(exercise) as folder:
         for line in lines_before_the_start(exercise):
             run(line.replace("learn/swap", str(folder)), tmp_path)
-        line = start_of(exercise).replace("learn/swap", str(folder))
+        line = exercise.start.replace("learn/swap", str(folder))
         with started(line, tmp_path / "run") as system:
             report = checked(exercise, exercise.solution, folder, system, monkeypatch)
     assert report.fallen is None, report.fallen
+
+
+@pytest.mark.skipif(
+    not all(map(monitoring.find_program, monitoring.NAMES)), reason="Prometheus is not installed"
+)
+def test_an_alert_fires_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = read_path().find("alert")
+    for name in ("MICROGRAM_OBSERVE_INTERVAL", "MICROGRAM_ALERT_FOR"):
+        monkeypatch.setenv(name, "2")
+    with started(exercise.start, tmp_path / "run") as system:
+        quiet = checked(exercise, exercise.solution, tmp_path, system, monkeypatch)
+        page = (REPO / exercise.page).read_text().partition(f"\n{exercise.start}\n")[2]
+        stop, alerts, start = re.findall(r"^\./tye-like-run\.sh (?!learn).*$", page, re.MULTILINE)
+        run(stop.replace(RUN_DIR, str(system)), system)
+        assert until(lambda: "FIRING" in run(alerts.replace(RUN_DIR, str(system)), system))
+        run(start.replace(RUN_DIR, str(system)), system)
+        given = checked(exercise, exercise.given, tmp_path, system, monkeypatch)
+        mended = checked(exercise, exercise.solution, tmp_path, system, monkeypatch)
+    assert quiet.fallen
+    assert quiet.fallen.invariant == "an alert of comments has fired", quiet.fallen
+    assert given.fallen
+    assert given.fallen.invariant == "the alert", given.fallen
+    assert mended.fallen is None, mended.fallen
 
 
 @contextmanager

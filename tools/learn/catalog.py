@@ -7,7 +7,8 @@ exercises/STEP/check.py         `async def check(work: Work) -> None`
 exercises/STEP/reasons.yaml     instead of a check: what to think about, for each question
 
 A learner also gets the files of the repository that `copies` of exercise.yaml names. The solution
-is what `edits` make of them. An exercise that `needs_system` is about the learner's running system.
+is what `edits` make of them. An exercise that `needs_system` is about the learner's running system,
+which is started with its `options`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import yaml
 
 from tools.learn.minutes import of_exercise
+from tools.learn.system import START
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 
@@ -38,12 +40,18 @@ class Exercise:
     page: str
     hints: tuple[str, ...]
     needs_system: bool = False
+    options: str = ""
     copies: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[Mapping[str, str], ...] = ()
 
     @property
     def folder(self) -> Path:
         return EXERCISES / self.name
+
+    @property
+    def start(self) -> str:
+        """The command that starts the system which it needs."""
+        return f"{START} {self.options}".rstrip()
 
     @property
     def given(self) -> dict[str, str]:
@@ -108,6 +116,7 @@ def _read_exercise(name: str, phase: str) -> Exercise:
         page=data["page"],
         hints=tuple(" ".join(hint.split()) for hint in hints),
         needs_system=data.get("needs_system", False),
+        options=data.get("options", ""),
         copies=data.get("copies", {}),
         edits=tuple(data.get("edits", ())),
     )

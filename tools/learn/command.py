@@ -14,7 +14,6 @@ from tools.learn.catalog import Exercise, read_path
 from tools.learn.progress import progress_file, workspace_root
 from tools.learn.report import CheckReport
 from tools.learn.session import LearnerSession
-from tools.learn.system import START
 from tools.runner.config.paths import REPO, RunDir
 
 ME = "./tye-like-run.sh learn"
@@ -129,7 +128,7 @@ def _start(session: LearnerSession, options: Namespace) -> int:
     for file in files:
         print(f"  edit   {_short(file)}")
     if exercise.needs_system:
-        print(f"  run    {START}")
+        print(f"  run    {exercise.start}")
     print(f"  then   {ME} check")
     return 0
 
