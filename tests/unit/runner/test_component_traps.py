@@ -49,3 +49,11 @@ def test_a_type_that_loses_documents_is_refused(kind: str) -> None:
     unsafe = {"kind": "Component", "metadata": {"name": "statestore"}, "spec": spec}
     with pytest.raises(RunnerError, match=f"own.* is refused: {kind}: of two writers"):
         refuse_traps("own", [unsafe])
+
+
+def test_broadcasts_on_another_broker_are_refused() -> None:
+    rabbitmq, nats = components("rabbitmq-redis"), components("embedded")
+    mixed = [each for each in rabbitmq if each["metadata"]["name"] != "broadcast"]
+    mixed += [each for each in nats if each["metadata"]["name"] == "broadcast"]
+    with pytest.raises(RunnerError, match=r"refused: broadcast is pubsub\.jetstream and pubsub is"):
+        refuse_traps("own", mixed)

@@ -5,7 +5,7 @@ docs/dapr-notes.md says how each was found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from tools.runner.config.components import Document, component_type
 from tools.runner.errors import RunnerError
@@ -75,7 +75,7 @@ def required_settings(kind: str) -> Mapping[str, tuple[str, str]]:
     return _REQUIRED.get(kind, {})
 
 
-def refuse_traps(name: str, components: Iterable[Document]) -> None:
+def refuse_traps(name: str, components: Sequence[Document]) -> None:
     """Check the components of a set. Raises RunnerError that says what is wrong, and why."""
     for component in components:
         kind = component_type(component)
@@ -85,6 +85,20 @@ def refuse_traps(name: str, components: Iterable[Document]) -> None:
             )
         if _name(component) in _CHECKED:
             _refuse_settings(name, component, required_settings(kind))
+    _refuse_two_brokers(name, components)
+
+
+def _refuse_two_brokers(name: str, components: Sequence[Document]) -> None:
+    brokers = {
+        _name(each): component_type(each)
+        for each in components
+        if _name(each) in ("pubsub", "broadcast")
+    }
+    if len(set(brokers.values())) > 1:
+        raise RunnerError(
+            f'the component set "{name}" is refused: broadcast is {brokers["broadcast"]} and '
+            f"pubsub is {brokers['pubsub']}: streams would hear of nothing that is published"
+        )
 
 
 def _refuse_settings(
