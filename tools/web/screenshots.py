@@ -1,7 +1,8 @@
-"""Pictures of the web app's pages: `python -m tools.web.screenshots URL FOLDER`.
+"""Pictures of a running system: `python -m tools.web.screenshots [--run-dir DIR] [FOLDER]`.
 
-The system at the URL is filled with the demo. Each page is shown on a phone in the light theme, and
-on a desk in the dark one.
+The system has the demo's data. Each page of the web app is shown on a phone in the light theme, and
+on a desk in the dark one; each page of the dashboard on a desk in both. Pictures are not part of
+the repository: the script makes them anew.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tools.demo.dataset import PASSWORD
+from tools.runner.config.paths import RunDir
 
 _USER = "demo_mara"
-_PAGES = {
+_PHONE, _DESK = (390, 844), (1280, 900)
+APP = {
     "home": "/",
     "explore": "/explore",
     "profile": "/@demo_jonas",
@@ -31,52 +34,81 @@ _PAGES = {
     "selling": "/selling",
     "settings": "/settings",
 }
+DASHBOARD = {
+    "resources": "/",
+    "logs": "/logs",
+    "traces": "/traces",
+    "building-blocks": "/dapr",
+    "map": "/map",
+    "metrics": "/metrics",
+}
+"""The pages that are shown, by the name of their pictures."""
 
 
 def main() -> int:
     """Write a PNG file for each page, size and theme, and print their paths."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", help="the gateway of a running system with the demo's data")
-    parser.add_argument("folder", type=Path, help="where to write the pictures")
+    parser.add_argument("--run-dir", help="the folder of the running system (.run)")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="where to write (screenshots/ in the run directory)"
+    )
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    run = RunDir.at(options.run_dir)
+    state = run.read_state()
+    if not state.get("gateway"):
+        raise SystemExit(f"no system with a gateway runs in {run.path}: `up`, then `demo`")
+    folder: Path = options.folder or run.path / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("Chromium is not installed: on Debian, `apt-get install chromium`")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with _logged_in(browser, options.url, 390, 844, dark=False) as page:
-            _take(page, options.folder, "phone")
-        with _logged_in(browser, options.url, 1280, 900, dark=True) as page:
-            _take(page, options.folder, "desk")
+        _take_all(browser, state["gateway"], state["dashboard"], folder)
         browser.close()
     return 0
 
 
+def _take_all(browser: Browser, gateway: str, dashboard: str | None, folder: Path) -> None:
+    with _opened(browser, gateway, _PHONE, dark=False) as page:
+        _log_in(page)
+        _take(page, APP, folder, "phone")
+    with _opened(browser, gateway, _DESK, dark=True) as page:
+        _log_in(page)
+        _take(page, APP, folder, "desk")
+    for theme in ("light", "dark") if dashboard else ():
+        base, _, token = str(dashboard).partition("/?")
+        with _opened(browser, base, _DESK, dark=theme == "dark") as page:
+            page.goto(f"/?{token}")
+            _take(page, DASHBOARD, folder, f"dashboard-{theme}")
+
+
 @contextmanager
-def _logged_in(
-    browser: Browser, url: str, width: int, height: int, *, dark: bool
-) -> Iterator[Page]:
+def _opened(browser: Browser, url: str, size: tuple[int, int], *, dark: bool) -> Iterator[Page]:
     context = browser.new_context(
         base_url=url,
-        viewport={"width": width, "height": height},
+        viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if dark else "light",
     )
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+def _log_in(page: Page) -> None:
     page.goto("/login")
     page.get_by_label("Username or e-mail address").fill(_USER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{url}/")
-    yield page
-    context.close()
+    page.wait_for_url("/")
 
 
-def _take(page: Page, folder: Path, device: str) -> None:
-    for name, path in _PAGES.items():
-        page.goto(path)
+def _take(page: Page, pages: Mapping[str, str], folder: Path, suffix: str) -> None:
+    for name, path in pages.items():
+        answer = page.goto(path)
+        if answer is None or not answer.ok:
+            raise SystemExit(f"{page.url} does not answer: has the system the data of `demo`?")
         page.wait_for_function("[...document.images].every((image) => image.complete)")
-        picture = folder / f"{name}-{device}.png"
+        picture = folder / f"{name}-{suffix}.png"
         page.screenshot(path=picture)
         print(picture)
 
