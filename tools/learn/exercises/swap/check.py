@@ -9,6 +9,7 @@ import yaml
 from tools.learn.report import Work
 from tools.learn.system import LearnerSystem
 from tools.runner.config.component_traps import refuse_traps
+from tools.runner.config.paths import RunDir
 from tools.runner.errors import RunnerError
 
 WANTED = "pubsub.rabbitmq"
@@ -34,8 +35,7 @@ async def check(work: Work) -> None:
         look="pubsub.yaml, spec.metadata",
     )
     system = LearnerSystem.of(work)
-    about = system.ask_sidecar("comments", "GET", "/metadata").json()
-    used = {each["name"]: each["type"] for each in about["components"]}.get("pubsub", "none")
+    used = _broker_of(system)
     work.require(
         "your running system uses it",
         used == WANTED,
@@ -50,6 +50,14 @@ async def check(work: Work) -> None:
         seen="none",
         look="./tye-like-run.sh logs --run-dir .run/learn --level warning",
     )
+
+
+def _broker_of(system: LearnerSystem) -> str:
+    """The type of `pubsub` in the files that the runner gave to the sidecar of comments."""
+    files = (RunDir(system.folder).components / "comments").glob("component-*.yaml")
+    documents = [each for file in files for each in yaml.safe_load_all(file.read_text()) if each]
+    types = {each["metadata"]["name"]: each["spec"].get("type") for each in documents}
+    return str(types.get("pubsub", "none"))
 
 
 def _refusal(component: dict[str, Any]) -> str:
