@@ -20,7 +20,7 @@ from tools.demo.dataset import PASSWORD
 from tools.runner.config.paths import RunDir
 
 _USER = "demo_mara"
-_PHONE, _DESK = (390, 844), (1280, 900)
+_PHONE_SIZE, _DESKTOP_SIZE = (390, 844), (1280, 900)
 APP = {
     "home": "/",
     "explore": "/explore",
@@ -70,15 +70,15 @@ def main() -> int:
 
 
 def _take_all(browser: Browser, gateway: str, dashboard: str | None, folder: Path) -> None:
-    with _opened(browser, gateway, _PHONE, dark=False) as page:
+    with _opened(browser, gateway, _PHONE_SIZE, dark=False) as page:
         _log_in(page)
         _take(page, APP, folder, "phone")
-    with _opened(browser, gateway, _DESK, dark=True) as page:
+    with _opened(browser, gateway, _DESKTOP_SIZE, dark=True) as page:
         _log_in(page)
         _take(page, APP, folder, "desk")
     for theme in ("light", "dark") if dashboard else ():
         base, _, token = str(dashboard).partition("/?")
-        with _opened(browser, base, _DESK, dark=theme == "dark") as page:
+        with _opened(browser, base, _DESKTOP_SIZE, dark=theme == "dark") as page:
             page.goto(f"/?{token}")
             _take(page, DASHBOARD, folder, f"dashboard-{theme}")
 
