@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,8 +21,9 @@ SLACK = 0.1
 TRIES = 3
 """A page that is late only because the machine is busy is in time once in so many tries."""
 
-MARGIN = 0.05
-"""Seconds before its deadline at which a slow story comes."""
+SLOW = (0.95, 0.8, 0.6)
+"""When a slow story comes, as shares of the time after which a page without it gives up. That time
+was measured, and is too long where the machine was busy: one share is below the true deadline."""
 
 
 class _Neighbours:
@@ -29,6 +31,7 @@ class _Neighbours:
 
     def __init__(self) -> None:
         self.answering = {name: asyncio.Event() for name in ("stories", "people")}
+        self._timer: asyncio.TimerHandle | None = None
         self.network = FakeNetwork()
         self.network.add("stories", self._app("stories", {"text": "low tide", "author": "ada"}))
         self.network.add("people", self._app("people", {"name": "Ada"}))
@@ -42,7 +45,9 @@ class _Neighbours:
     def answer_later(self, name: str, seconds: float) -> None:
         """Let a service answer only after so many seconds."""
         self.hang(*self.answering)
-        asyncio.get_running_loop().call_later(seconds, self.answering[name].set)
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.answering[name].set)
 
     def _app(self, name: str, body: dict[str, str]) -> FastAPI:
         app = FastAPI()
@@ -87,15 +92,19 @@ async def check(work: Work) -> None:
         seen=f"{outcome!r} after {seconds:.1f} s",
         look="story_page.py: without the story there is no page. Say so, and soon",
     )
-    slow = max(seconds - MARGIN, 0.0)
-    neighbours.hang("stories", "people")
-    outcome, seconds = await _soonest(
-        sidecar, page, lambda: neighbours.answer_later("stories", slow)
-    )
+    patience = seconds
+    for share in SLOW:
+        slow = patience * share
+        outcome, seconds = await _soonest(
+            sidecar, page, partial(neighbours.answer_later, "stories", slow)
+        )
+        is_answer = outcome == bare or isinstance(outcome, ServiceError)
+        if not is_answer or seconds >= MAX_SECONDS + SLACK:
+            break
     neighbours.hang()
     work.require(
         "an answer is there within a second if `stories` is slow and `people` hangs",
-        (outcome == bare or isinstance(outcome, ServiceError)) and seconds < MAX_SECONDS + SLACK,
+        is_answer and seconds < MAX_SECONDS + SLACK,
         expected=f"{bare} or a ServiceError within {MAX_SECONDS:.0f} s",
         seen=f"{outcome!r} after {seconds:.1f} s, with a story after {slow:.1f} s",
         look="story_page.py: how long do both calls take together?",
