@@ -44,6 +44,16 @@ DASHBOARD = {
 }
 """The pages that are shown, by the name of their pictures."""
 
+_IMAGES_SHOWN = """() => Promise.race([
+    Promise.all([...document.images]
+        .filter((image) => image.checkVisibility())
+        .filter((image) => image.getBoundingClientRect().top < innerHeight)
+        .map((image) => image.decode())),
+    new Promise((_, refuse) => setTimeout(() => refuse(new Error("an image is late")), 60000)),
+])"""
+"""Ends when the images that can be seen are there. `wait_for_function` would need `unsafe-eval`,
+which the pages forbid."""
+
 
 def main() -> int:
     """Write a PNG file for each page, size and theme, and print their paths."""
@@ -107,7 +117,7 @@ def _take(page: Page, pages: Mapping[str, str], folder: Path, suffix: str) -> No
         answer = page.goto(path)
         if answer is None or not answer.ok:
             raise SystemExit(f"{page.url} does not answer: has the system the data of `demo`?")
-        page.wait_for_function("[...document.images].every((image) => image.complete)")
+        page.evaluate(_IMAGES_SHOWN)
         picture = folder / f"{name}-{suffix}.png"
         page.screenshot(path=picture)
         print(picture)
