@@ -326,7 +326,9 @@ def _new(options: Namespace, _: RunDir) -> int:
 
     if options.remove:
         return command.remove(options.name, force=options.force)
-    return command.create(options.name, options.owns, options.tells, options.hears)
+    return command.create(
+        options.name, options.owns, options.tells, options.hears, options.language
+    )
 
 
 def _conform(options: Namespace, _: RunDir) -> int:

@@ -386,6 +386,12 @@ def _new_options(new: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="topics of other services, such as posts; each service hears of accounts",
     )
+    new.add_argument(
+        "--language",
+        choices=("python", "go", "typescript"),
+        default="python",
+        help="python: a service of the repository; go: a guest, in guests/NAME-go",
+    )
     new.add_argument("--remove", action="store_true", help="take it out again")
     new.add_argument(
         "--force", action="store_true", help="with --remove: also files that were changed since"

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from services.chassis.security.access_rules import read_access
+from services.chassis.security.access_rules import Access, read_access
+from tools.runner.config.guests import PYTHON, known_access_files
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
+from tools.scaffold import guest
 from tools.scaffold.generated_files import (
     format_files,
     formatted,
@@ -31,13 +33,19 @@ _EXERCISES = REPO / "tools" / "learn" / "exercises"
 _OWN_FOLDERS = ("services", "tests/unit", "tests/services")
 
 
-def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
+def create(name: str, owns: str, tells: str, topics: Iterable[str], language: str = PYTHON) -> int:
     """Write a service, name it where services are named, and print what to do next.
+
+    One in another language is a guest, with its rules in its own folder.
 
     Raises RunnerError, and writes nothing, for a name that cannot be or changes that are not
     committed. What is not given is asked for at a terminal.
     """
+    if language != PYTHON:
+        guest.require_language(language)
     new = _service(name, owns, tells, without_accounts(topics))
+    if language != PYTHON:
+        return guest.create(new, language)
     files = render_files(new)
     _require_new_classes(files)
     changed = {path: _read(path) for path in REGISTRATIONS}
@@ -52,7 +60,7 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str]) -> int:
 
 
 def _service(name: str, owns: str, tells: str, topics: tuple[str, ...]) -> NewService:
-    access = read_access()
+    access = _access_of_all()
     if not owns:
         _require_no_changes()  # before somebody answers in vain
         return ask(name, tells, topics, access)
@@ -62,14 +70,20 @@ def _service(name: str, owns: str, tells: str, topics: tuple[str, ...]) -> NewSe
     return new
 
 
+def _access_of_all() -> Access:
+    """Return the rules of all services, with those of guests, running or not."""
+    return read_access(additions=known_access_files())
+
+
 def remove(name: str, *, force: bool) -> int:
     """Take out a service that `create` wrote.
 
     Raises RunnerError, and changes nothing, if other code needs it, or if its files or the lines
     that name it are not as they were written; with `force` these are deleted all the same.
     """
-    access = read_access()
-    new = find_service(name, access)
+    if folder := guest.folder_of(name):
+        return guest.remove(folder, _access_of_all(), force=force)
+    new = find_service(name, read_access())
     _require_unneeded(new)
     files = render_files(new)
     own = {path.relative_to(REPO).as_posix() for path in _own_files(new, files)}

@@ -24,7 +24,7 @@ _ONLY_WITH_TOPICS = "sources.py"
 
 def render_files(new: NewService) -> dict[str, str]:
     """Return the text of each file of a new service, by its path in the repository."""
-    environment = _environment()
+    environment = environment_of(_TEMPLATES)
     files = {}
     for path in sorted(_TEMPLATES.rglob(f"*.py{_SUFFIX}")):
         name = path.relative_to(_TEMPLATES).as_posix()
@@ -38,7 +38,11 @@ def render_files(new: NewService) -> dict[str, str]:
 
 def render_next_steps(new: NewService) -> str:
     """Return the page that says what to do next."""
-    return _environment().get_template(f"next_steps.txt{_SUFFIX}").render(new.template_values())
+    return (
+        environment_of(_TEMPLATES)
+        .get_template(f"next_steps.txt{_SUFFIX}")
+        .render(new.template_values())
+    )
 
 
 def format_files(paths: Sequence[Path]) -> None:
@@ -64,11 +68,12 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
         return {name: path.read_text() for name, path in paths.items()}
 
 
-def _environment() -> Environment:
+def environment_of(folder: Path) -> Environment:
+    """Return what renders the templates of a folder."""
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701  # it is Python, not HTML
+        autoescape=False,  # noqa: S701  # it is no HTML
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

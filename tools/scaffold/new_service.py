@@ -41,12 +41,28 @@ _FOLDERS = ("services", "services/contracts", "services/clients", "tests/unit", 
 class HeardEvent:
     """A type of event of another service."""
 
-    constant: str
+    name: str
     topic: str
-    word: str
+    producer: str
     module: str
     model: str
+    required: tuple[str, ...]
     has_deleted: bool
+
+    @property
+    def word(self) -> str:
+        """Return its name as a word of Python."""
+        return self.name.replace(".", "_")
+
+    @property
+    def constant(self) -> str:
+        """Return its name in `contracts/events.py`."""
+        return self.word.upper()
+
+    @property
+    def title(self) -> str:
+        """Return its name as a word of Go."""
+        return _title(self.name)
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,7 @@ class NewService:
                 "constant": self.constant,
                 "name": self.tells.replace("-", ".", 1),
                 "word": self.tells.replace("-", "_"),
+                "title": _title(self.tells.replace("-", ".", 1)),
             },
             "topics": self.subscribes,
             "heard_events": self.heard_events,
@@ -180,11 +197,16 @@ def known_topics() -> set[str]:
 
 
 def _describe_event(event: EventType[Any]) -> HeardEvent:
-    word = event.name.replace(".", "_")
+    fields = event.model.model_fields
     return HeardEvent(
-        word.upper(), event.topic, word, event.model.__module__, event.model.__name__,
-        "deleted" in event.model.model_fields,
+        event.name, event.topic, event.producer, event.model.__module__, event.model.__name__,
+        tuple(name for name, field in fields.items() if field.is_required()),
+        "deleted" in fields,
     )  # fmt: skip
+
+
+def _title(event: str) -> str:
+    return "".join(part.capitalize() for part in event.split("."))
 
 
 def files_below(folder: Path) -> set[Path]:

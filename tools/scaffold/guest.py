@@ -1,0 +1,131 @@
+"""A new service in another language: a guest, all of it in a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from services.chassis.security.access_rules import Access
+from tools.runner.config.guests import FOLDER, guest_folder
+from tools.runner.config.paths import REPO
+from tools.runner.errors import RunnerError
+from tools.scaffold.generated_files import environment_of
+from tools.scaffold.new_service import NewService, files_below
+
+_TEMPLATES = Path(__file__).parent / "guest_templates"
+_NEXT_STEPS = "next_steps.txt"
+_SUFFIX = ".jinja"
+_ACCESS_FILE = "access.yaml"
+
+_RESERVED = {"go": frozenset({"digest", "public", "request"})}
+"""By language, nouns that the code of every new guest uses for something else."""
+
+_NOT_WRITTEN = {
+    "typescript": (
+        "`new` writes no service in TypeScript: guests/insights-ts has what one needs that is "
+        "called and listens, but no journal for one that tells. Copy that folder, or use "
+        "--language go"
+    )
+}
+
+_ORIGIN = re.compile(
+    r"^# Written by `new (?P<name>\w+) --language (?P<language>\w+) --owns (?P<owns>\w+) "
+    r"--tells (?P<tells>[\w-]+)(?: --hears (?P<hears>[\w,-]+))?`$",
+    re.MULTILINE,
+)
+"""The line of an access file that says what the guest was made of."""
+
+
+def require_language(language: str) -> None:
+    """Raise RunnerError for a language in which `new` writes no service."""
+    if language in _NOT_WRITTEN:
+        raise RunnerError(_NOT_WRITTEN[language])
+
+
+def create(new: NewService, language: str) -> int:
+    """Write a guest, and print what to do next. Raises RunnerError for a name that is taken."""
+    if new.owns in _RESERVED[language]:
+        raise RunnerError(
+            f'"{new.owns}" cannot be the noun that it owns: the code of every guest uses it'
+        )
+    folder = guest_folder(new.name, language)
+    if files_below(folder):
+        raise RunnerError(f'the name "{new.name}" is taken by {folder.relative_to(REPO)}')
+    for name, text in render(new, language).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    print(_render(f"{language}/{_NEXT_STEPS}{_SUFFIX}", new, language), end="")
+    return 0
+
+
+def folder_of(name: str) -> Path | None:
+    """Return the folder of a guest that is a service of its own, if there is one."""
+    return next((path.parent for path in sorted(FOLDER.glob(f"{name}-*/{_ACCESS_FILE}"))), None)
+
+
+def remove(folder: Path, access: Access, *, force: bool) -> int:
+    """Take out a guest that `create` wrote.
+
+    Raises RunnerError, and changes nothing, if other services need it, or if its files are not as
+    they were written; with `force` these are deleted all the same.
+    """
+    new, language = _find(folder)
+    _require_unneeded(new, access)
+    written = render(new, language)
+    there = {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
+    there.pop(folder.name, None)  # the program that `go build` leaves there
+    changed = [name for name, path in there.items() if path.read_bytes() != _bytes(written, name)]
+    if changed and not force:
+        files = ", ".join(f"{folder.relative_to(REPO)}/{name}" for name in sorted(changed))
+        raise RunnerError(
+            f"these files are not as `new` wrote them: {files}. To delete that too: "
+            f"./tye-like-run.sh new {new.name} --remove --force"
+        )
+    shutil.rmtree(folder)
+    print(f'"{new.name}" is taken out. What a running system stored for it stays in .run.')
+    return 0
+
+
+def render(new: NewService, language: str) -> dict[str, str]:
+    """Return the text of each file of a guest, by its path in its folder."""
+    files = {}
+    for path in sorted((_TEMPLATES / language).rglob(f"*{_SUFFIX}")):
+        name = path.relative_to(_TEMPLATES / language).as_posix().removesuffix(_SUFFIX)
+        if name != _NEXT_STEPS:
+            template = path.relative_to(_TEMPLATES).as_posix()
+            files[name.replace("NOUN", new.owns)] = _render(template, new, language)
+    return files
+
+
+def _render(template: str, new: NewService, language: str) -> str:
+    hears = f" --hears {','.join(new.subscribes)}" if new.subscribes else ""
+    made_of = f"--language {language} --owns {new.owns} --tells {new.tells}{hears}"
+    found = environment_of(_TEMPLATES).get_template(template)
+    return found.render(new.template_values(), made_of=made_of)
+
+
+def _find(folder: Path) -> tuple[NewService, str]:
+    """Return a guest as `new` wrote it, and its language. Raises RunnerError if it did not."""
+    found = _ORIGIN.search((folder / _ACCESS_FILE).read_text())
+    if not found or folder != guest_folder(found["name"], found["language"]):
+        raise RunnerError(
+            f"{folder.relative_to(REPO)} is not as `new` writes a service. Take it out by hand"
+        )
+    topics = tuple(found["hears"].split(",")) if found["hears"] else ()
+    return NewService(found["name"], found["owns"], found["tells"], topics), found["language"]
+
+
+def _require_unneeded(new: NewService, access: Access) -> None:
+    users = sorted(
+        name for name, own in access.items() if name != new.name and new.name in own.subscribes
+    )
+    if users:
+        raise RunnerError(
+            f'{" and ".join(users)} hear the topic "{new.name}". Take that out first: '
+            "`subscribes` in the access file, and the handler"
+        )
+
+
+def _bytes(written: dict[str, str], name: str) -> bytes | None:
+    return written[name].encode() if name in written else None
