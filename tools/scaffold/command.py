@@ -81,8 +81,8 @@ def remove(name: str, *, force: bool) -> int:
     Raises RunnerError, and changes nothing, if other code needs it, or if its files or the lines
     that name it are not as they were written; with `force` these are deleted all the same.
     """
-    if folder := guest.folder_of(name):
-        return guest.remove(folder, _access_of_all(), force=force)
+    if its_folder := guest.folder_of(name):
+        return guest.remove(its_folder, _access_of_all(), force=force)
     new = find_service(name, read_access())
     _require_unneeded(new)
     files = render_files(new)
