@@ -44,6 +44,6 @@ def test_what_it_tells_reaches_a_service_that_subscribes(copy: RepositoryCopy) -
     rules.write_text(f"{others}\n  comments:\n{own}")
     main.write_text(before[1].replace("(repository.changes)", '(repository.changes, "comments")'))
     assert (rules.read_text(), main.read_text()) != before
-    copy.python("-m", "tests.scaffold.told_events", "stories", "comments")
+    copy.python("-m", "tests.scaffold.guest_at_work", "stories", "comments")
     rules.write_text(before[0])
     main.write_text(before[1])

@@ -99,8 +99,8 @@ def render(new: NewService, language: str) -> dict[str, str]:
 
 
 def _render(template: str, new: NewService, language: str) -> str:
-    hears = f" --hears {','.join(new.subscribes)}" if new.subscribes else ""
-    made_of = f"--language {language} --owns {new.owns} --tells {new.tells}{hears}"
+    option = f" --hears {','.join(new.subscribes)}" if new.subscribes else ""
+    made_of = f"--language {language} --owns {new.owns} --tells {new.tells}{option}"
     found = environment_of(_TEMPLATES).get_template(template)
     return found.render(new.template_values(), made_of=made_of)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.scaffold.told_events NAME SUBSCRIBER`: a new guest works for a user.
+"""`python -m tests.scaffold.guest_at_work NAME SUBSCRIBER`: a new guest works for a user.
 
 It starts the guest beside a real sidecar, broker and store, as the conformance kit does, and fails
 if one of its routes does not work, or a service that subscribes does not get its events.
@@ -33,7 +33,9 @@ def main(name: str, subscriber: str) -> None:
         assert ask(subject, f"DELETE /{name}/{made['id']}").json()["deleted"]
         assert ask(subject, f"GET /{name}/{made['id']}", status=404).error() == "not_found"
         peer = subject.peers[subscriber]
-        told = wait_until(lambda: heard(peer, made["id"], 2), what=f"two events at {subscriber}")
+        told = wait_until(
+            lambda: received_events(peer, made["id"], 2), what=f"two events at {subscriber}"
+        )
         assert [event["data"]["deleted"] for event in told] == [False, True]
         assert told[0]["data"] == made
         heads = subject.ask(f"GET /changes?topics={name}", caller=subscriber).json()[name]
@@ -48,7 +50,7 @@ def ask(subject: ServiceUnderTest, route: str, body: object = None, status: int 
     return answer
 
 
-def heard(peer: PeerClient, about: str, number: int) -> list[dict[str, Any]]:
+def received_events(peer: PeerClient, about: str, number: int) -> list[dict[str, Any]]:
     """The events of a document in the order of its versions, once there are as many as expected."""
     found = {each["entityversion"]: each for each in peer.events if each["subject"] == about}
     return [found[version] for version in sorted(found)] if len(found) == number else []
