@@ -34,11 +34,14 @@ func OnDeleted(client *sidecar.Client, erase func(ctx context.Context, user stri
 		if err := event.Decode(&account, "id", "username", "created_at"); err != nil {
 			return err
 		}
-		if !ids.IsValid(account.ID) || account.ID != event.Subject {
-			return inbox.Poison{Why: event.Subject + ": the account has another id."}
+		if !ids.IsValid(account.ID) {
+			return inbox.Poison{Why: event.Subject + ": the account has no id."}
 		}
 		if !account.Deleted {
 			return nil
+		}
+		if account.ID != event.Subject {
+			return inbox.Poison{Why: event.Subject + ": the deleted account is another one."}
 		}
 		if err := confirm(ctx, client, account.ID); err != nil {
 			return err
