@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.kit import Answer, PeerClient, ServiceUnderTest
+from tests.conformance.kit import ServiceUnderTest
+from tests.conformance.peer_client import Answer, PeerClient
 from tests.conformance.test_callable import SCOPES, USER
 from tests.system.waiting import wait_until
 
