@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,9 +21,6 @@ from services.chassis.storage.collection import Collection
 CHUNK_SIZE = 500
 READ_CACHE_TTL = 1.5
 """Seconds for which a read serves other readers, and by which entries of other replicas delay."""
-
-RECHECK_INTERVAL = 1.5
-"""Seconds after which a waiting reader looks for entries of other replicas."""
 
 _ALL = "all"
 
@@ -128,7 +126,7 @@ class RevocationLog:
     async def wait_after(self, cursor: int, seconds: float) -> tuple[list[str], int]:
         """Like `read_after`; if nothing follows yet, wait some seconds for it.
 
-        One state call in 1.5 s, shared by all who wait.
+        One state call in 1.5 s, shared by all who wait: they look at the same time.
         """
         end = self._monotonic() + seconds
         while True:
@@ -137,8 +135,13 @@ class RevocationLog:
             if ids or left <= 0 or self._is_closed:
                 return ids, cursor
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, RECHECK_INTERVAL)):
+                async with asyncio.timeout(min(left, self._until_next_read())):
                     await self._appended.wait()
+
+    def _until_next_read(self) -> float:
+        """Seconds until the last read serves no more."""
+        read_at = self._cached.read_at if self._cached else -math.inf
+        return max(0.0, read_at + READ_CACHE_TTL - self._monotonic())
 
     def close(self) -> None:
         """Let nobody wait any longer."""

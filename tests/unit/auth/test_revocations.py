@@ -138,13 +138,35 @@ async def test_a_reader_without_news_waits_for_the_next_entry() -> None:
 async def test_a_waiting_reader_finds_entries_of_other_replicas(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(revocations, "RECHECK_INTERVAL", 0.01)
     monkeypatch.setattr(revocations, "READ_CACHE_TTL", 0.0)
     state = FakeState()
     waiting = asyncio.ensure_future(replica(state).wait_after(0, 60))
     await replica(state).append("a", 99, 0)
     async with asyncio.timeout(30):
         assert await waiting == (["a"], 1)
+
+
+async def test_all_who_wait_look_for_entries_of_other_replicas_at_the_same_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses, timeout = list[float | None](), asyncio.timeout
+
+    def pause(seconds: float | None) -> asyncio.Timeout:
+        pauses.append(seconds)
+        return timeout(seconds)
+
+    monkeypatch.setattr(asyncio, "timeout", pause)
+    clock = Monotonic()
+    log = replica(FakeState(), clock)
+    waiting = []
+    for seconds in (1.0, 0.25, 0.0):
+        waiting.append(asyncio.ensure_future(log.wait_after(0, 60)))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        clock.now += seconds
+    assert pauses == [READ_CACHE_TTL, READ_CACHE_TTL - 1, READ_CACHE_TTL - 1.25]
+    log.close()
+    assert await asyncio.gather(*waiting) == [([], 0)] * 3
 
 
 async def test_nobody_waits_longer_than_asked_or_at_a_service_that_stops() -> None:
