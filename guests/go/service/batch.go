@@ -2,11 +2,12 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"time"
 	"unicode/utf8"
 
 	"microgram/guests/go/failure"
@@ -17,7 +18,11 @@ const (
 	maxPartPath   = 1_000
 	maxPartParams = 20
 	maxPartToken  = 4_000
+	maxSeconds    = 10
 )
+
+var noAnswer = json.RawMessage(
+	`{"status":504,"body":{"code":"outcome_unknown","message":"No answer in time."}}`)
 
 // bundled is a request of a batch.
 type bundled struct {
@@ -47,33 +52,75 @@ func (r *recorded) Header() http.Header         { return r.header }
 func (r *recorded) WriteHeader(status int)      { r.status = status }
 func (r *recorded) Write(b []byte) (int, error) { return r.body.Write(b) }
 
-func (a *App) bundle(w http.ResponseWriter, r *http.Request) error {
-	var request struct {
-		Questions *[]bundled `json:"questions"`
-	}
-	if err := ReadJSON(r, &request); err != nil {
-		return err
-	}
-	if request.Questions == nil || len(*request.Questions) > maxRequests {
+// batch is several requests. One that is not answered after Seconds has the status 504, and goes on;
+// the others are answered.
+type batch struct {
+	Questions *[]bundled `json:"questions"`
+	Seconds   *float64   `json:"seconds"`
+}
+
+func (b *batch) check() error {
+	if b.Questions == nil || len(*b.Questions) > maxRequests {
 		return failure.Invalid("questions must be a list of at most 100 requests.")
 	}
-	for _, each := range *request.Questions {
+	for _, each := range *b.Questions {
 		if !each.isValid() {
 			return failure.Invalid("A request of a batch is too large, or has a token and is anonymous.")
 		}
 	}
-	answers := make([]json.RawMessage, len(*request.Questions))
-	var waiting sync.WaitGroup
-	for i, each := range *request.Questions {
-		waiting.Add(1)
-		go func() {
-			defer waiting.Done()
-			answers[i] = a.answer(r, each)
-		}()
+	if b.Seconds != nil && !(*b.Seconds > 0 && *b.Seconds <= maxSeconds) {
+		return failure.Invalid("seconds must be a number above 0, and at most 10.")
 	}
-	waiting.Wait()
-	WriteJSON(w, 200, answers)
 	return nil
+}
+
+func (b *batch) timeout() time.Duration {
+	if b.Seconds == nil {
+		return maxSeconds * time.Second
+	}
+	return time.Duration(*b.Seconds * float64(time.Second))
+}
+
+// numbered is the answer to one of several requests.
+type numbered struct {
+	index  int
+	answer json.RawMessage
+}
+
+func (a *App) bundle(w http.ResponseWriter, r *http.Request) error {
+	var asked batch
+	if err := ReadJSON(r, &asked); err != nil {
+		return err
+	}
+	if err := asked.check(); err != nil {
+		return err
+	}
+	parts := *asked.Questions
+	arrived := make(chan numbered, len(parts)) // so that a late answer waits for nobody
+	lasting := r.WithContext(context.WithoutCancel(r.Context()))
+	for i, each := range parts {
+		go func() { arrived <- numbered{i, a.answer(lasting, each)} }()
+	}
+	WriteJSON(w, 200, collect(arrived, len(parts), asked.timeout()))
+	return nil
+}
+
+// collect returns the answers in the order of their requests, without those that take too long.
+func collect(arrived <-chan numbered, count int, timeout time.Duration) []json.RawMessage {
+	answers := make([]json.RawMessage, count)
+	for i := range answers {
+		answers[i] = noAnswer
+	}
+	expired := time.After(timeout)
+	for range count {
+		select {
+		case each := <-arrived:
+			answers[each.index] = each.answer
+		case <-expired:
+			return answers
+		}
+	}
+	return answers
 }
 
 func (a *App) answer(r *http.Request, asked bundled) json.RawMessage {

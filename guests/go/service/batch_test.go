@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,53 @@ func TestRequestsOfABatchHaveBounds(t *testing.T) {
 	} {
 		if err := send(wrong); err == nil || failure.Of(err).Status != 422 {
 			t.Errorf("%v: %v", wrong, err)
+		}
+	}
+}
+
+func TestAPartThatTakesTooLongGoesOnWithoutTheOthers(t *testing.T) {
+	app, release, done := New("things", nil, "token"), make(chan bool), make(chan error, 1)
+	app.Handle("GET /quick", []string{"gateway"}, func(w http.ResponseWriter, _ *http.Request) error {
+		WriteJSON(w, 200, "quick")
+		return nil
+	})
+	app.Handle("GET /slow", []string{"gateway"}, func(_ http.ResponseWriter, r *http.Request) error {
+		<-release
+		done <- r.Context().Err()
+		return nil
+	})
+	body := `{"questions": [{"path": "slow"}, {"path": "quick"}], "seconds": 0.2}`
+	ctx, cancel := context.WithCancel(context.Background())
+	request := httptest.NewRequestWithContext(ctx, "POST", "/bundles", strings.NewReader(body))
+	request.Header.Set("dapr-caller-app-id", "gateway")
+	answer := httptest.NewRecorder()
+	if err := app.bundle(answer, request); err != nil {
+		t.Fatal(err)
+	}
+	cancel() // as the server does after its answer
+	var parts []struct{ Status int }
+	if err := json.Unmarshal(answer.Body.Bytes(), &parts); err != nil {
+		t.Fatal(err)
+	}
+	if len(parts) != 2 || parts[0].Status != 504 || parts[1].Status != 200 {
+		t.Errorf("%s", answer.Body)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Errorf("the slow part was broken off: %v", err)
+	}
+}
+
+func TestTheTimeOfABatchHasBounds(t *testing.T) {
+	for seconds, expected := range map[string]int{"0": 422, "-1": 422, "10.1": 422, `"x"`: 422, "10": 200, "null": 200} {
+		app := New("things", nil, "token")
+		body := `{"questions": [], "seconds": ` + seconds + `}`
+		found := 200
+		if err := app.bundle(httptest.NewRecorder(), httptest.NewRequest("POST", "/bundles", strings.NewReader(body))); err != nil {
+			found = failure.Of(err).Status
+		}
+		if found != expected {
+			t.Errorf("%s: %d", seconds, found)
 		}
 	}
 }
