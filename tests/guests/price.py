@@ -46,7 +46,7 @@ def main() -> None:
 def measure(language: str) -> list[Row]:
     """Run the service in one language, and return what it costs."""
     os.environ[GUEST] = "" if language == "python" else f"comments={language}"
-    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         subject = ServiceUnderTest("comments", "", Path(folder), "embedded")
         subject.start(stack)
         starts = sorted(start_time(subject) for _ in range(STARTS))
