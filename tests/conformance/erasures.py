@@ -56,7 +56,7 @@ def a_deleted_account_has_no_pictures() -> EventStory:
     def look(subject: ServiceUnderTest) -> bool:
         token = subject.auth.token(owner)
         route = f"GET /attachments/{uploaded[0]}"
-        return subject.ask(route, caller="gateway", token=token).status == 200
+        return subject.ask(route, caller="gateway", token=token).status != 404
 
     return _who_leaves(owner, upload, look)
 

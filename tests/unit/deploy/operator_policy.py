@@ -37,8 +37,9 @@ def _of_redis(spec: Document) -> _Pod:
 
 
 def _of_rabbitmq(spec: Document) -> _Pod:
-    pod = spec["override"]["statefulSet"]["spec"]["template"]["spec"]
-    containers = [*pod["initContainers"], *pod["containers"]]
+    override = spec.get("override", {}).get("statefulSet", {}).get("spec", {})
+    pod = override.get("template", {}).get("spec", {})
+    containers = [*pod.get("initContainers", ()), *pod.get("containers", ())]
     contexts = [each.get("securityContext", {}) for each in containers]
     return _Pod(pod.get("securityContext", {}), contexts, spec.get("resources", {}))
 

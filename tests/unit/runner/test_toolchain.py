@@ -72,10 +72,10 @@ def test_the_lean_daprd_is_built_once_also_beside_an_official_one_of_an_earlier_
 
 
 def test_the_servers_of_dapr_are_one_program_by_several_names(built: list[str]) -> None:
-    toolchain.require_tools(toolchain.SERVERS)
+    toolchain.require_tools(toolchain.CONTROL_PLANE_NAMES)
     assert built == ["./controlplane"]
-    paths = [toolchain.require_tool(name) for name in toolchain.SERVERS]
-    assert [path.name for path in paths] == [*toolchain.SERVERS]
+    paths = [toolchain.require_tool(name) for name in toolchain.CONTROL_PLANE_NAMES]
+    assert [path.name for path in paths] == [*toolchain.CONTROL_PLANE_NAMES]
     assert len({path.parent for path in paths}) == 1
 
 

@@ -85,10 +85,11 @@ def refuse_traps(name: str, components: Sequence[Document]) -> None:
             )
         if _name(component) in _CHECKED:
             _refuse_settings(name, component, required_settings(kind))
-    _refuse_two_brokers(name, components)
+    _refuse_broadcast_elsewhere(name, components)
 
 
-def _refuse_two_brokers(name: str, components: Sequence[Document]) -> None:
+def _refuse_broadcast_elsewhere(name: str, components: Sequence[Document]) -> None:
+    """Refuse a broadcast of another type than pubsub. Two servers of one type are not noticed."""
     brokers = {
         _name(each): component_type(each)
         for each in components

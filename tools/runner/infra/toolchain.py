@@ -20,7 +20,7 @@ PACKAGES = {
     "daprd": "github.com/dapr/dapr/cmd/daprd",
     "nats-server": "github.com/nats-io/nats-server/v2",
 }
-SERVERS = ("placement", "scheduler", "sentry", "etcd")
+CONTROL_PLANE_NAMES = ("placement", "scheduler", "sentry", "etcd")
 """The names of one program, which is what it is called by: its pages in memory are shared."""
 WIDE = "daprd-wide"
 """The name of our daprd with more components, where a component set needs it."""
@@ -79,11 +79,12 @@ class _InstalledProgram:
 
 @cache
 def _installed(name: str) -> _InstalledProgram | None:
-    """Return an official program of the pinned minor version, in ~/.dapr/bin or on PATH.
+    """Return an official daprd of the pinned minor version, in ~/.dapr/bin or on PATH.
 
+    The servers of Dapr are always ours: the database of the scheduler is in the same program.
     Raises RunnerError for one that others can write to: it is not even asked for its version.
     """
-    if name in ("nats-server", "etcd", WIDE):
+    if name != "daprd":
         return None
     candidates = [str(Path.home() / ".dapr" / "bin" / name), shutil.which(name) or ""]
     minor = version().rpartition(".")[0]
@@ -120,9 +121,9 @@ def uses_lean_daprd() -> bool:
 
 def _program(name: str) -> GoProgram:
     folder = cache_dir() / "bin"
-    if name in SERVERS:
+    if name in CONTROL_PLANE_NAMES:
         target = folder / f"controlplane-{_own_key('controlplane/*.go')}" / "controlplane"
-        return GoProgram(target.name, "./controlplane", target, links=SERVERS)
+        return GoProgram(target.name, "./controlplane", target, links=CONTROL_PLANE_NAMES)
     if name == WIDE:
         target = folder / f"wide-{_own_key('daprd/*.go')}" / "daprd"
         return GoProgram(name, "./daprd", target, "wide")
