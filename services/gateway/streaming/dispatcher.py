@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.chassis.consuming.events import Event
-from services.chassis.errors import ServiceError
+from services.chassis.errors import NotFound, ServiceError, Unauthenticated
 from services.chassis.ids import id_time
 from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import ConversationViewJson, PostViewJson
@@ -44,6 +44,9 @@ from services.gateway.streaming.interactions import (
 
 _WORKERS = 4
 _QUEUE_SIZE = 500
+
+_MAX_ASKING = 3
+"""How many recipients of a private boost ask for it, one after the other."""
 
 log = logging.getLogger(__name__)
 
@@ -230,15 +233,31 @@ class StreamDispatcher:
     async def _with_boosted_post(self, view: PostViewJson, homes: Sequence[str]) -> PostViewJson:
         """The view of a boost with the boosted post, which the feed may not know yet.
 
-        Posts shows a private post only to those who may see it, so a recipient asks. Their
-        interactions are left out: others receive the view too.
+        Without the interactions of who asked: others receive the view too.
         """
-        if not view["post"]["reblog_of_id"] or view["reblog"]:
+        boost = view["post"]
+        if not boost["reblog_of_id"] or view["reblog"]:
             return view
-        recipients = [(USER, user) for user in homes]
-        caller = self._hub.listening_caller(recipients, scope_of(USER))
-        seen = await self._gateway.posts.get(view["post"]["id"], caller)
+        if boost["visibility"] == "private":
+            seen = await self._private_boost(boost["id"], boost["author"], homes)
+        else:
+            seen = await self._gateway.posts.get(boost["id"], None)
         return view_with(seen, NO_INTERACTIONS)
+
+    async def _private_boost(self, id: str, author: str, homes: Sequence[str]) -> PostViewJson:
+        """A boost that posts shows only to recipients: its author asks, or the next who listens.
+
+        At most `_MAX_ASKING` do: a token may be revoked by now, and a reader blocked.
+        """
+        people = sorted(homes, key=lambda user: user != author)
+        callers = [self._hub.listening_caller([(USER, user)], scope_of(USER)) for user in people]
+        refusal: ServiceError = NotFound("Nobody who may see the boost listens.")
+        for caller in [caller for caller in callers if caller][:_MAX_ASKING]:
+            try:
+                return await self._gateway.posts.get(id, caller)
+            except (Unauthenticated, NotFound) as error:
+                refusal = error
+        raise refusal
 
     async def _post_events(
         self,

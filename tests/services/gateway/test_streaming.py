@@ -207,6 +207,26 @@ async def test_a_private_boost_is_sent_although_the_feed_does_not_know_its_post_
             assert boost["reblog"]["favourited"] is likes
 
 
+@pytest.mark.parametrize("visibility", ["public", "private"])
+async def test_a_boost_is_sent_although_posts_refuses_who_listens_first(
+    deployment: GatewayDeployment, visibility: str
+) -> None:
+    anna, ben = await a_pair(deployment)
+    cleo = await deployment.register("cleo")
+    await cleo.post(f"accounts/{anna.id}/follow")
+    await deployment.cluster.settle()
+    (posts,) = (each.service for each in deployment.cluster.running if each.name == "posts")
+    # The feed never hears of the post, so posts is asked for it.
+    deployment.cluster.broker.loses = lambda event: event["data"].get("text") == "lost"
+    post = await anna.post("statuses", {"status": "lost", "visibility": visibility})
+    async with home_of(ben) as refused, home_of(cleo) as follower:
+        caller = await posts.token_verifier.verify(ben.token)
+        posts.token_verifier._add_revocations([caller.token_id])
+        await anna.post(f"statuses/{post['id']}/reblog", {"visibility": visibility})
+        for reader in (refused, follower):  # the gateway has not heard of the revocation yet
+            assert (await reader.received("update"))["reblog"]["id"] == post["id"]
+
+
 async def test_notifications_are_sent_to_their_owner_only(
     deployment: GatewayDeployment,
 ) -> None:
