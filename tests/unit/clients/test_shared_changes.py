@@ -97,6 +97,16 @@ def kinds(found: list[Any]) -> list[type]:
     return [type(each) for each in found]
 
 
+async def hang_two_calls(things: Things) -> list[asyncio.Future[Any]]:
+    """Two changes, each in a call of its own, which end when the gate is opened."""
+    things.gate.clear()
+    changes: list[asyncio.Future[Any]] = []
+    for number in range(2):
+        changes.append(asyncio.ensure_future(things.post(f"{number}")))
+        await until(lambda: len(things.calls) == len(changes))
+    return changes
+
+
 @pytest.fixture
 async def things() -> Things:
     return Things()
@@ -115,11 +125,7 @@ async def test_changes_at_the_same_time_share_a_call_each_with_its_token(things:
 
 
 async def test_what_comes_while_two_calls_are_in_flight_shares_the_next(things: Things) -> None:
-    things.gate.clear()
-    first = []
-    for number in range(2):
-        first.append(asyncio.ensure_future(things.post(f"{number}")))
-        await until(lambda: len(things.calls) == len(first))
+    first = await hang_two_calls(things)
     later = [asyncio.ensure_future(things.post("c")) for _ in range(3)]
     for _ in range(5):
         await asyncio.sleep(0)
@@ -190,10 +196,8 @@ async def test_a_service_that_ignores_the_tokens_of_parts_does_nothing_as_anybod
     assert things.done == [("a", "mine", None), ("b", "yours", None)]
 
 
-async def test_a_call_that_hangs_delays_only_its_own_changes(things: Things) -> None:
-    things.gate.clear()
-    hanging = [asyncio.ensure_future(things.post("a")) for _ in range(4)]
-    await until(lambda: things.calls)
+async def test_calls_that_hang_delay_only_their_own_changes(things: Things) -> None:
+    hanging = await hang_two_calls(things)
     things.gate = asyncio.Event()
     things.gate.set()
     assert await things.post("b") == ["b", "mine", None]
