@@ -47,8 +47,10 @@ func (c *Collection[T]) Key(id string) string { return c.kind + ":" + id }
 // Change changes a document in place, and tells whether it did. One that does not exist is empty.
 type Change[T any] func(document *T, exists bool) (bool, error)
 
-// Update changes one document, whoever else changes it, and returns it as it is then.
+// Update changes one document, whoever else changes it, and returns it as it is then. It takes at most
+// journal.CommitTimeout, and does not end with the request: half of a change helps nobody.
 func (c *Collection[T]) Update(ctx context.Context, id string, change Change[T]) (*T, error) {
+	ctx = context.WithoutCancel(ctx)
 	lock, _ := c.locks.LoadOrStore(id, &sync.Mutex{}) // one process does not compete with itself
 	lock.(*sync.Mutex).Lock()
 	defer lock.(*sync.Mutex).Unlock()

@@ -181,3 +181,18 @@ func TestOnlyWhatHasAnEventIsTold(t *testing.T) {
 		t.Fatalf("the versions %v are told", versions)
 	}
 }
+
+func TestAChangeDoesNotEndWithItsRequest(t *testing.T) {
+	_, client := sidecartest.New(t)
+	counters := documents.New[counter](client, "counter")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	begin := time.Now()
+	changed, err := counters.Update(ctx, "1", increment)
+	if err != nil || changed.Value != 1 {
+		t.Errorf("%v: %v", err, changed)
+	}
+	if took := time.Since(begin); took > journal.CommitTimeout/2 {
+		t.Errorf("it took %v", took)
+	}
+}

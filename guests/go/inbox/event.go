@@ -3,6 +3,7 @@ package inbox
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Poison is an event that no retry can help. It goes to the dead letters.
@@ -53,17 +54,26 @@ func ParseMessage(body []byte) ([]json.RawMessage, error) {
 	return *message.Data.Events, nil
 }
 
+// maxCharacters are the bounds of the texts of an event, which are those of the Python services.
+var maxCharacters = map[string]int{"id": 512, "type": 128, "source": 64, "subject": 256, "stream": 64}
+
 func parseEvent(body json.RawMessage) (*Event, error) {
 	var event Event
-	if err := json.Unmarshal(body, &event); err != nil {
+	fields := map[string]json.RawMessage{}
+	err := json.Unmarshal(body, &fields)
+	if err == nil {
+		err = json.Unmarshal(body, &event)
+	}
+	if err != nil {
 		return nil, Poison{"The event is invalid: " + err.Error()}
 	}
-	for name, value := range map[string]string{
-		"id": event.ID, "type": event.Type, "source": event.Source,
-		"subject": event.Subject, "stream": event.Stream,
-	} {
-		if value == "" {
+	for name, most := range maxCharacters {
+		var value *string // an empty one is good
+		if err := json.Unmarshal(fields[name], &value); err != nil || value == nil {
 			return nil, Poison{"The event is invalid: " + name + " is missing."}
+		}
+		if utf8.RuneCountInString(*value) > most {
+			return nil, Poison{"The event is invalid: " + name + " is too long."}
 		}
 	}
 	if event.Sequence < 1 || event.Entityversion < 1 || !isObject(event.Data) {

@@ -14,7 +14,6 @@ import (
 	"microgram/guests/go/documents"
 	"microgram/guests/go/failure"
 	"microgram/guests/go/sidecar"
-	"microgram/guests/go/trace"
 )
 
 const (
@@ -26,59 +25,53 @@ const (
 // failure.Error, and the event comes again; any other error is poison.
 type Handler func(ctx context.Context, event *Event) error
 
-// subscription is how the events of a type are handled, and who may tell them.
-type subscription struct {
-	producer string
-	handle   Handler
-}
-
 // Inbox handles events. Subscribe to all of its topics before it begins.
 type Inbox struct {
-	sidecar   *sidecar.Client
-	topics    []string
-	producers map[string][]string // topics
-	types     map[string]subscription
-	letters   *deadLetters
-	positions *documents.Collection[positions]
-
-	mutex     sync.Mutex
-	received  map[string]*numbers // since they were stored last
-	announced map[string]map[string]int
-	tops      map[string]int
-	handling  int
+	sidecar       *sidecar.Client
+	subscriptions []*subscription
+	letters       *deadLetters
+	positions     *documents.Collection[positions]
 }
 
 // New returns an inbox without topics.
 func New(client *sidecar.Client) *Inbox {
 	return &Inbox{
-		sidecar: client, producers: map[string][]string{}, types: map[string]subscription{},
-		letters: newDeadLetters(client), positions: documents.New[positions](client, "inbox"),
-		received: map[string]*numbers{}, announced: map[string]map[string]int{}, tops: map[string]int{},
+		sidecar: client, letters: newDeadLetters(client),
+		positions: documents.New[positions](client, "inbox"),
 	}
 }
 
 // Subscribe has the events of a topic handled, by their type. Other types are newer, and ignored.
 func (i *Inbox) Subscribe(topic, producer string, handlers map[string]Handler) {
-	i.topics = append(i.topics, topic)
-	i.producers[producer] = append(i.producers[producer], topic)
-	for kind, handle := range handlers {
-		i.types[kind] = subscription{producer, handle}
+	i.subscriptions = append(i.subscriptions, newSubscription(topic, producer, handlers))
+}
+
+// subscription returns that of a topic. Events of any other topic are poison.
+func (i *Inbox) subscription(topic string) (*subscription, error) {
+	for _, each := range i.subscriptions {
+		if each.topic == topic {
+			return each, nil
+		}
 	}
+	return nil, Poison{fmt.Sprintf("This service does not consume the topic %q.", topic)}
 }
 
 // Topics returns the topics in the order of their subscription.
-func (i *Inbox) Topics() []string { return slices.Clone(i.topics) }
+func (i *Inbox) Topics() []string {
+	topics := []string{}
+	for _, each := range i.subscriptions {
+		topics = append(topics, each.topic)
+	}
+	return topics
+}
 
 // Receive handles the events of a message, and returns the first failure that a retry may help.
 func (i *Inbox) Receive(ctx context.Context, topic string, bodies []json.RawMessage) error {
-	i.mutex.Lock()
-	i.handling++
-	i.mutex.Unlock()
-	defer func() {
-		i.mutex.Lock()
-		i.handling--
-		i.mutex.Unlock()
-	}()
+	from, err := i.subscription(topic)
+	if err != nil {
+		return err
+	}
+	defer from.begin()()
 	failures := make(chan error, len(bodies))
 	slots := make(chan struct{}, concurrency)
 	var waiting sync.WaitGroup
@@ -88,7 +81,7 @@ func (i *Inbox) Receive(ctx context.Context, topic string, bodies []json.RawMess
 		go func() {
 			defer waiting.Done()
 			defer func() { <-slots }()
-			if err := i.handleGroup(ctx, topic, group); err != nil {
+			if err := i.handleGroup(ctx, from, group); err != nil {
 				failures <- err
 			}
 		}()
@@ -129,59 +122,41 @@ func groupBySubject(bodies []json.RawMessage) []*group {
 	return order
 }
 
-func (i *Inbox) handleGroup(ctx context.Context, topic string, group *group) error {
+func (i *Inbox) handleGroup(ctx context.Context, from *subscription, group *group) error {
 	if group.newest == nil {
-		return i.letters.add(ctx, topic, group.body, group.why)
+		return i.letters.add(ctx, from.topic, group.body, group.why)
 	}
-	if err := i.handleSafely(ctx, group.newest); err != nil {
+	if err := from.handleSafely(ctx, group.newest); err != nil {
 		if failure.IsForCaller(err) || errors.Is(err, sidecar.ErrConflict) {
 			slog.Warn("will retry an event", "why", err.Error())
 			return err
 		}
 		// No retry can help. One such event must not stop those after it.
 		slog.Error("poison message", "why", err.Error())
-		if err := i.letters.add(ctx, topic, group.body, err.Error()); err != nil {
+		if err := i.letters.add(ctx, from.topic, group.body, err.Error()); err != nil {
 			return err
 		}
 	}
-	i.markReceived(group.all)
+	for _, event := range group.all {
+		from.markReceived(event.Stream, event.Sequence, event.Sequence)
+	}
 	return nil
-}
-
-// handleSafely turns a panic of a handler into an error: it must not end the process.
-func (i *Inbox) handleSafely(ctx context.Context, event *Event) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the handler failed: %v", fault)
-		}
-	}()
-	return i.handleOne(ctx, event)
-}
-
-func (i *Inbox) handleOne(ctx context.Context, event *Event) error {
-	known, isKnown := i.types[event.Type]
-	if !isKnown {
-		return nil // a newer type
-	}
-	if event.Source != known.producer {
-		return Poison{fmt.Sprintf("%s is from %s, not %s.", event.Type, event.Source, known.producer)}
-	}
-	return known.handle(trace.Continue(ctx, event.Traceparent), event)
 }
 
 // ReceiveDead handles once more what the sidecar gave up, and keeps what fails.
 func (i *Inbox) ReceiveDead(ctx context.Context, body []byte) error {
+	topic := i.topicOf(body)
 	events, err := ParseMessage(body)
 	if err != nil {
 		raw, _ := json.Marshal(map[string]string{"raw": string(body)})
 		if json.Valid(body) {
 			raw = body
 		}
-		return i.letters.add(ctx, i.topicOf(nil), raw, err.Error())
+		return i.letters.add(ctx, topic, raw, err.Error())
 	}
 	for _, each := range events {
-		if err := i.receiveOne(ctx, each); err != nil {
-			if err := i.letters.add(ctx, i.topicOf(each), each, err.Error()); err != nil {
+		if err := i.receiveOne(ctx, topic, each); err != nil {
+			if err := i.letters.add(ctx, topic, each, err.Error()); err != nil {
 				return err
 			}
 		}
@@ -189,27 +164,33 @@ func (i *Inbox) ReceiveDead(ctx context.Context, body []byte) error {
 	return nil
 }
 
-func (i *Inbox) receiveOne(ctx context.Context, body json.RawMessage) error {
+func (i *Inbox) receiveOne(ctx context.Context, topic string, body json.RawMessage) error {
+	from, err := i.subscription(topic)
+	if err != nil {
+		return err
+	}
 	event, err := parseEvent(body)
 	if err != nil {
 		return err
 	}
-	if err := i.handleSafely(ctx, event); err != nil {
+	if err := from.handleSafely(ctx, event); err != nil {
 		return err
 	}
-	i.markReceived([]*Event{event})
+	from.markReceived(event.Stream, event.Sequence, event.Sequence)
 	return nil
 }
 
-// topicOf returns the topic that an event names, if it is one of the inbox.
-func (i *Inbox) topicOf(body json.RawMessage) string {
-	var event struct{ Topic string }
-	_ = json.Unmarshal(body, &event)
+// topicOf returns the topic that the sidecar has named in a message, if it is one of the inbox. What
+// the events say of their topic does not count: another service may have written it.
+func (i *Inbox) topicOf(message []byte) string {
+	var named struct{ Topic string }
+	_ = json.Unmarshal(message, &named)
+	topics := i.Topics()
 	switch {
-	case slices.Contains(i.topics, event.Topic):
-		return event.Topic
-	case len(i.topics) == 1:
-		return i.topics[0]
+	case slices.Contains(topics, named.Topic):
+		return named.Topic
+	case len(topics) == 1:
+		return topics[0]
 	}
 	return unknownTopic
 }
@@ -221,19 +202,4 @@ func (i *Inbox) DeadLetters(ctx context.Context) ([]*Letter, error) { return i.l
 // others.
 func (i *Inbox) Replay(ctx context.Context) (int, map[string]string, error) {
 	return i.letters.replay(ctx, i.receiveOne)
-}
-
-func (i *Inbox) markReceived(events []*Event) {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	for _, event := range events {
-		i.numbersOf(event.Stream).add(event.Sequence, event.Sequence)
-	}
-}
-
-func (i *Inbox) numbersOf(stream string) *numbers {
-	if i.received[stream] == nil {
-		i.received[stream] = &numbers{}
-	}
-	return i.received[stream]
 }

@@ -100,10 +100,14 @@ func TestTheNewestEventOfADocumentIsHandledAlone(t *testing.T) {
 }
 
 func TestWhatTheSidecarGaveUpIsKeptUnderTheTopicThatItNames(t *testing.T) {
-	made := posts(t, func(context.Context, *inbox.Event) error { return inbox.Poison{Why: "It is wrong."} })
+	_, client := sidecartest.New(t)
+	made := inbox.New(client)
+	wrong := func(context.Context, *inbox.Event) error { return inbox.Poison{Why: "It is wrong."} }
+	made.Subscribe("posts", "posts", map[string]inbox.Handler{"post.changed": wrong})
+	made.Subscribe("orders", "orders", map[string]inbox.Handler{"order.changed": wrong})
 	ctx := context.Background()
-	orders := `{"type": "events", "data": {"events": [{"id": "1", "type": "order.changed", "source": "orders",
-		"subject": "1", "stream": "s", "topic": "orders", "sequence": 1, "entityversion": 1, "data": {}}]}}`
+	orders := `{"type": "events", "topic": "orders", "data": {"events": [{"id": "1", "type": "order.changed",
+		"source": "orders", "subject": "1", "stream": "s", "sequence": 1, "entityversion": 1, "data": {}}]}}`
 	for _, body := range []string{orders, "no message"} {
 		if err := made.ReceiveDead(ctx, []byte(body)); err != nil {
 			t.Fatal(err)
@@ -112,5 +116,48 @@ func TestWhatTheSidecarGaveUpIsKeptUnderTheTopicThatItNames(t *testing.T) {
 	letters, err := made.DeadLetters(ctx)
 	if err != nil || len(letters) != 2 || letters[0].Topic != "orders" || letters[1].Topic != "unknown" {
 		t.Fatalf("%v: %v", err, letters)
+	}
+}
+
+// twoTopics returns an inbox that counts the orders that it handles.
+func twoTopics(t *testing.T, handled *int) *inbox.Inbox {
+	_, client := sidecartest.New(t)
+	made := inbox.New(client)
+	made.Subscribe("posts", "posts", map[string]inbox.Handler{})
+	made.Subscribe("orders", "orders", map[string]inbox.Handler{
+		"order.changed": func(context.Context, *inbox.Event) error { *handled++; return nil },
+	})
+	return made
+}
+
+func TestAnEventOfAnotherTopicIsPoisonHoweverItComes(t *testing.T) {
+	handled, ctx := 0, context.Background()
+	made := twoTopics(t, &handled)
+	forged := event("1", "order.changed", "orders", "{}")
+	if err := made.Receive(ctx, "posts", []json.RawMessage{forged}); err != nil {
+		t.Fatal(err)
+	}
+	message := `{"type": "events", "topic": "posts", "data": {"events": [{"id": "2", "type": "order.changed",
+		"source": "orders", "subject": "2", "stream": "s", "topic": "orders", "sequence": 1,
+		"entityversion": 1, "data": {}}]}}`
+	if err := made.ReceiveDead(ctx, []byte(message)); err != nil {
+		t.Fatal(err)
+	}
+	replayed, failed, err := made.Replay(ctx)
+	if err != nil || replayed != 0 || len(failed) != 2 || handled != 0 {
+		t.Fatalf("%v: %d replayed, failed: %v, %d handled", err, replayed, failed, handled)
+	}
+	if err := made.Receive(ctx, "orders", []json.RawMessage{forged}); err != nil || handled != 1 {
+		t.Fatalf("%v: %d handled", err, handled)
+	}
+}
+
+func TestWhatTheSidecarGaveUpIsHandledOnceMore(t *testing.T) {
+	handled := 0
+	made := twoTopics(t, &handled)
+	message := `{"type": "events", "topic": "orders", "data": {"events": [{"id": "1", "type": "order.changed",
+		"source": "orders", "subject": "1", "stream": "", "sequence": 1, "entityversion": 1, "data": {}}]}}`
+	if err := made.ReceiveDead(context.Background(), []byte(message)); err != nil || handled != 1 {
+		t.Fatalf("%v: %d handled", err, handled)
 	}
 }

@@ -79,7 +79,7 @@ func (d *deadLetters) all(ctx context.Context) ([]*Letter, error) {
 
 // replay handles all of them again; those that fail are kept.
 func (d *deadLetters) replay(
-	ctx context.Context, handle func(context.Context, json.RawMessage) error,
+	ctx context.Context, handle func(ctx context.Context, topic string, event json.RawMessage) error,
 ) (int, map[string]string, error) {
 	letters, err := d.all(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (d *deadLetters) replay(
 	}
 	failed := map[string]string{}
 	for _, letter := range letters {
-		if err := handle(ctx, letter.Event); err != nil {
+		if err := handle(ctx, letter.Topic, letter.Event); err != nil {
 			failed[letter.ID] = err.Error()
 			continue
 		}

@@ -24,17 +24,25 @@ const (
 // Watch asks the producers for lost events for as long as the service runs.
 func (i *Inbox) Watch(ctx context.Context) {
 	var watching sync.WaitGroup
-	for producer, topics := range i.producers {
+	for producer, subscriptions := range i.byProducer() {
 		watching.Add(1)
 		go func() {
 			defer watching.Done()
-			i.watchOne(ctx, producer, topics)
+			i.watchOne(ctx, producer, subscriptions)
 		}()
 	}
 	watching.Wait()
 }
 
-func (i *Inbox) watchOne(ctx context.Context, producer string, topics []string) {
+func (i *Inbox) byProducer() map[string][]*subscription {
+	found := map[string][]*subscription{}
+	for _, each := range i.subscriptions {
+		found[each.producer] = append(found[each.producer], each)
+	}
+	return found
+}
+
+func (i *Inbox) watchOne(ctx context.Context, producer string, subscriptions []*subscription) {
 	isComplete := true
 	for ctx.Err() == nil {
 		pause := pollInterval
@@ -43,22 +51,28 @@ func (i *Inbox) watchOne(ctx context.Context, producer string, topics []string) 
 		}
 		time.Sleep(time.Duration(float64(pause) * (0.8 + 0.2*rand.Float64())))
 		var err error
-		if isComplete, err = i.reconcile(ctx, producer, topics); err != nil {
+		if isComplete, err = i.reconcile(ctx, producer, subscriptions); err != nil {
 			slog.Warn("could not fetch missing events", "producer", producer, "why", err.Error())
 		}
 	}
 }
 
 // reconcile fetches what was announced at the poll before and has not arrived.
-func (i *Inbox) reconcile(ctx context.Context, producer string, topics []string) (bool, error) {
+func (i *Inbox) reconcile(
+	ctx context.Context, producer string, subscriptions []*subscription,
+) (bool, error) {
+	topics := []string{}
+	for _, each := range subscriptions {
+		topics = append(topics, each.topic)
+	}
 	var answer map[string]map[string]int
 	path := "changes?topics=" + strings.Join(topics, ",")
 	if err := i.sidecar.Invoke(ctx, producer, path, invokeTimeout, &answer); err != nil {
 		return false, err
 	}
 	isComplete, failures := true, []error{}
-	for _, topic := range topics {
-		isTopicComplete, err := i.reconcileTopic(ctx, producer, topic, answer[topic])
+	for _, each := range subscriptions {
+		isTopicComplete, err := i.reconcileTopic(ctx, each, answer[each.topic])
 		isComplete = isComplete && isTopicComplete
 		failures = append(failures, err)
 	}
@@ -66,22 +80,19 @@ func (i *Inbox) reconcile(ctx context.Context, producer string, topics []string)
 }
 
 func (i *Inbox) reconcileTopic(
-	ctx context.Context, producer, topic string, heads map[string]int,
+	ctx context.Context, of *subscription, heads map[string]int,
 ) (bool, error) {
-	i.mutex.Lock()
-	announced := i.announced[topic]
-	i.announced[topic] = heads
-	i.mutex.Unlock()
-	known, err := i.storePositions(ctx, topic, heads)
+	announced := of.announce(heads)
+	known, err := i.storePositions(ctx, of, heads)
 	if err != nil {
 		return false, err
 	}
 	isComplete, failures := true, []error{}
 	for stream, head := range heads {
-		last, bound := announced[stream], i.gapUpperBound(stream, announced[stream], known[stream])
+		last, bound := announced[stream], of.gapUpperBound(stream, announced[stream], known[stream])
 		isComplete = isComplete && last == head && len(known[stream].missing(head)) == 0
 		for _, gap := range known[stream].missing(bound) {
-			if err := i.fetch(ctx, producer, topic, stream, gap[0]-1, gap[1]); err != nil {
+			if err := i.fetch(ctx, of, stream, gap[0]-1, gap[1]); err != nil {
 				failures = append(failures, err) // it delays no other stream
 				break
 			}
@@ -90,29 +101,12 @@ func (i *Inbox) reconcileTopic(
 	return isComplete, errors.Join(failures...)
 }
 
-// gapUpperBound: while events still arrive, what lies above the highest received one is only late.
-func (i *Inbox) gapUpperBound(stream string, last int, seen *numbers) int {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	top, before := seen.top(), i.tops[stream]
-	i.tops[stream] = top
-	if top > before && before > 0 || i.handling > 0 {
-		return min(last, top)
-	}
-	return last
-}
-
 // storePositions merges what was received with what others have stored: a hint for the next start.
 func (i *Inbox) storePositions(
-	ctx context.Context, topic string, heads map[string]int,
+	ctx context.Context, of *subscription, heads map[string]int,
 ) (map[string]*numbers, error) {
-	i.mutex.Lock()
-	received := map[string]*numbers{}
-	for stream, each := range i.received {
-		received[stream] = each.copy()
-	}
-	i.mutex.Unlock()
-	stored, err := i.positions.Update(ctx, topic, func(stored *positions, exists bool) (bool, error) {
+	received := of.copyReceived()
+	stored, err := i.positions.Update(ctx, of.topic, func(stored *positions, exists bool) (bool, error) {
 		known := map[string]*numbers{}
 		for stream := range heads {
 			known[stream] = &numbers{Above: [][2]int{}}
@@ -123,11 +117,14 @@ func (i *Inbox) storePositions(
 		stored.Seen = known
 		return !isSame, nil
 	})
-	return stored.Seen, err
+	if err != nil {
+		return nil, err
+	}
+	return stored.Seen, nil
 }
 
 func (i *Inbox) fetch(
-	ctx context.Context, producer, topic, stream string, after, upto int,
+	ctx context.Context, of *subscription, stream string, after, upto int,
 ) error {
 	for after < upto {
 		var answer struct {
@@ -135,21 +132,19 @@ func (i *Inbox) fetch(
 			Settled int
 		}
 		path := fmt.Sprintf("changes/%s/%s?after=%d&limit=%d",
-			topic, url.PathEscape(stream), after, min(batchSize, upto-after))
-		if err := i.sidecar.Invoke(ctx, producer, path, invokeTimeout, &answer); err != nil {
+			of.topic, url.PathEscape(stream), after, min(batchSize, upto-after))
+		if err := i.sidecar.Invoke(ctx, of.producer, path, invokeTimeout, &answer); err != nil {
 			return err
 		}
-		if err := i.Receive(ctx, topic, answer.Events); err != nil {
+		if err := i.Receive(ctx, of.topic, answer.Events); err != nil {
 			return err
 		}
 		settled := min(answer.Settled, upto)
 		if settled <= after {
 			return nil
 		}
-		i.mutex.Lock()
-		i.numbersOf(stream).add(after+1, settled)
-		i.mutex.Unlock()
-		slog.Info("fetched events that were not delivered", "topic", topic, "stream", stream, "upto", settled)
+		of.markReceived(stream, after+1, settled)
+		slog.Info("fetched events that were not delivered", "topic", of.topic, "stream", stream, "upto", settled)
 		after = settled
 	}
 	return nil

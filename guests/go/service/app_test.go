@@ -14,6 +14,9 @@ import (
 	"microgram/guests/go/sidecar/sidecartest"
 )
 
+// exported is after which record the last page of an export was asked for.
+var exported string
+
 func newApp(t *testing.T) http.Handler {
 	_, client := sidecartest.New(t)
 	app := New("things", client, "token")
@@ -32,7 +35,8 @@ func newApp(t *testing.T) http.Handler {
 	}
 	app.Subscribe("posts", "posts", map[string]inbox.Handler{"post.changed": handle})
 	app.Publish(journal.NewOutbox(client, journal.Told{Service: "things", Topic: "things"}), "feed")
-	app.Export(map[string]Exporter{"things": func(context.Context, string, string) (ExportPage, error) {
+	app.Export(map[string]Exporter{"things": func(_ context.Context, _, after string) (ExportPage, error) {
+		exported = after
 		return ExportPage{Records: []any{}}, nil
 	}})
 	return app.Handler()
@@ -105,5 +109,14 @@ func TestTheSidecarLearnsWhatToDoWithAMessage(t *testing.T) {
 	}
 	if code, _ := status(app, "POST", "/events/posts", "posts", message("now")); code != 403 {
 		t.Errorf("another service delivers: %d", code)
+	}
+}
+
+func TestAnExportGoesOnAfterAnIDAsItIsStored(t *testing.T) {
+	for given, expected := range map[string]string{"17": "000000000000000017", "": ""} {
+		code, body := status(newApp(t), "GET", "/belongings/1/things?after="+given, "media", "")
+		if code != 200 || exported != expected {
+			t.Errorf("%q: %d %s, after %q", given, code, body, exported)
+		}
 	}
 }

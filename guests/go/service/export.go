@@ -27,8 +27,11 @@ func (a *App) Export(kinds map[string]Exporter) {
 		w http.ResponseWriter, r *http.Request,
 	) error {
 		user, isUser := ids.Normalize(r.PathValue("user"))
-		after := r.URL.Query().Get("after")
-		if !isUser || (after != "" && !ids.IsValid(after)) {
+		after, isID := r.URL.Query().Get("after"), true
+		if after != "" {
+			after, isID = ids.Normalize(after)
+		}
+		if !isUser || !isID {
 			return failure.Invalid("user and after must be ids.")
 		}
 		export, isKnown := kinds[r.PathValue("kind")]

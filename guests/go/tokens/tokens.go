@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -66,22 +67,22 @@ func (v *Verifier) Watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		asked := time.Now()
 		if err := v.refresh(ctx); err != nil {
-			slog.Warn("cannot read the revocations", "why", err.Error())
+			slog.Warn("cannot read the revocations or keys", "why", err.Error())
 		}
 		time.Sleep(revocationPause - time.Since(asked))
 	}
 }
 
+// refresh reads both whatever becomes of the other: without keys, a revoked token would stay good.
 func (v *Verifier) refresh(ctx context.Context) error {
-	if time.Since(v.ageOfKeys()) > keysMaxAge {
-		if err := v.fetchKeys(ctx); err != nil {
-			return err
-		}
+	err := v.readRevocations(ctx)
+	if time.Since(v.keysFrom()) > keysMaxAge {
+		err = errors.Join(err, v.fetchKeys(ctx))
 	}
-	return v.readRevocations(ctx)
+	return err
 }
 
-func (v *Verifier) ageOfKeys() time.Time {
+func (v *Verifier) keysFrom() time.Time {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
 	return v.keysAt

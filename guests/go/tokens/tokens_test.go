@@ -105,7 +105,7 @@ func TestWithoutAuthNoTokenIsGood(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
 	verifier := tokens.NewVerifier(client)
 	_, err := verifier.Verify(context.Background(), signed(key, "k", "EdDSA", valid()))
-	if err == nil || failure.Of(err).Status == 200 {
+	if err == nil || failure.Of(err).Status != 503 {
 		t.Errorf("%v", err)
 	}
 }

@@ -24,6 +24,9 @@ type Store struct {
 
 	// Fail returns a status that is the answer to a write, after it or instead of it; 0 for none.
 	Fail func(key string, written bool) int
+
+	// FailRead returns a status that is the answer to a bulk read instead of values; 0 for none.
+	FailRead func(keys []string) int
 }
 
 // Event is what was published.
@@ -81,7 +84,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(r.URL.Path, "/publish/"):
 		s.publish(w, r)
 	case strings.Contains(r.URL.Path, "/invoke/"):
-		writeJSON(w, 200, s.answers[r.URL.Path])
+		s.invoke(w, r)
 	case r.Method == http.MethodDelete:
 		delete(s.values, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
 	default:
@@ -92,6 +95,9 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Store) read(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Keys []string }
 	_ = json.NewDecoder(r.Body).Decode(&asked)
+	if s.FailRead != nil && answered(w, s.FailRead(asked.Keys), "ERR_STATE_BULK_GET") {
+		return
+	}
 	rows := []map[string]any{}
 	for _, key := range asked.Keys {
 		if value, exists := s.values[key]; exists {
@@ -99,6 +105,18 @@ func (s *Store) read(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	writeJSON(w, 200, rows)
+}
+
+// invoke answers for another service; for one that has no answer, as if it did not run.
+func (s *Store) invoke(w http.ResponseWriter, r *http.Request) {
+	answer, exists := s.answers[r.URL.Path]
+	if !exists {
+		writeJSON(w, 500, map[string]string{
+			"errorCode": "ERR_DIRECT_INVOKE", "message": "failed to invoke: couldn't find service",
+		})
+		return
+	}
+	writeJSON(w, 200, answer)
 }
 
 func (s *Store) publish(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +134,7 @@ func (s *Store) write(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = json.NewDecoder(r.Body).Decode(&items)
 	item := items[0]
-	if s.Fail != nil && answered(w, s.Fail(item.Key, false)) {
+	if s.Fail != nil && answered(w, s.Fail(item.Key, false), "ERR_STATE_SAVE") {
 		return
 	}
 	_, exists := s.values[item.Key]
@@ -127,14 +145,14 @@ func (s *Store) write(w http.ResponseWriter, r *http.Request) {
 	}
 	s.changes++
 	s.values[item.Key], s.etags[item.Key] = item.Value, s.changes
-	if s.Fail == nil || !answered(w, s.Fail(item.Key, true)) {
+	if s.Fail == nil || !answered(w, s.Fail(item.Key, true), "ERR_STATE_SAVE") {
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-func answered(w http.ResponseWriter, status int) bool {
+func answered(w http.ResponseWriter, status int, code string) bool {
 	if status != 0 {
-		writeJSON(w, status, map[string]string{"errorCode": "ERR_STATE_SAVE", "message": "timeout"})
+		writeJSON(w, status, map[string]string{"errorCode": code, "message": "timeout"})
 	}
 	return status != 0
 }
