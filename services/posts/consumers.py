@@ -5,7 +5,10 @@ Every handler may run twice, late or out of order.
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from services.chassis.consuming.events import Event, PoisonMessage
 from services.chassis.service import Service
@@ -29,6 +32,10 @@ from services.posts.domain.posts import PostRecord
 from services.posts.domain.suspensions import SuspensionState
 from services.posts.domain.visibility import reparent
 from services.posts.repository import ReplyCountRecord, Repository
+
+MAX_FIRST_EVENT_AGE = 10.0
+"""Seconds after which the first event of a document is taken for a late repeat. A broker that waits
+for an acknowledgement waits longer (`ackWait` and `processingTimeout` in `components`)."""
 
 
 class PostsConsumers:
@@ -59,12 +66,12 @@ class PostsConsumers:
         """Update the lists of a changed interaction."""
         if event.subject.count(":") != 1:
             raise PoisonMessage(f"{event.subject!r} is not the id of an interaction.")
-        first = from_first_event(event.data.model_dump()) if event.version == 1 else None
+        first = from_first_event(event.data.model_dump()) if _is_new(event) else None
         await self._projector.project_interaction(event.subject, first)
 
     async def on_post_changed(self, event: Event[Post]) -> None:
         """Update the lists of a changed post."""
-        first = _as_created(event.data) if event.version == 1 else None
+        first = _as_created(event.data) if _is_new(event) else None
         await self._projector.project_post(event.subject, first)
 
     async def on_comment_changed(self, event: Event[Comment]) -> None:
@@ -109,6 +116,20 @@ class PostsConsumers:
         await self._suspended_accounts.apply(event.subject, state)
         if profile.deleted:
             await self._erasure.start(event.subject_id)
+
+
+def _is_new(event: Event[Any]) -> bool:
+    """Whether a document has just been created as its event says.
+
+    A late repeat must not list again what was deleted meanwhile, not even for a moment.
+    """
+    if event.version != 1:
+        return False
+    try:
+        committed = datetime.fromisoformat(event.time).timestamp()
+    except ValueError:
+        return False
+    return time.time() - committed < MAX_FIRST_EVENT_AGE
 
 
 def _as_created(post: Post) -> PostRecord:

@@ -31,12 +31,14 @@ class PostListProjector:
         anyway. Three to five state calls for a new favourite, one more without `first`. Raises
         `Unavailable` if it keeps changing.
         """
-        await converge(
+        now = await converge(
             lambda: self._repository.interaction_state(id),
             self._apply_interaction,
             what=f"The interaction {id}",
             initial=(first, False) if first else None,
         )
+        if first and now is None:  # the store has lost it
+            await self._apply_interaction((without_reactions(first), False))
 
     async def _apply_interaction(self, state: tuple[Interaction, bool]) -> None:
         interaction, is_user_deleted = state
@@ -70,8 +72,9 @@ class PostListProjector:
             now = await self._repository.posts.update(
                 id, lambda kept: tombstone(kept) if kept else None
             )
-        if now is not None and now.deleted:  # lists show nothing else that can change
-            await self._update_post_lists(now)
+        # Lists show nothing else that can change. A post that the store has lost is deleted too.
+        if now is None or now.deleted:
+            await self._update_post_lists(now or tombstone(post))
 
     async def _update_post_lists(self, post: PostRecord) -> None:
         repository = self._repository

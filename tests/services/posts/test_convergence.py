@@ -7,18 +7,23 @@ import functools
 import random
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.chassis.consuming.events import CloudEvent, Event
 from services.chassis.errors import Unavailable
-from services.chassis.ids import SnowflakeGenerator
+from services.chassis.ids import SnowflakeGenerator, timestamp, utc_now
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
+from services.contracts.posts import Mark, Post
 from services.posts.application.list_projection import PostListProjector
+from services.posts.consumers import MAX_FIRST_EVENT_AGE, PostsConsumers
 from services.posts.domain.changes import tombstone
 from services.posts.domain.interactions import Interaction
 from services.posts.domain.posts import PostRecord
@@ -72,6 +77,59 @@ async def test_a_first_event_that_comes_late_lists_no_deleted_post() -> None:
     await store.posts.update("5", lambda _: tombstone(post))
     await PostListProjector(store).project_post("5", post)
     assert await store.authored.all("1") == []
+
+
+@pytest.mark.parametrize(("age", "changes"), [(0, 2), (MAX_FIRST_EVENT_AGE, 0), (None, 0)])
+async def test_a_late_repeat_of_a_first_event_leaves_the_lists_alone(
+    age: float | None, changes: int
+) -> None:
+    sidecar, store = _store()
+    projector = PostListProjector(store)
+    consumers = PostsConsumers(store, projector, mock.Mock(), mock.Mock())
+    time = "" if age is None else timestamp(utc_now() - timedelta(seconds=age))
+    post = PostRecord("5", "1", "2026-11-30T12:00:00.000Z")
+    like = _changed("1:5", "favourite", "6", None)
+    await store.posts.update("5", lambda _: post)
+    await store.interactions.update("1:5", lambda _: like)
+    await _project(projector)
+    await store.posts.update("5", lambda _: tombstone(post))
+    await store.interactions.update("1:5", functools.partial(_changed, "1:5", "unfavourite", "7"))
+    await _project(projector)
+    lists = ("authored:1", "favouriters:5", "favourites:1")
+    before = [sidecar.state.peek(key)["version"] for key in lists]
+    created = Post(id="5", author="1", created_at=post.created_at)
+    await consumers.on_post_changed(Event(_envelope("5", time), created))
+    liked = Mark(user="1", post="5", favourited=True, favourite_id="6")
+    await consumers.on_mark_changed(Event(_envelope("1:5", time), liked))
+    after = [sidecar.state.peek(key)["version"] for key in lists]
+    assert after == [version + changes for version in before]
+
+
+async def _project(projector: PostListProjector) -> None:
+    await projector.project_post("5")
+    await projector.project_interaction("1:5")
+
+
+def _envelope(subject: str, time: str) -> CloudEvent:
+    """The envelope of a first event."""
+    about = {"id": "x", "type": "x", "source": "posts", "stream": "s", "sequence": 1, "data": {}}
+    return CloudEvent.model_validate(about | {"subject": subject, "time": time, "entityversion": 1})
+
+
+@pytest.mark.parametrize("boosted", [None, "3"])
+async def test_a_post_that_the_store_has_lost_is_not_listed(boosted: str | None) -> None:
+    _, store = _store()
+    post = PostRecord("5", "1", "2026-11-30T12:00:00.000Z", reblog_of_id=boosted)
+    await PostListProjector(store).project_post("5", post)
+    assert await store.authored.all("1") == await store.rebloggers.all("3") == []
+
+
+async def test_an_interaction_that_the_store_has_lost_is_not_listed() -> None:
+    _, store = _store()
+    first = _changed("1:2", "favourite", "5", _changed("1:2", "bookmark", "6", None))
+    await PostListProjector(store).project_interaction("1:2", first)
+    for kind, id in ((store.favouriters, "2"), (store.favourites, "1"), (store.bookmarks, "1")):
+        assert await kind.all(id) == []
 
 
 def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Repository]:
