@@ -69,7 +69,7 @@ class Invoker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JsonRequest:
-    """A request that changes nothing, so that it can be sent with others in one batch."""
+    """A request to a service. What shares a batch is the caller's choice."""
 
     path: str
     params: Mapping[str, str] = field(default_factory=dict)

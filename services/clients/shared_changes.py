@@ -29,7 +29,7 @@ CHANGE_SECONDS = 8.0
 gateway waits a little longer for the call, so that all others get their answers."""
 
 MAX_BODY_BYTES = 2**14
-"""A larger body is sent by itself. The longest post has less."""
+"""A larger body is sent by itself. A post of usual text has less."""
 
 _NOTHING_HAPPENED = (401, 503)
 """Statuses of a part with which its change is sent again by itself: the service may not know the
