@@ -14,6 +14,7 @@ import (
 	"microgram/guests/go/documents"
 	"microgram/guests/go/failure"
 	"microgram/guests/go/sidecar"
+	"microgram/guests/go/trace"
 )
 
 const (
@@ -126,13 +127,14 @@ func (i *Inbox) handleGroup(ctx context.Context, from *subscription, group *grou
 	if group.newest == nil {
 		return i.letters.add(ctx, from.topic, group.body, group.why)
 	}
+	ctx = trace.Continue(ctx, group.newest.Traceparent)
 	if err := from.handleSafely(ctx, group.newest); err != nil {
 		if failure.IsForCaller(err) || errors.Is(err, sidecar.ErrConflict) {
-			slog.Warn("will retry an event", "why", err.Error())
+			slog.WarnContext(ctx, "will retry an event", "why", err.Error())
 			return err
 		}
 		// No retry can help. One such event must not stop those after it.
-		slog.Error("poison message", "why", err.Error())
+		slog.ErrorContext(ctx, "poison message", "why", err.Error())
 		if err := i.letters.add(ctx, from.topic, group.body, err.Error()); err != nil {
 			return err
 		}

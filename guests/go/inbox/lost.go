@@ -49,7 +49,11 @@ func (i *Inbox) watchOne(ctx context.Context, producer string, subscriptions []*
 		if isComplete {
 			pause = idleInterval
 		}
-		time.Sleep(time.Duration(float64(pause) * (0.8 + 0.2*rand.Float64())))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(float64(pause) * (0.8 + 0.2*rand.Float64()))):
+		}
 		var err error
 		if isComplete, err = i.reconcile(ctx, producer, subscriptions); err != nil {
 			slog.Warn("could not fetch missing events", "producer", producer, "why", err.Error())

@@ -121,15 +121,25 @@ func (j *journal) discard(sequence int, isUnknown bool) {
 	j.published(sequence)
 }
 
-// write makes a note durable; without one, what was published. Notes that wait for their turn at the
-// same time are written in one call, which does not end with the request of one of them.
+// write makes a note durable. Notes that wait for their turn at the same time are written in one call,
+// which does not end with the request of one of them.
 func (j *journal) write(ctx context.Context, note *Note) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	if note != nil && note.isStored {
+	if note.isStored {
 		return nil
 	}
 	return j.store(context.WithoutCancel(ctx))
+}
+
+// writePublished stores what was published: a hint, so it ends with the context.
+func (j *journal) writePublished(ctx context.Context) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return j.store(ctx)
 }
 
 // store writes the tail, and before it the segments that are full.

@@ -14,7 +14,8 @@ import (
 
 const (
 	maxEvents       = 50
-	maxEventBytes   = 256 << 10
+	maxMessageBytes = 256 << 10
+	wrappingBytes   = 2 << 10 // of a message without its events, also of what the sidecar adds
 	publishInterval = 50 * time.Millisecond
 	maxBacklog      = 10_000
 )
@@ -96,20 +97,34 @@ func (o *Outbox) Commit(key string, envelope Envelope) {
 }
 
 func (o *Outbox) publishAll() {
-	for first := range o.queue {
-		batch, size := []map[string]any{first}, sizeOf(first)
-		for len(o.queue) > 0 && len(batch) < maxEvents && size < maxEventBytes/2 {
-			next := <-o.queue
-			size += sizeOf(next)
-			batch = append(batch, next)
-		}
+	for next := <-o.queue; ; {
+		var batch []map[string]any
+		batch, next = o.gather(next)
 		o.publish(batch)
 		for _, event := range batch {
 			o.journal.published(event["sequence"].(int))
 			o.idle.Done()
 		}
 		time.Sleep(publishInterval)
+		if next == nil {
+			next = <-o.queue
+		}
 	}
+}
+
+// gather returns the events of a message that begins with one, and the event that is too large for the
+// rest of it; nil if none is.
+func (o *Outbox) gather(first map[string]any) (batch []map[string]any, left map[string]any) {
+	batch = []map[string]any{first}
+	size := wrappingBytes + sizeOf(first)
+	for len(o.queue) > 0 && len(batch) < maxEvents {
+		next := <-o.queue
+		if size += sizeOf(next) + len(","); size > maxMessageBytes {
+			return batch, next
+		}
+		batch = append(batch, next)
+	}
+	return batch, nil
 }
 
 func (o *Outbox) publish(batch []map[string]any) {
@@ -154,13 +169,16 @@ func sizeOf(event map[string]any) int {
 	return len(raw)
 }
 
-// Close waits until all is published, as long as the context allows.
+// Close waits until all is published, and until the journal says so, as long as the context allows.
 func (o *Outbox) Close(ctx context.Context) {
 	done := make(chan struct{})
-	go func() { o.idle.Wait(); close(done) }()
+	go func() {
+		defer close(done)
+		o.idle.Wait()
+		_ = o.journal.writePublished(ctx)
+	}()
 	select {
 	case <-done:
-		_ = o.journal.write(ctx, nil) // it says what was published
 	case <-ctx.Done():
 	}
 }

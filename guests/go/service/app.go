@@ -3,6 +3,7 @@
 package service
 
 import (
+	"context"
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
@@ -58,13 +59,13 @@ func New(name string, client *sidecar.Client, token string) *App {
 func (a *App) Handle(pattern string, callers []string, handle Handler) {
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if caller, isOne := callerOf(r); !isOne || !slices.Contains(callers, caller) {
-			slog.Warn("service_call_refused", "caller", caller, "route", pattern)
+			slog.WarnContext(r.Context(), "service_call_refused", "caller", caller, "route", pattern)
 			writeError(w, failure.Forbidden("The access file does not name the caller for this route."))
 			return
 		}
 		if err := handle(w, r); err != nil {
 			if !failure.IsForCaller(err) {
-				slog.Error("a request failed", "route", pattern, "why", err.Error())
+				slog.ErrorContext(r.Context(), "a request failed", "route", pattern, "why", err.Error())
 			}
 			writeError(w, err)
 		}
@@ -118,14 +119,14 @@ func (a *App) admit(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		defer recovered(w)
+		defer recovered(ctx, w)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-func recovered(w http.ResponseWriter) {
+func recovered(ctx context.Context, w http.ResponseWriter) {
 	if fault := recover(); fault != nil {
-		slog.Error("a request failed", "why", fault)
+		slog.ErrorContext(ctx, "a request failed", "why", fault)
 		writeError(w, failure.Internal())
 	}
 }

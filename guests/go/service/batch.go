@@ -149,7 +149,7 @@ func (a *App) answer(r *http.Request, asked bundled) json.RawMessage {
 	}
 	answer := &recorded{header: http.Header{}, status: 200}
 	func() {
-		defer recovered(answer)
+		defer recovered(inner.Context(), answer)
 		a.mux.ServeHTTP(answer, inner)
 	}()
 	body := json.RawMessage("null")

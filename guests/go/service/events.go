@@ -46,7 +46,7 @@ func (a *App) receiveMessage(topic string, r *http.Request) string {
 	var poison inbox.Poison
 	switch {
 	case errors.As(err, &poison):
-		slog.Error("poison message", "why", poison.Why)
+		slog.ErrorContext(r.Context(), "poison message", "why", poison.Why)
 		return "DROP"
 	case err != nil:
 		return "RETRY"

@@ -69,7 +69,10 @@ func (v *Verifier) Watch(ctx context.Context) {
 		if err := v.refresh(ctx); err != nil {
 			slog.Warn("cannot read the revocations or keys", "why", err.Error())
 		}
-		time.Sleep(revocationPause - time.Since(asked))
+		select {
+		case <-ctx.Done():
+		case <-time.After(revocationPause - time.Since(asked)):
+		}
 	}
 }
 

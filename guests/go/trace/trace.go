@@ -39,6 +39,9 @@ func Continue(ctx context.Context, parent string) context.Context {
 	return context.WithValue(ctx, key{}, &Trace{Parent: parent, RequestID: requestID(parent)})
 }
 
+// ID returns the id of the trace, which all that a request causes has in common.
+func (t *Trace) ID() string { return t.Parent[3:35] }
+
 func requestID(parent string) string { return parent[3:19] }
 
 // From returns the trace of a context; nil outside of a request.

@@ -3,8 +3,10 @@ package sidecartest
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ type Store struct {
 	etags   map[string]int
 	changes int
 	events  []Event
+	sizes   []int
 	answers map[string]any
 
 	// Fail returns a status that is the answer to a write, after it or instead of it; 0 for none.
@@ -65,6 +68,13 @@ func (s *Store) Published() []Event {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return append([]Event{}, s.events...)
+}
+
+// Sizes returns the bytes of each message that was published.
+func (s *Store) Sizes() []int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Clone(s.sizes)
 }
 
 // Answer sets the answer of another service to a GET, such as of auth to "deletions".
@@ -121,7 +131,9 @@ func (s *Store) invoke(w http.ResponseWriter, r *http.Request) {
 
 func (s *Store) publish(w http.ResponseWriter, r *http.Request) {
 	var message struct{ Data struct{ Events []Event } }
-	_ = json.NewDecoder(r.Body).Decode(&message)
+	body, _ := io.ReadAll(r.Body)
+	_ = json.Unmarshal(body, &message)
+	s.sizes = append(s.sizes, len(body))
 	s.events = append(s.events, message.Data.Events...)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,0 +1,71 @@
+package journal_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"microgram/guests/go/documents"
+	"microgram/guests/go/journal"
+	"microgram/guests/go/sidecar"
+	"microgram/guests/go/sidecar/sidecartest"
+)
+
+const maxMessage = 256 << 10 // bytes, as docs/protocol.md 3.2 has it
+
+type letter struct {
+	Text string `json:"text"`
+}
+
+func letters(client *sidecar.Client) (*documents.Collection[letter], *journal.Outbox) {
+	outbox := journal.NewOutbox(client, journal.Told{
+		Service: "post", Topic: "letters", Kind: "letter", Type: "letter.changed",
+		ToData: func(_ string, data json.RawMessage) (any, error) { return data, nil },
+	})
+	return documents.NewTold[letter](client, "letter", outbox, nil), outbox
+}
+
+func TestAMessageHasABoundInBytes(t *testing.T) {
+	store, client := sidecartest.New(t)
+	stored, outbox := letters(client)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ids := []string{"1", "2", "3", "4", "5", "6", "7", "8"}
+	for _, id := range ids {
+		if err := stored.Set(ctx, id, letter{strings.Repeat("x", 100<<10)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	outbox.Close(ctx)
+	for i, size := range store.Sizes() {
+		if size > maxMessage {
+			t.Errorf("message %d has %d bytes", i, size)
+		}
+	}
+	told := store.Published()
+	for i, event := range told {
+		if len(told) != len(ids) || event.Subject != ids[i] {
+			t.Errorf("event %d of %d is of %s", i, len(told), event.Subject)
+		}
+	}
+	if sizes := store.Sizes(); len(sizes) == len(ids) {
+		t.Errorf("each event has a message: %v", sizes)
+	}
+}
+
+func TestAnOutboxClosesInTimeWhateverTheStoreDoes(t *testing.T) {
+	store, client := sidecartest.New(t)
+	_, outbox := letters(client)
+	release := make(chan bool)
+	defer close(release)
+	store.Fail = func(string, bool) int { <-release; return 0 }
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	outbox.Close(ctx)
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
