@@ -18,8 +18,15 @@ _NEXT_STEPS = "next_steps.txt"
 _SUFFIX = ".jinja"
 _ACCESS_FILE = "access.yaml"
 
-_RESERVED = {"go": frozenset({"digest", "public", "request"})}
-"""By language, nouns that the code of every new guest uses for something else."""
+_RESERVED = {
+    "go": frozenset(
+        (
+            *("digest", "public", "request"),
+            *("former", "idempotency", "inbox", "journal", "owned"),
+        )
+    )
+}
+"""By language, nouns that the code of every new guest uses for something else, or its keys do."""
 
 _NOT_WRITTEN = {
     "typescript": (

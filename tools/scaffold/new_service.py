@@ -25,7 +25,7 @@ ACCOUNTS = "accounts"
 _WORD = re.compile(r"[a-z]{2,16}")
 _RESERVED = frozenset(
     (
-        *("caller", "data", "intent", "made", "model", "new", "owner", "repository"),
+        *("caller", "data", "error", "intent", "made", "model", "new", "owner", "repository"),
         *("rules", "service", "source", "text", "user"),
     )
 )
@@ -33,6 +33,14 @@ _RESERVED = frozenset(
 
 _PROCESSES = SERVERS | {dashboard.NAME}
 """Names of processes and containers that a system may have beside its services."""
+
+_ROUTES = frozenset(
+    (
+        *("belongings", "bundles", "changes", "dapr", "deadletters", "events"),
+        *("healthz", "metrics", "readyz"),
+    )
+)
+"""First parts of routes that every service has (docs/protocol.md): its own begin with its name."""
 
 _FOLDERS = ("services", "services/contracts", "services/clients", "tests/unit", "tests/services")
 
@@ -125,6 +133,11 @@ class NewService:
         if self.name in _PROCESSES:
             raise RunnerError(
                 f'"{self.name}" is the name of another process of the system: choose another one'
+            )
+        if self.name in _ROUTES:
+            raise RunnerError(
+                f'every service has a route "/{self.name}", and those of its own begin with its '
+                "name: choose another one"
             )
         if self.name in access:
             raise RunnerError(

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conformance.contracts import event_schemas
+from tools.runner.config.guests import FOLDER
 from tools.runner.errors import RunnerError
 from tools.scaffold import guest
 from tools.scaffold.new_service import NewService, known_topics
@@ -24,17 +25,26 @@ SERVICES = (
 )
 
 
-@pytest.mark.skipif(shutil.which("gofmt") is None, reason="there is no Go")
+@pytest.fixture(scope="module")
+def module_of_guests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of guests in Go, and no guest."""
+    module = tmp_path_factory.mktemp("guests")
+    shutil.copy(FOLDER / "go.mod", module)
+    shutil.copytree(FOLDER / "go", module / "go")
+    return module
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go")
 @pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
-def test_it_is_formatted(new: NewService, tmp_path: Path) -> None:
+def test_it_compiles_and_is_formatted(new: NewService, module_of_guests: Path) -> None:
+    folder = module_of_guests / f"{new.name}-go"
     for name, text in guest.render(new, "go").items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    done = subprocess.run(
-        ["gofmt", "-l", "."], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    for command in (["gofmt", "-l", "."], ["go", "vet", "-trimpath", "./..."]):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 @pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)

@@ -26,3 +26,18 @@ def test_files_of_somebody_else_do(tmp_path: Path) -> None:
     own.touch()
     with pytest.raises(RunnerError, match="is taken by services/qwertyuiops"):
         NEW.check(tmp_path, read_access())
+
+
+@pytest.mark.parametrize(
+    "name", ["belongings", "bundles", "changes", "deadletters", "events", "healthz", "readyz"]
+)
+def test_a_route_that_every_service_has_is_no_name(name: str, tmp_path: Path) -> None:
+    new = NewService(name, "qwertyuiop", "qwertyuiop-changed")
+    with pytest.raises(RunnerError, match=f'every service has a route "/{name}"'):
+        new.check(tmp_path, read_access())
+
+
+def test_a_noun_that_every_contract_has_is_refused(tmp_path: Path) -> None:
+    new = NewService("qwertyuiops", "error", "error-changed")
+    with pytest.raises(RunnerError, match='"error" cannot be the noun'):
+        new.check(tmp_path, read_access())
