@@ -6,8 +6,7 @@ from services.clients.base import Invoker
 from services.clients.media import MediaClient
 from services.clients.payments import PaymentWebhookClient
 from services.clients.services import ServiceClients
-from services.clients.shared_changes import SharedChanges
-from services.clients.shared_reads import SharedReads
+from services.clients.shared_calls import SharedCalls
 from services.gateway.application.account_search import AccountSearch
 from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.application.checkouts import Checkouts
@@ -37,7 +36,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, invoker: Invoker) -> None:
         self.settings = settings
         self.invoker = invoker
-        self.services = ServiceClients(invoker, pages=SharedReads(SharedChanges(invoker)))
+        self.services = ServiceClients(invoker, pages=SharedCalls(invoker))
         self.urls = PublicUrls(settings.public_url)
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.clients.shared_reads import NOBODY
+from services.clients.shared_calls import NOBODY
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, posts_app
 
 PEOPLE = 10

@@ -15,7 +15,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.clients.shared_reads import NOBODY
+from services.clients.shared_calls import NOBODY
 from tests.fakes import FakeCluster, RunningReplica, open_access
 
 GOES_ON = asyncio.Event()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -14,7 +15,7 @@ from services.chassis.errors import (
     Unavailable,
 )
 from services.clients.base import JsonResponse, ParsedResponse
-from services.clients.shared_changes import CHANGE_SECONDS, MAX_BODY_BYTES, SharedChanges
+from services.clients.shared_calls import CHANGES, MAX_BODY_BYTES, SharedCalls
 from tests.fakes import until
 
 UNDECIDED: dict[str, dict[str, Any]] = {
@@ -39,7 +40,7 @@ class Things:
         self.failure: ServiceError | None = None
         self.ignores_tokens = False
         self.malformed: Any = None
-        self.changes = SharedChanges(self)
+        self.changes = SharedCalls(self)
 
     async def invoke(
         self,
@@ -56,19 +57,22 @@ class Things:
         self.calls.append(f"{method} {app} {path}")
         await self.gate.wait()
         if path != "bundles" or "questions" not in json:
-            return ParsedResponse(self._do(path, token, json))
+            return ParsedResponse(self._do(_address(path, params), token, json))
         if self.failure:
             raise self.failure
-        assert json["seconds"] == CHANGE_SECONDS < deadline
+        assert json["seconds"] == CHANGES.seconds < deadline
         parts = [self._part(**part) for part in json["questions"]]
         return ParsedResponse(parts if self.malformed is None else self.malformed)
 
-    def _part(self, method: str, path: str, token: str, body: Any) -> dict[str, Any]:
+    def _part(
+        self, method: str, path: str, token: str, params: Mapping[str, str], body: Any
+    ) -> dict[str, Any]:
         assert method == "POST"
         try:
             if path == "busy":
                 raise Unavailable("Not now.")
-            result = self._do(path, "" if self.ignores_tokens else token, body)
+            known = "" if self.ignores_tokens else token
+            result = self._do(_address(path, params), known, body)
         except ServiceError as failure:
             return {"status": failure.status, "body": failure.body()}
         return UNDECIDED.get(path) or {"status": 200, "body": result}
@@ -81,10 +85,15 @@ class Things:
         self.done.append((path, token, body))
         return [path, token, body]
 
-    async def post(self, path: str, by: str = "mine", json: Any = None) -> Any:
-        return (
-            await self.changes.invoke("things", path, method="POST", token=by, json=json)
-        ).json()
+    async def post(self, path: str, by: str = "mine", json: Any = None, **params: str) -> Any:
+        response = await self.changes.invoke(
+            "things", path, method="POST", token=by, json=json, params=params
+        )
+        return response.json()
+
+
+def _address(path: str, params: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(params)}" if params else path
 
 
 async def outcomes(*changes: Awaitable[Any]) -> list[Any]:
@@ -119,8 +128,10 @@ async def test_a_lone_change_is_sent_as_it_is(things: Things) -> None:
 
 
 async def test_changes_at_the_same_time_share_a_call_each_with_its_token(things: Things) -> None:
-    found = await asyncio.gather(things.post("a", json={"n": 1}), things.post("b", by="yours"))
-    assert [*found] == [["a", "mine", {"n": 1}], ["b", "yours", None]]
+    found = await asyncio.gather(
+        things.post("a", json={"n": 1}), things.post("b", by="yours", q="1")
+    )
+    assert [*found] == [["a", "mine", {"n": 1}], ["b?q=1", "yours", None]]
     assert things.calls == ["POST things bundles"]
 
 
@@ -209,19 +220,18 @@ async def test_calls_that_hang_delay_only_their_own_changes(things: Things) -> N
 async def test_what_is_no_small_change_of_a_user_is_sent_by_itself(things: Things) -> None:
     invoke = things.changes.invoke
     await outcomes(
-        invoke("things", "a", token="mine"),
+        invoke("things", "a", method="PUT", token="mine"),
         invoke("things", "b", method="DELETE", token="mine"),
         invoke("things", "c", method="POST"),
         invoke("things", "d", method="POST", token="mine", headers={"if-match": "1"}),
-        invoke("things", "e", method="POST", token="mine", params={"q": "1"}),
         invoke("things", "f", method="POST", token="mine", deadline=1.0),
         things.post("g", json={"text": "x" * MAX_BODY_BYTES}),
         things.post("h", by="t" * 4_001),
         things.post("bundles", json={"of": "somebody else"}),
     )
     assert things.calls == [
-        *("GET things a", "DELETE things b"),
-        *(f"POST things {path}" for path in "cdefgh"),
+        *("PUT things a", "DELETE things b"),
+        *(f"POST things {path}" for path in "cdfgh"),
         "POST things bundles",
     ]
 

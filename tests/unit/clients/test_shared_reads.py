@@ -15,7 +15,7 @@ from services.chassis.errors import (
     Unavailable,
 )
 from services.clients.base import JsonResponse, ParsedResponse
-from services.clients.shared_reads import PART_SECONDS, SharedReads
+from services.clients.shared_calls import READS, SharedCalls
 from tests.fakes import until
 
 
@@ -31,7 +31,7 @@ class Things:
         self.gate.set()
         self.is_down = self.refuses_batches = self.ignores_tokens = False
         self.malformed: Any = None
-        self.reads = SharedReads(self)
+        self.reads = SharedCalls(self)
 
     async def invoke(
         self,
@@ -55,13 +55,16 @@ class Things:
             raise NotFound("There is no such route.")
         if self.malformed is not None:
             return ParsedResponse(self.malformed)
-        assert json["seconds"] == PART_SECONDS
+        assert json["seconds"] == READS.seconds
         parts = json["questions"]
         if self.ignores_tokens:  # as a service that does not know that parts have one
             parts = [part | {"token": token} for part in parts]
         return ParsedResponse([self._part(**part) for part in parts])
 
-    def _part(self, path: str, token: str, params: Mapping[str, str]) -> dict[str, Any]:
+    def _part(
+        self, method: str, path: str, token: str, params: Mapping[str, str], body: Any
+    ) -> dict[str, Any]:
+        assert (method, body) == ("GET", None)
         try:
             if path == "slow":
                 raise OutcomeUnknown("No answer in time.")
@@ -213,15 +216,21 @@ async def test_a_call_that_hangs_delays_only_its_own_reads(things: Things) -> No
     hanging.cancel()
 
 
-async def test_what_changes_something_or_has_no_token_is_sent_by_itself(things: Things) -> None:
-    await asyncio.gather(
-        things.reads.invoke("things", "a", method="POST", token="mine"),
+async def test_what_has_no_token_or_a_precondition_is_sent_by_itself(things: Things) -> None:
+    await outcomes(
+        things.reads.invoke("things", "a"),
         things.reads.invoke("things", "b"),
         things.reads.invoke("things", "c", token="mine", headers={"if-match": "1"}),
-        things.reads.invoke("things", "d", token="mine", json={"a": 1}),
-        return_exceptions=True,
+        things.reads.invoke("things", "d", token="mine", deadline=1.0),
     )
-    assert things.calls == ["POST things a", *(f"GET things {path}" for path in "bcd")]
+    assert things.calls == [f"GET things {path}" for path in "abcd"]
+
+
+async def test_reads_and_changes_share_no_call(things: Things) -> None:
+    await asyncio.gather(
+        things.get("a"), things.reads.invoke("things", "b", method="POST", token="mine")
+    )
+    assert things.calls == ["GET things a", "POST things b"]
 
 
 async def test_reads_of_two_services_share_no_call(things: Things) -> None:

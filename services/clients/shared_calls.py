@@ -1,0 +1,224 @@
+"""Requests that wait at the same time share a hop, each as its user (decisions 59 and 61)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import orjson
+
+from services.chassis import tracing
+from services.chassis.dapr.call_groups import CallGroups, Request
+from services.chassis.dapr.client import INVOKE_TIMEOUT
+from services.chassis.errors import OutcomeUnknown, ServiceError
+from services.chassis.http import batch
+from services.clients.base import (
+    JsonInvoker,
+    JsonResponse,
+    ParsedResponse,
+    batch_request,
+    batch_result,
+)
+
+PATIENCE = 0.25
+"""Seconds after which the next requests no longer wait for a call. Its own requests do."""
+
+MAX_BODY_BYTES = 2**14
+"""A larger body is sent by itself. A post of usual text has less."""
+
+NOBODY = "each-part-has-its-own"
+"""The token of a call of several requests, which no service accepts. One that knew nothing of the
+tokens of parts would refuse them, instead of answering as for an anonymous reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """How the requests of one method share calls.
+
+    `max_calls` are in flight before the next requests wait for them. A call waits `seconds` for the
+    slowest of its requests. A request is sent again by itself if its part of the answer has one of
+    the statuses `again`, of which None stands for no answer to it.
+    """
+
+    name: str
+    max_calls: int
+    seconds: float
+    again: tuple[int | None, ...]
+
+
+READS = _Policy("read", max_calls=1, seconds=2.0, again=(None, 401, 504))
+"""One call, so that a read never gets what was read before it began. A read can be sent again
+whatever has happened; with 401 because the service may not know the tokens of parts."""
+
+CHANGES = _Policy("change", max_calls=2, seconds=8.0, again=(401, 503))
+"""As long as a commit is tried. The gateway waits a little longer for the call, so that all others
+get their answers. A change is sent again only if it is certain that nothing has happened."""
+
+_POLICIES = {"GET": READS, "POST": CHANGES}
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request of a user."""
+
+    path: str
+    method: str
+    token: str
+    json: Any = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def as_batch_item(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "path": self.path,
+            "token": self.token,
+            "body": self.json,
+            "params": self.params,
+        }
+
+    def fits(self) -> bool:
+        """Whether it can be a part of a batch, but for the size of its body."""
+        return (
+            0 < len(self.token) <= batch.MAX_TOKEN_LENGTH
+            and self.path != batch.PATH[1:]
+            and len(self.path) <= batch.MAX_PATH_LENGTH
+            and len(self.params) <= batch.MAX_PARAMS
+        )
+
+    def size(self) -> int:
+        """The bytes of its body."""
+        return 0 if self.json is None else len(orjson.dumps(self.json))
+
+
+class SharedCalls:
+    """The port to the other services, on which GET and POST requests of users share calls.
+
+    A lone request is sent at once, as it is. What comes while one call of reads, or two of changes,
+    are in flight shares the next one. Requests with headers, those without a token, and those that
+    are too large for a batch are sent by themselves.
+    """
+
+    def __init__(self, invoker: JsonInvoker) -> None:
+        self._invoker = invoker
+        self._groups: dict[tuple[str, str], CallGroups[_Call]] = {}
+
+    async def invoke(
+        self,
+        app: str,
+        path: str,
+        *,
+        method: str = "GET",
+        token: str = "",
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = INVOKE_TIMEOUT,
+    ) -> JsonResponse:
+        """Send a request to a service. Raises its `ServiceError`, as the sidecar's client does."""
+        if method in _POLICIES and not headers and deadline == INVOKE_TIMEOUT:
+            call = _Call(path, method, token, json, params or {})
+            if call.fits() and (size := call.size()) <= MAX_BODY_BYTES:
+                response: JsonResponse = await self._of(app, method).submit(call, size)
+                return response
+        return await self._invoker.invoke(
+            app,
+            path,
+            method=method,
+            token=token,
+            json=json,
+            params=params,
+            headers=headers,
+            deadline=deadline,
+        )
+
+    def _of(self, app: str, method: str) -> CallGroups[_Call]:
+        if (app, method) not in self._groups:
+            policy = _POLICIES[method]
+            self._groups[app, method] = CallGroups(
+                partial(self._answer, app, policy),
+                lambda span, call: span.describe(f"{policy.name} {app}", {"url.path": call.path}),
+                max_calls=policy.max_calls,
+                kind=tracing.INTERNAL,
+                patience=PATIENCE,
+            )
+        return self._groups[app, method]
+
+    async def _answer(self, app: str, policy: _Policy, group: Sequence[Request[_Call]]) -> None:
+        remaining = group if len(group) == 1 else await self._answer_together(app, policy, group)
+        await asyncio.gather(*(self._answer_alone(app, request) for request in remaining))
+
+    async def _answer_alone(self, app: str, request: Request[_Call]) -> None:
+        call = request.asked
+        try:
+            request.succeed(
+                await self._invoker.invoke(
+                    app,
+                    call.path,
+                    method=call.method,
+                    token=call.token,
+                    json=call.json,
+                    params=call.params,
+                )
+            )
+        except Exception as error:
+            request.fail(error)
+
+    async def _answer_together(
+        self, app: str, policy: _Policy, group: Sequence[Request[_Call]]
+    ) -> Sequence[Request[_Call]]:
+        """Answer requests in one call. Returns those that must be sent by themselves.
+
+        All of them if the batch is refused, perhaps for the sake of one: nothing has happened then.
+        Any other failure is that of all of them.
+        """
+        calls = [request.asked.as_batch_item() for request in group]
+        try:
+            parts = await self._parts(app, calls, policy.seconds)
+        except ServiceError as error:
+            if error.status < 500:
+                return group
+            for request in group:
+                request.fail(error)
+            return ()
+        # If all took too long, the service does, and more calls would not help it.
+        again = policy.again if any(_status_of(part) != 504 for part in parts) else ()
+        pairs = zip(group, parts, strict=True)
+        return [request for request, part in pairs if not _settle(request, part, again)]
+
+    async def _parts(
+        self, app: str, calls: Sequence[Mapping[str, Any]], seconds: float
+    ) -> Sequence[Any]:
+        """The part of the answer for each call; None for each if the answer is malformed."""
+        asked = batch_request(calls, seconds)
+        response = await self._invoker.invoke(
+            app, asked.path, method=asked.method, token=NOBODY, json=asked.json
+        )
+        try:
+            parts = response.json()
+        except ValueError:
+            parts = None
+        if not isinstance(parts, list) or len(parts) != len(calls):
+            return [None] * len(calls)
+        return parts
+
+
+def _status_of(part: Any) -> int | None:
+    """The status of a part, or None if it is no answer."""
+    status = part.get("status") if isinstance(part, dict) and "body" in part else None
+    return status if isinstance(status, int) else None
+
+
+def _settle(request: Request[_Call], part: Any, again: Sequence[int | None]) -> bool:
+    """Answer a request with its part of a batch, unless that has a status of `again`."""
+    status = _status_of(part)
+    if status in again:
+        return False
+    result = OutcomeUnknown("The answer is malformed.") if status is None else batch_result(part)
+    if isinstance(result, ServiceError):
+        request.fail(result)
+    else:
+        request.succeed(ParsedResponse(result))
+    return True
