@@ -23,7 +23,7 @@ const (
 )
 
 // Handler applies an event. It may run twice, late or out of order. A failure for now is a
-// failure.Error, and the event comes again; any other error is poison.
+// failure.Error or sidecar.ErrConflict, and the event comes again; any other error is poison.
 type Handler func(ctx context.Context, event *Event) error
 
 // Inbox handles events. Subscribe to all of its topics before it begins.
