@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +33,9 @@ func TestAMessageHasABoundInBytes(t *testing.T) {
 	stored, outbox := letters(client)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	ids := []string{"1", "2", "3", "4", "5", "6", "7", "8"}
-	for _, id := range ids {
-		if err := stored.Set(ctx, id, letter{strings.Repeat("x", 100<<10)}); err != nil {
+	kibibytes := []int{100, 100, 200, 20, 100, 200, 20, 100} // 300 must not be one message
+	for i, size := range kibibytes {
+		if err := stored.Set(ctx, strconv.Itoa(i), letter{strings.Repeat("x", size<<10)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,11 +47,11 @@ func TestAMessageHasABoundInBytes(t *testing.T) {
 	}
 	told := store.Published()
 	for i, event := range told {
-		if len(told) != len(ids) || event.Subject != ids[i] {
+		if len(told) != len(kibibytes) || event.Subject != strconv.Itoa(i) {
 			t.Errorf("event %d of %d is of %s", i, len(told), event.Subject)
 		}
 	}
-	if sizes := store.Sizes(); len(sizes) == len(ids) {
+	if sizes := store.Sizes(); len(sizes) == len(kibibytes) {
 		t.Errorf("each event has a message: %v", sizes)
 	}
 }
