@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from services.chassis.settings import Settings
 from services.shared.loopback import is_loopback
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 COMPATIBLE = f"4.3.0 (compatible; Microgram {VERSION})"
 API_VERSION = 2  # `api_versions.mastodon` of Mastodon 4.3
 

@@ -19,9 +19,8 @@ from tests.system.system import GENEROUS
 from tools.runner.config.paths import REPO, RunDir, user_cache
 from tools.runner.supervisor.orphans import find_orphans
 
-COMMIT = "f9d894834856"
-"""The release whose data must be readable: the one before access rules, mTLS, keyed hashes of
-addresses and short sessions. Move it on with each release."""
+COMMIT = "91d5c41f2eaa"
+"""The release whose data must be readable: 0.1.0. Move it on with each release."""
 
 _START_TIMEOUT = 300.0
 

@@ -31,7 +31,7 @@ SECRETS = "/run/secrets"
 DATA = Path("/var/lib/microgram")
 """The folder of the volumes."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 _IMAGE = f"${{MICROGRAM_IMAGE:-microgram:{VERSION}}}"
 _DAPR_IMAGE = f"${{MICROGRAM_DAPR_IMAGE:-microgram-dapr:{VERSION}}}"
 _SECRETS_FOLDER = "${MICROGRAM_SECRETS:-./secrets}"
