@@ -82,8 +82,15 @@ class FakeImageWorkers:
         return Processed(original, medium, small, "LEHV6nWB2yk8pyo0adR*.7kCMdnj", "#808080")
 
 
+_LONG_WINDOWS = {"microgram_limit_window": 86_400, "microgram_limit_slow_window": 86_400}
+"""Seconds of the windows of rate limits, unless a test sets them. They begin by the clock, and counts
+are forgotten then: in a day that is seldom the moment of a test."""
+
+
 def gateway_app(settings: GatewaySettings) -> FastAPI:
-    return create_app(create_service(settings))
+    given = settings.model_fields_set
+    long = {name: value for name, value in _LONG_WINDOWS.items() if name not in given}
+    return create_app(create_service(settings.model_copy(update=long)))
 
 
 def users_app(settings: Settings) -> FastAPI:
