@@ -83,8 +83,8 @@ class FakeImageWorkers:
 
 
 _LONG_WINDOWS = {"microgram_limit_window": 86_400, "microgram_limit_slow_window": 86_400}
-"""Seconds of the windows of rate limits, unless a test sets them. They begin by the clock, and counts
-are forgotten then: in a day that is seldom the moment of a test."""
+"""Seconds of the windows of rate limits, unless a test sets them. They begin by the clock, and
+counts are forgotten then: in a day that is seldom the moment of a test."""
 
 
 def gateway_app(settings: GatewaySettings) -> FastAPI:
