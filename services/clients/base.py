@@ -76,6 +76,11 @@ class JsonRequest:
     method: str = "GET"
     json: Any = None
 
+    def as_batch_item(self, **of: Any) -> dict[str, Any]:
+        """The request as an item of a batch, with the `token` of its user, or as `anonymous`."""
+        item = {"method": self.method, "path": self.path, "params": self.params, "body": self.json}
+        return item | of
+
 
 def batch_request(
     items: Sequence[Mapping[str, Any]], seconds: float = batch.MAX_SECONDS

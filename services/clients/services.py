@@ -18,17 +18,17 @@ from services.clients.users import UsersClient
 class ServiceClients:
     """A client for each service that the gateway reads from and writes to.
 
-    Services whose requests cost little more than the hop may have a port of their own, `pages`.
+    Services whose requests cost little more than the hop may have a port of their own, `shared`.
     """
 
-    def __init__(self, invoker: JsonInvoker, pages: JsonInvoker | None = None) -> None:
-        pages = pages or invoker
+    def __init__(self, invoker: JsonInvoker, shared: JsonInvoker | None = None) -> None:
+        shared = shared or invoker
         self.auth = AuthClient(invoker)
         self.users = UsersClient(invoker)
-        self.posts = PostsClient(pages)
+        self.posts = PostsClient(shared)
         self.comments = CommentsClient(invoker)
-        self.feed = FeedClient(pages)
-        self.notifications = NotificationsClient(pages)
+        self.feed = FeedClient(shared)
+        self.notifications = NotificationsClient(shared)
         self.catalog = CatalogClient(invoker)
         self.orders = OrdersClient(invoker)
         self.payments = PaymentsClient(invoker)

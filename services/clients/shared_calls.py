@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.chassis.errors import OutcomeUnknown, ServiceError
 from services.chassis.http import batch
 from services.clients.base import (
     JsonInvoker,
+    JsonRequest,
     JsonResponse,
     ParsedResponse,
     batch_request,
@@ -62,35 +63,24 @@ _POLICIES = {"GET": READS, "POST": CHANGES}
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A request of a user."""
+    """A request of the user who has the token."""
 
-    path: str
-    method: str
+    request: JsonRequest
     token: str
-    json: Any = None
-    params: Mapping[str, str] = field(default_factory=dict)
-
-    def as_batch_item(self) -> dict[str, Any]:
-        return {
-            "method": self.method,
-            "path": self.path,
-            "token": self.token,
-            "body": self.json,
-            "params": self.params,
-        }
 
     def fits(self) -> bool:
         """Whether it can be a part of a batch, but for the size of its body."""
+        request = self.request
         return (
             0 < len(self.token) <= batch.MAX_TOKEN_LENGTH
-            and self.path != batch.PATH[1:]
-            and len(self.path) <= batch.MAX_PATH_LENGTH
-            and len(self.params) <= batch.MAX_PARAMS
+            and request.path != batch.PATH[1:]
+            and len(request.path) <= batch.MAX_PATH_LENGTH
+            and len(request.params) <= batch.MAX_PARAMS
         )
 
     def size(self) -> int:
         """The bytes of its body."""
-        return 0 if self.json is None else len(orjson.dumps(self.json))
+        return 0 if self.request.json is None else len(orjson.dumps(self.request.json))
 
 
 class SharedCalls:
@@ -119,7 +109,7 @@ class SharedCalls:
     ) -> JsonResponse:
         """Send a request to a service. Raises its `ServiceError`, as the sidecar's client does."""
         if method in _POLICIES and not headers and deadline == INVOKE_TIMEOUT:
-            call = _Call(path, method, token, json, params or {})
+            call = _Call(JsonRequest(path, params or {}, method, json), token)
             if call.fits() and (size := call.size()) <= MAX_BODY_BYTES:
                 response: JsonResponse = await self._of(app, method).submit(call, size)
                 return response
@@ -139,7 +129,9 @@ class SharedCalls:
             policy = _POLICIES[method]
             self._groups[app, method] = CallGroups(
                 partial(self._answer, app, policy),
-                lambda span, call: span.describe(f"{policy.name} {app}", {"url.path": call.path}),
+                lambda span, call: span.describe(
+                    f"{policy.name} {app}", {"url.path": call.request.path}
+                ),
                 max_calls=policy.max_calls,
                 kind=tracing.INTERNAL,
                 patience=PATIENCE,
@@ -151,18 +143,8 @@ class SharedCalls:
         await asyncio.gather(*(self._answer_alone(app, request) for request in remaining))
 
     async def _answer_alone(self, app: str, request: Request[_Call]) -> None:
-        call = request.asked
         try:
-            request.succeed(
-                await self._invoker.invoke(
-                    app,
-                    call.path,
-                    method=call.method,
-                    token=call.token,
-                    json=call.json,
-                    params=call.params,
-                )
-            )
+            request.succeed(await self._send(app, request.asked.request, token=request.asked.token))
         except Exception as error:
             request.fail(error)
 
@@ -174,9 +156,10 @@ class SharedCalls:
         All of them if the batch is refused, perhaps for the sake of one: nothing has happened then.
         Any other failure is that of all of them.
         """
-        calls = [request.asked.as_batch_item() for request in group]
+        calls = [request.asked for request in group]
+        items = [call.request.as_batch_item(token=call.token) for call in calls]
         try:
-            parts = await self._parts(app, calls, policy.seconds)
+            parts = await self._parts(app, items, policy.seconds)
         except ServiceError as error:
             if error.status < 500:
                 return group
@@ -189,20 +172,27 @@ class SharedCalls:
         return [request for request, part in pairs if not _settle(request, part, again)]
 
     async def _parts(
-        self, app: str, calls: Sequence[Mapping[str, Any]], seconds: float
+        self, app: str, items: Sequence[Mapping[str, Any]], seconds: float
     ) -> Sequence[Any]:
-        """The part of the answer for each call; None for each if the answer is malformed."""
-        asked = batch_request(calls, seconds)
-        response = await self._invoker.invoke(
-            app, asked.path, method=asked.method, token=NOBODY, json=asked.json
-        )
+        """The part of the answer for each item; None for each if the answer is malformed."""
+        response = await self._send(app, batch_request(items, seconds), token=NOBODY)
         try:
             parts = response.json()
         except ValueError:
             parts = None
-        if not isinstance(parts, list) or len(parts) != len(calls):
-            return [None] * len(calls)
+        if not isinstance(parts, list) or len(parts) != len(items):
+            return [None] * len(items)
         return parts
+
+    async def _send(self, app: str, request: JsonRequest, *, token: str) -> JsonResponse:
+        return await self._invoker.invoke(
+            app,
+            request.path,
+            method=request.method,
+            token=token,
+            json=request.json,
+            params=request.params,
+        )
 
 
 def _status_of(part: Any) -> int | None:

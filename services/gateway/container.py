@@ -36,7 +36,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, invoker: Invoker) -> None:
         self.settings = settings
         self.invoker = invoker
-        self.services = ServiceClients(invoker, pages=SharedCalls(invoker))
+        self.services = ServiceClients(invoker, shared=SharedCalls(invoker))
         self.urls = PublicUrls(settings.public_url)
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)

@@ -6,7 +6,6 @@ Every handler may run twice, late or out of order.
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -123,13 +122,8 @@ def _is_new(event: Event[Any]) -> bool:
 
     A late repeat must not list again what was deleted meanwhile, not even for a moment.
     """
-    if event.version != 1:
-        return False
-    try:
-        committed = datetime.fromisoformat(event.time).timestamp()
-    except ValueError:
-        return False
-    return time.time() - committed < MAX_FIRST_EVENT_AGE
+    committed = event.envelope.committed_at() if event.version == 1 else None
+    return committed is not None and time.time() - committed < MAX_FIRST_EVENT_AGE
 
 
 def _as_created(post: Post) -> PostRecord:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,19 +16,6 @@ COMMANDS = re.findall(r"^(?:\./tye-like-run\.sh|\(cd guests) .*stories.*$", PAGE
 
 NEW = tuple(COMMANDS[0].split()[1:])
 FOLDER = "guests/stories-go"
-
-
-@pytest.fixture(scope="module")
-def whole_copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
-    return RepositoryCopy.make(tmp_path_factory.mktemp("new-guest") / "copy")
-
-
-@pytest.fixture
-def copy(whole_copy: RepositoryCopy) -> Iterator[RepositoryCopy]:
-    """The copy as it was committed, whatever the test before did to it."""
-    yield whole_copy
-    whole_copy.git("reset", "--quiet", "--hard")
-    whole_copy.git("clean", "--quiet", "-d", "--force")
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.scaffold.repository_copy import RepositoryCopy, tutorial_commands
 
 NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
@@ -19,19 +15,6 @@ TESTS_OF_ALL = (
     *("tests/unit/test_language.py", "tests/unit/deploy/test_generated.py"),
     *("tests/unit/compose/test_project.py", "tests/unit/scaffold"),
 )
-
-
-@pytest.fixture(scope="module")
-def whole_copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
-    return RepositoryCopy.make(tmp_path_factory.mktemp("new-service") / "copy")
-
-
-@pytest.fixture
-def copy(whole_copy: RepositoryCopy) -> Iterator[RepositoryCopy]:
-    """The copy as it was committed, whatever the test before did to it."""
-    yield whole_copy
-    whole_copy.git("reset", "--quiet", "--hard")
-    whole_copy.git("clean", "--quiet", "-d", "--force")
 
 
 def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: RepositoryCopy) -> None:

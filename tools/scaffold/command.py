@@ -20,7 +20,13 @@ from tools.scaffold.generated_files import (
     render_files,
     render_next_steps,
 )
-from tools.scaffold.new_service import NewService, files_below, find_service, without_accounts
+from tools.scaffold.new_service import (
+    NewService,
+    files_below,
+    find_service,
+    require_unheard,
+    without_accounts,
+)
 from tools.scaffold.questions import ask
 from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
@@ -84,7 +90,8 @@ def remove(name: str, *, force: bool) -> int:
     if its_folder := guest.folder_of(name):
         return guest.remove(its_folder, _access_of_all(), force=force)
     new = find_service(name, read_access())
-    _require_unneeded(new)
+    used = "`subscribes` in services/access.yaml, and the handler in consumers.py"
+    require_unheard(new, read_access(), used)
     files = render_files(new)
     own = {path.relative_to(REPO).as_posix() for path in _own_files(new, files)}
     _require_not_imported(name, own)
@@ -134,18 +141,6 @@ def _require_new_classes(files: dict[str, str]) -> None:
                     f"{path.relative_to(REPO)} has a class {min(taken)} already, and every class "
                     "has a name of its own here: choose another noun for --owns"
                 )
-
-
-def _require_unneeded(new: NewService) -> None:
-    access = read_access()
-    users = sorted(
-        name for name, own in access.items() if name != new.name and new.name in own.subscribes
-    )
-    if users:
-        raise RunnerError(
-            f'{" and ".join(users)} hear the topic "{new.name}". Take that out first: '
-            "`subscribes` in services/access.yaml, and the handler in consumers.py"
-        )
 
 
 def _require_not_imported(name: str, own: set[str]) -> None:

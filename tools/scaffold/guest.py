@@ -11,7 +11,7 @@ from tools.runner.config.guests import FOLDER, guest_folder
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 from tools.scaffold.generated_files import environment_of
-from tools.scaffold.new_service import NewService, files_below
+from tools.scaffold.new_service import NewService, files_below, require_unheard
 
 _TEMPLATES = Path(__file__).parent / "guest_templates"
 _NEXT_STEPS = "next_steps.txt"
@@ -78,7 +78,7 @@ def remove(folder: Path, access: Access, *, force: bool) -> int:
     they were written; with `force` these are deleted all the same.
     """
     new, language = _find(folder)
-    _require_unneeded(new, access)
+    require_unheard(new, access, "`subscribes` in the access file, and the handler")
     written = render(new, language)
     there = {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
     there.pop(folder.name, None)  # the program that `go build` leaves there
@@ -121,17 +121,6 @@ def _find(folder: Path) -> tuple[NewService, str]:
         )
     topics = tuple(found["hears"].split(",")) if found["hears"] else ()
     return NewService(found["name"], found["owns"], found["tells"], topics), found["language"]
-
-
-def _require_unneeded(new: NewService, access: Access) -> None:
-    users = sorted(
-        name for name, own in access.items() if name != new.name and new.name in own.subscribes
-    )
-    if users:
-        raise RunnerError(
-            f'{" and ".join(users)} hear the topic "{new.name}". Take that out first: '
-            "`subscribes` in the access file, and the handler"
-        )
 
 
 def _bytes(written: dict[str, str], name: str) -> bytes | None:

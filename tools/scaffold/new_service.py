@@ -173,6 +173,17 @@ class NewService:
             raise RunnerError(f'there is a topic "{self.name}" already: choose another name')
 
 
+def require_unheard(new: NewService, access: Access, used: str) -> None:
+    """Raise RunnerError if a service hears its topic; `used` is what has to be taken out there."""
+    users = sorted(
+        name for name, own in access.items() if name != new.name and new.name in own.subscribes
+    )
+    if users:
+        raise RunnerError(
+            f'{" and ".join(users)} hear the topic "{new.name}". Take that out first: {used}'
+        )
+
+
 def without_accounts(topics: Iterable[str]) -> tuple[str, ...]:
     """Return topics in order, without that of accounts, which each service hears anyway."""
     return tuple(sorted({*topics} - {ACCOUNTS}))

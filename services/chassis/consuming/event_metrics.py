@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
 from services.chassis.consuming.batch import DocumentEvents
 from services.chassis.consuming.events import CloudEvent
@@ -42,8 +41,6 @@ class EventMetrics:
 
     def observe_age(self, topic: str, event: CloudEvent) -> None:
         """Observe how old an event is. What has no valid time is left out."""
-        try:
-            committed = datetime.fromisoformat(event.time).timestamp()
-        except ValueError:
-            return
-        self._age[topic].observe(max(0.0, time.time() - committed))
+        committed = event.committed_at()
+        if committed is not None:
+            self._age[topic].observe(max(0.0, time.time() - committed))

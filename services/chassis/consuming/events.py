@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -38,6 +39,13 @@ class CloudEvent(BaseModel):
     sequence: int = Field(ge=1)
     entityversion: int = Field(ge=1)
     data: dict[str, Any]
+
+    def committed_at(self) -> float | None:
+        """When the version was committed, in seconds since 1970; None without a valid time."""
+        try:
+            return datetime.fromisoformat(self.time).timestamp()
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,15 +54,10 @@ class ReadRequest:
         params = tuple(request.params.items())
         return cls(request.path, params, request.method, body, anonymous)
 
-    def as_batch_item(self) -> dict[str, Any]:
-        """The request as an item of a batch."""
-        return {
-            "method": self.method,
-            "path": self.path,
-            "params": dict(self.params),
-            "body": orjson.loads(self.body) if self.body else None,
-            "anonymous": self.anonymous,
-        }
+    def as_request(self) -> JsonRequest:
+        """The client's request."""
+        body = orjson.loads(self.body) if self.body else None
+        return JsonRequest(self.path, dict(self.params), self.method, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +155,10 @@ class DataLoaders:
     async def _invoke(self, app: str, questions: Sequence[ReadRequest]) -> dict[ReadRequest, Any]:
         if len(questions) == 1:
             return {questions[0]: await self._invoke_one(app, questions[0])}
-        items = [question.as_batch_item() for question in questions]
+        items = [
+            question.as_request().as_batch_item(anonymous=question.anonymous)
+            for question in questions
+        ]
         answers = await self._send(app, batch_request(items))
         return {
             question: batch_result(answer)
@@ -168,10 +166,8 @@ class DataLoaders:
         }
 
     async def _invoke_one(self, app: str, question: ReadRequest) -> Any:
-        body = orjson.loads(question.body) if question.body else None
-        request = JsonRequest(question.path, dict(question.params), question.method, body)
         try:
-            return await self._send(app, request, anonymous=question.anonymous)
+            return await self._send(app, question.as_request(), anonymous=question.anonymous)
         except ServiceError as failure:
             return failure
 

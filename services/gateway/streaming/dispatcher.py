@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from services.chassis.consuming.events import Event
 from services.chassis.errors import NotFound, ServiceError, Unauthenticated
@@ -250,9 +251,9 @@ class StreamDispatcher:
         At most `_MAX_ASKING` do: a token may be revoked by now, and a reader blocked.
         """
         people = sorted(homes, key=lambda user: user != author)
-        callers = [self._hub.listening_caller([(USER, user)], scope_of(USER)) for user in people]
+        callers = (self._hub.listening_caller([(USER, user)], scope_of(USER)) for user in people)
         refusal: ServiceError = NotFound("Nobody who may see the boost listens.")
-        for caller in [caller for caller in callers if caller][:_MAX_ASKING]:
+        for caller in islice(filter(None, callers), _MAX_ASKING):
             try:
                 return await self._gateway.posts.get(id, caller)
             except (Unauthenticated, NotFound) as error:
