@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,9 +14,9 @@ from services.chassis.errors import (
     Unauthenticated,
     Unavailable,
 )
-from services.clients.base import JsonResponse, ParsedResponse
-from services.clients.shared_calls import CHANGES, MAX_BODY_BYTES, SharedCalls
+from services.clients.shared_calls import CHANGES, MAX_BODY_BYTES
 from tests.fakes import until
+from tests.unit.clients.batching_service import BatchingService, outcomes
 
 UNDECIDED: dict[str, dict[str, Any]] = {
     "broken": {"status": 500, "body": {"code": "internal", "message": "A fault."}},
@@ -26,80 +26,35 @@ UNDECIDED: dict[str, dict[str, Any]] = {
 """Paths at which the outcome of a part of a batch is unknown, and the part of the answer."""
 
 
-class Things:
-    """A service that remembers what was done, when its gate is open.
+class Things(BatchingService):
+    """A service that remembers what was done. At the path "busy" it cannot begin a part."""
 
-    It knows no path "nothing", and at the path "busy" it cannot begin a part of a batch.
-    """
+    method, seconds = "POST", CHANGES.seconds
 
     def __init__(self) -> None:
-        self.calls: list[str] = []
+        super().__init__()
         self.done: list[tuple[str, str, Any]] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.failure: ServiceError | None = None
-        self.ignores_tokens = False
-        self.malformed: Any = None
-        self.changes = SharedCalls(self)
 
-    async def invoke(
-        self,
-        app: str,
-        path: str,
-        *,
-        method: str = "GET",
-        token: str = "",
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        deadline: float = 10.0,
-    ) -> JsonResponse:
-        self.calls.append(f"{method} {app} {path}")
-        await self.gate.wait()
-        if path != "bundles" or "questions" not in json:
-            return ParsedResponse(self._do(_address(path, params), token, json))
-        if self.failure:
-            raise self.failure
-        assert json["seconds"] == CHANGES.seconds < deadline
-        parts = [self._part(**part) for part in json["questions"]]
-        return ParsedResponse(parts if self.malformed is None else self.malformed)
+    def part(self, path: str, token: str, params: Mapping[str, str], body: Any) -> dict[str, Any]:
+        if path == "busy":
+            raise Unavailable("Not now.")
+        made = super().part(path, token, params, body)
+        return UNDECIDED.get(path) or made
 
-    def _part(
-        self, method: str, path: str, token: str, params: Mapping[str, str], body: Any
-    ) -> dict[str, Any]:
-        assert method == "POST"
-        try:
-            if path == "busy":
-                raise Unavailable("Not now.")
-            known = "" if self.ignores_tokens else token
-            result = self._do(_address(path, params), known, body)
-        except ServiceError as failure:
-            return {"status": failure.status, "body": failure.body()}
-        return UNDECIDED.get(path) or {"status": 200, "body": result}
-
-    def _do(self, path: str, token: str, body: Any) -> Any:
-        if token not in ("mine", "yours"):
-            raise Unauthenticated("There is no such token.")
-        if path == "nothing":
-            raise NotFound("There is no such thing.")
-        self.done.append((path, token, body))
-        return [path, token, body]
+    def answer(self, path: str, token: str, params: Mapping[str, str], body: Any) -> Any:
+        address = _address(path, params)
+        self.done.append((address, token, body))
+        return [address, token, body]
 
     async def post(self, path: str, by: str = "mine", json: Any = None, **params: str) -> Any:
-        response = await self.changes.invoke(
+        response = await self.shared.invoke(
             "things", path, method="POST", token=by, json=json, params=params
         )
         return response.json()
 
 
-def _address(path: str, params: Mapping[str, str] | None) -> str:
+def _address(path: str, params: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(params)}" if params else path
-
-
-async def outcomes(*changes: Awaitable[Any]) -> list[Any]:
-    """What some changes at the same time return or raise."""
-    found: list[Any] = await asyncio.gather(*changes, return_exceptions=True)
-    return found
 
 
 def kinds(found: list[Any]) -> list[type]:
@@ -155,7 +110,7 @@ async def test_what_is_refused_fails_only_who_asked_for_it(things: Things) -> No
 
 
 async def test_changes_of_a_batch_that_is_refused_are_sent_one_by_one(things: Things) -> None:
-    things.failure = NotFound("There is no such route.")
+    things.refusal = NotFound("There is no such route.")
     found = await outcomes(things.post("a"), things.post("b", by="yours"))
     assert found == [["a", "mine", None], ["b", "yours", None]]
     assert things.calls == ["POST things bundles", "POST things a", "POST things b"]
@@ -165,7 +120,7 @@ async def test_changes_of_a_batch_that_is_refused_are_sent_one_by_one(things: Th
 async def test_a_batch_that_fails_otherwise_is_not_sent_again(
     things: Things, failure: type[ServiceError]
 ) -> None:
-    things.failure = failure("not now")
+    things.refusal = failure("not now")
     assert kinds(await outcomes(things.post("a"), things.post("b"))) == [failure, failure]
     assert things.calls == ["POST things bundles"]
 
@@ -218,7 +173,7 @@ async def test_calls_that_hang_delay_only_their_own_changes(things: Things) -> N
 
 
 async def test_what_is_no_small_change_of_a_user_is_sent_by_itself(things: Things) -> None:
-    invoke = things.changes.invoke
+    invoke = things.shared.invoke
     await outcomes(
         invoke("things", "a", method="PUT", token="mine"),
         invoke("things", "b", method="DELETE", token="mine"),
@@ -238,7 +193,7 @@ async def test_what_is_no_small_change_of_a_user_is_sent_by_itself(things: Thing
 
 async def test_changes_of_two_services_share_no_call(things: Things) -> None:
     await asyncio.gather(
-        things.changes.invoke("things", "a", method="POST", token="mine"),
-        things.changes.invoke("others", "a", method="POST", token="mine"),
+        things.shared.invoke("things", "a", method="POST", token="mine"),
+        things.shared.invoke("others", "a", method="POST", token="mine"),
     )
     assert things.calls == ["POST things a", "POST others a"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -10,83 +10,30 @@ import pytest
 from services.chassis.errors import (
     NotFound,
     OutcomeUnknown,
-    ServiceError,
     Unauthenticated,
     Unavailable,
 )
-from services.clients.base import JsonResponse, ParsedResponse
-from services.clients.shared_calls import READS, SharedCalls
+from services.clients.shared_calls import READS
 from tests.fakes import until
+from tests.unit.clients.batching_service import BatchingService, outcomes
 
 
-class Things:
-    """A service that answers with the path and the token, when its gate is open.
+class Things(BatchingService):
+    """A service that answers with the path and the token. The path "slow" is late in a batch."""
 
-    It knows no path "nothing". The path "slow" is late in a batch.
-    """
+    method, seconds = "GET", READS.seconds
 
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.is_down = self.refuses_batches = self.ignores_tokens = False
-        self.malformed: Any = None
-        self.reads = SharedCalls(self)
+    def part(self, path: str, token: str, params: Mapping[str, str], body: Any) -> dict[str, Any]:
+        assert body is None
+        if path == "slow":
+            raise OutcomeUnknown("No answer in time.")
+        return super().part(path, token, params, body)
 
-    async def invoke(
-        self,
-        app: str,
-        path: str,
-        *,
-        method: str = "GET",
-        token: str = "",
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        deadline: float = 1.0,
-    ) -> JsonResponse:
-        self.calls.append(f"{method} {app} {path}")
-        await self.gate.wait()
-        if self.is_down:
-            raise Unavailable("not now")
-        if path != "bundles":
-            return ParsedResponse(self._answer(path, token, params))
-        if self.refuses_batches:
-            raise NotFound("There is no such route.")
-        if self.malformed is not None:
-            return ParsedResponse(self.malformed)
-        assert json["seconds"] == READS.seconds
-        parts = json["questions"]
-        if self.ignores_tokens:  # as a service that does not know that parts have one
-            parts = [part | {"token": token} for part in parts]
-        return ParsedResponse([self._part(**part) for part in parts])
-
-    def _part(
-        self, method: str, path: str, token: str, params: Mapping[str, str], body: Any
-    ) -> dict[str, Any]:
-        assert (method, body) == ("GET", None)
-        try:
-            if path == "slow":
-                raise OutcomeUnknown("No answer in time.")
-            return {"status": 200, "body": self._answer(path, token, params)}
-        except ServiceError as failure:
-            return {"status": failure.status, "body": failure.body()}
-
-    def _answer(self, path: str, token: str, params: Mapping[str, str] | None) -> Any:
-        if token not in ("mine", "yours"):
-            raise Unauthenticated("There is no such token.")
-        if path == "nothing":
-            raise NotFound("There is no such thing.")
-        return [path, token, dict(params or {})]
+    def answer(self, path: str, token: str, params: Mapping[str, str], body: Any) -> Any:
+        return [path, token, dict(params)]
 
     async def get(self, path: str, by: str = "mine", **params: str) -> Any:
-        return (await self.reads.invoke("things", path, token=by, params=params)).json()
-
-
-async def outcomes(*reads: Awaitable[Any]) -> list[Any]:
-    """What some reads at the same time return or raise."""
-    found: list[Any] = await asyncio.gather(*reads, return_exceptions=True)
-    return found
+        return (await self.shared.invoke("things", path, token=by, params=params)).json()
 
 
 @pytest.fixture
@@ -127,7 +74,7 @@ async def test_what_is_refused_fails_only_who_asked_for_it(things: Things) -> No
 
 
 async def test_reads_of_a_batch_that_is_refused_are_sent_one_by_one(things: Things) -> None:
-    things.refuses_batches = True
+    things.refusal = NotFound("There is no such route.")
     found = await outcomes(things.get("a"), things.get("nothing"))
     assert found[0] == ["a", "mine", {}]
     assert isinstance(found[1], NotFound)
@@ -199,7 +146,7 @@ async def test_a_lone_read_that_is_refused_fails(things: Things) -> None:
 
 
 async def test_a_service_that_is_down_is_called_once_for_all(things: Things) -> None:
-    things.is_down = True
+    things.outage = Unavailable("not now")
     failed = await outcomes(things.get("a"), things.get("b"))
     assert [type(each) for each in failed] == [Unavailable, Unavailable]
     assert things.calls == ["POST things bundles"]
@@ -218,24 +165,24 @@ async def test_a_call_that_hangs_delays_only_its_own_reads(things: Things) -> No
 
 async def test_what_has_no_token_or_a_precondition_is_sent_by_itself(things: Things) -> None:
     await outcomes(
-        things.reads.invoke("things", "a"),
-        things.reads.invoke("things", "b"),
-        things.reads.invoke("things", "c", token="mine", headers={"if-match": "1"}),
-        things.reads.invoke("things", "d", token="mine", deadline=1.0),
+        things.shared.invoke("things", "a"),
+        things.shared.invoke("things", "b"),
+        things.shared.invoke("things", "c", token="mine", headers={"if-match": "1"}),
+        things.shared.invoke("things", "d", token="mine", deadline=1.0),
     )
     assert things.calls == [f"GET things {path}" for path in "abcd"]
 
 
 async def test_reads_and_changes_share_no_call(things: Things) -> None:
     await asyncio.gather(
-        things.get("a"), things.reads.invoke("things", "b", method="POST", token="mine")
+        things.get("a"), things.shared.invoke("things", "b", method="POST", token="mine")
     )
     assert things.calls == ["GET things a", "POST things b"]
 
 
 async def test_reads_of_two_services_share_no_call(things: Things) -> None:
     await asyncio.gather(
-        things.reads.invoke("things", "a", token="mine"),
-        things.reads.invoke("others", "a", token="mine"),
+        things.shared.invoke("things", "a", token="mine"),
+        things.shared.invoke("others", "a", token="mine"),
     )
     assert things.calls == ["GET things a", "GET others a"]
