@@ -75,6 +75,6 @@ class UsersConsumers:
         await self._edges.reconcile(require_id(source), require_id(target))
 
     async def on_posts_counted(self, event: Event[AuthoredCount]) -> None:
-        """Store the number of an account's posts. Four state calls."""
+        """Store the number of an account's posts. Two state calls."""
         count = AuthorPostCount(event.data.total, event.data.last_post, event.version)
         await self._statistics.apply_post_count(require_id(event.data.account), count)

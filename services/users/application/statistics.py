@@ -7,10 +7,12 @@ at rest. A request reads all shards in one state call, at most once in `STATISTI
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 from services.chassis.converge import converge
+from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import Clock, utc_now
 from services.users.domain.statistics import (
     SHARDS,
@@ -18,6 +20,7 @@ from services.users.domain.statistics import (
     AuthorPostCount,
     InstanceStatistics,
     StatisticsShard,
+    former_shard_key,
     shard_key,
 )
 from services.users.repository import Repository, decode_document
@@ -37,25 +40,37 @@ class StatisticsService:
     async def reconcile(self, id: str) -> None:
         """Bring the record of an account in line with it. Three state calls and a commit."""
         await converge(
-            lambda: self._account(id),
-            lambda state: self._repository.statistics.update(
-                shard_key(id), lambda kept: (kept or StatisticsShard()).with_account(id, state[0])
-            ),
+            lambda: self._state(id),
+            lambda state: self._record(id, *state),
             what=f"The statistics of account {id}",
         )
 
     async def apply_post_count(self, id: str, count: AuthorPostCount) -> None:
-        """Store a post count, and record it for its account. Four state calls.
+        """Store a post count, and record it for its account. Two state calls.
 
-        An account without a record gets one by `reconcile`, which reads the count afterwards.
+        An account without a record gets one afterwards, if it exists: `reconcile` reads the count.
         """
-        stored = await self._repository.post_counts.update(
-            id, lambda kept: count if kept is None or kept.version < count.version else kept
+        counts, shards = self._repository.post_counts, self._repository.statistics
+        shard = shard_key(id)
+        rows = await self._repository.state.get_many([counts.key(id), shards.key(shard)])
+        seen = counts.decode(rows.get(counts.key(id), ABSENT))
+        others = shards.decode(rows.get(shards.key(shard), ABSENT))
+        store = counts.update(
+            id,
+            lambda kept: count if kept is None or kept.version < count.version else kept,
+            expect_absent=seen is None,
+            known=seen,
         )
-        await self._repository.statistics.update(
-            shard_key(id),
-            lambda kept: (kept or StatisticsShard()).with_post_count(id, stored or count),
+        if others is None or id not in others.value.lines:
+            await store
+            await self.reconcile(id)
+            return
+        record = shards.update(
+            shard,
+            lambda kept: (kept or StatisticsShard()).with_post_count(id, count),
+            known=others,
         )
+        await asyncio.gather(store, record)
 
     async def current(self) -> InstanceStatistics:
         """Return the statistics as of a few seconds ago."""
@@ -88,16 +103,34 @@ class StatisticsService:
         views = await self._repository.account_views(listed[offset : offset + limit], viewer)
         return [view.account() for view in views.values() if not view.is_separated]
 
-    async def _account(self, id: str) -> tuple[AccountStatistics | None]:
-        """Return the record of an account, None if the account does not exist."""
-        repository = self._repository
+    async def _state(self, id: str) -> tuple[AccountStatistics | None, bool]:
+        """Return the record of an account, and whether it is in its former shard too.
+
+        None if the account does not exist.
+        """
+        repository, former = self._repository, former_shard_key(id)
         rows = await repository.state.get_many(
-            [repository.users.key(id), repository.post_counts.key(id)]
+            [
+                repository.users.key(id),
+                repository.post_counts.key(id),
+                repository.statistics.key(former),
+            ]
         )
+        shard = decode_document(rows, repository.statistics, former) or StatisticsShard()
+        is_in_both = former != shard_key(id) and id in shard.lines
         profile = repository.decode_profile(rows, id)
         if profile is None:
-            return (None,)
+            return None, is_in_both
         count = decode_document(rows, repository.post_counts, id) or AuthorPostCount()
-        return (
-            AccountStatistics(count.total, count.last_post, profile.discoverable, count.version),
+        account = AccountStatistics(listed=profile.discoverable).with_count(count)
+        return account, is_in_both
+
+    async def _record(self, id: str, account: AccountStatistics | None, is_in_both: bool) -> None:
+        shards = self._repository.statistics
+        await shards.update(
+            shard_key(id), lambda kept: (kept or StatisticsShard()).with_account(id, account)
         )
+        if is_in_both:
+            await shards.update(
+                former_shard_key(id), lambda kept: kept.with_account(id, None) if kept else None
+            )

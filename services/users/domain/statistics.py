@@ -37,6 +37,17 @@ class AccountStatistics:
     listed: bool = True
     counted: int = 0
 
+    @property
+    def count(self) -> AuthorPostCount:
+        """The post count."""
+        return AuthorPostCount(self.posts, self.last_post, self.counted)
+
+    def with_count(self, count: AuthorPostCount) -> AccountStatistics:
+        """Return the account with a post count, unless it has one that is as new."""
+        if count.version <= self.counted:
+            return self
+        return replace(self, posts=count.total, last_post=count.last_post, counted=count.version)
+
 
 @dataclass(frozen=True, slots=True)
 class StatisticsShard:
@@ -45,8 +56,14 @@ class StatisticsShard:
     lines: dict[str, AccountStatistics] = field(default_factory=dict)
 
     def with_account(self, id: str, account: AccountStatistics | None) -> StatisticsShard:
-        """Return the shard with the state of an account; None removes it."""
-        if self.lines.get(id) == account:
+        """Return the shard with the state of an account; None removes it.
+
+        A newer post count, which came since the account was read, stays.
+        """
+        kept = self.lines.get(id)
+        if account is not None and kept is not None:
+            account = account.with_count(kept.count)
+        if kept == account:
             return self
         others = {other: kept for other, kept in self.lines.items() if other != id}
         return replace(self, lines=others if account is None else {**others, id: account})
@@ -54,16 +71,16 @@ class StatisticsShard:
     def with_post_count(self, id: str, count: AuthorPostCount) -> StatisticsShard:
         """Return the shard with a newer post count, if it has the account."""
         account = self.lines.get(id)
-        if account is None or count.version <= account.counted:
-            return self
-        counted = replace(
-            account, posts=count.total, last_post=count.last_post, counted=count.version
-        )
-        return self.with_account(id, counted)
+        return self.with_account(id, account.with_count(count)) if account else self
 
 
 def shard_key(id: str) -> str:
-    """Return the shard of an account. Above the sequence, the low bits of ids are random."""
+    """Return the shard of an account, by the millisecond in which its id was made."""
+    return str((int(id) >> 16) % SHARDS)
+
+
+def former_shard_key(id: str) -> str:
+    """Return the shard in which 0.1.0 kept an account: one for all that a process of auth made."""
     return str((int(id) >> 6) % SHARDS)
 
 
@@ -82,7 +99,7 @@ class InstanceStatistics:
     @classmethod
     def of(cls, shards: Iterable[StatisticsShard], now: datetime) -> InstanceStatistics:
         """Compute the statistics."""
-        accounts = {id: account for shard in shards for id, account in shard.lines.items()}
+        accounts = _merged(shards)
         listed = {id: account for id, account in accounts.items() if account.listed}
         by_post = {account.last_post: id for id, account in listed.items() if account.last_post}
         return cls(
@@ -94,6 +111,16 @@ class InstanceStatistics:
             newest=tuple(sorted(listed, reverse=True)[:_MAX_DIRECTORY]),
             active=tuple(by_post[post] for post in sorted(by_post, reverse=True)[:_MAX_DIRECTORY]),
         )
+
+
+def _merged(shards: Iterable[StatisticsShard]) -> dict[str, AccountStatistics]:
+    """Return all accounts. One that moves to another shard is in both for a moment."""
+    accounts: dict[str, AccountStatistics] = {}
+    for shard in shards:
+        for id, account in shard.lines.items():
+            kept = accounts.get(id)
+            accounts[id] = account.with_count(kept.count) if kept else account
+    return accounts
 
 
 def _active_since(accounts: Iterable[AccountStatistics], moment: datetime) -> int:

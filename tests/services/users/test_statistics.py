@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from services.users.application.statistics import StatisticsService
+from services.users.domain.statistics import (
+    SHARDS,
+    AccountStatistics,
+    AuthorPostCount,
+    StatisticsShard,
+    former_shard_key,
+    shard_key,
+)
 from services.users.repository import Repository
-from tests.services.users.harness import UsersDeployment, UserSession
+from tests.services.users.harness import UsersDeployment, UserSession, receive_login
 
 
 async def post_count(
@@ -117,6 +125,56 @@ async def test_the_directory_lists_discoverable_accounts_in_both_orders(
     assert await names() == ["anna", "ben"]
     assert await names(order="new") == ["ben", "anna"]
     assert await names(order="new", offset="2", limit="1") == ["anna"]
+
+
+async def test_a_post_count_takes_one_read_and_two_writes(users: UsersDeployment) -> None:
+    anna = await users.new_user("anna")
+    await post_count(users, anna, 1, version=1, last=anna.id)
+    await users.cluster.settle()
+    before = users.calls()
+    await post_count(users, anna, 2, version=2, last=anna.id)
+    await users.cluster.settle()
+    assert users.calls() - before == 3
+    assert (await statistics(users))["posts"] == 2
+
+
+async def test_accounts_that_one_process_of_auth_made_are_in_many_shards(
+    users: UsersDeployment,
+) -> None:
+    ids = [str(int(user.id) + (n << 16)) for user in [await users.new_user("a")] for n in range(64)]
+    assert len({former_shard_key(id) for id in ids}) == 1
+    assert len({shard_key(id) for id in ids}) == 64
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_the_record_of_an_earlier_release_moves(
+    users: UsersDeployment, *, deleted: bool
+) -> None:
+    anna = UserSession(users.cluster, users.replica, "anna")
+    while former_shard_key(anna.id) == shard_key(anna.id):
+        anna = UserSession(users.cluster, users.replica, "anna")
+    shards = Repository(users.replica.service).statistics
+    earlier = StatisticsShard({anna.id: AccountStatistics(7, anna.id, counted=7)})
+    await shards.update(former_shard_key(anna.id), lambda _: earlier)
+    found = await statistics(users)
+    assert (found["users"], found["posts"]) == (1, 7)
+    await receive_login(users.replica, anna, 1, deleted=deleted)
+    await post_count(users, anna, 8, version=8, last=anna.id)
+    found = await statistics(users)
+    assert (found["users"], found["posts"]) == ((0, 0) if deleted else (1, 8))
+    stored = await shards.get_many(map(str, range(SHARDS)))
+    holding = [shard for shard, kept in stored.items() if anna.id in kept.lines]
+    assert holding == ([] if deleted else [shard_key(anna.id)])
+
+
+def test_an_account_that_was_read_earlier_keeps_the_newer_post_count() -> None:
+    counted = StatisticsShard({"1": AccountStatistics()}).with_post_count(
+        "1", AuthorPostCount(5, "9", version=2)
+    )
+    read_before = AccountStatistics(4, "8", listed=False, counted=1)
+    assert counted.with_account("1", read_before).lines == {
+        "1": AccountStatistics(5, "9", listed=False, counted=2)
+    }
 
 
 async def test_only_the_gateway_reads_statistics(users: UsersDeployment) -> None:
