@@ -1,5 +1,6 @@
 /** What the service is about: weeks of an account, and what they add up to. Values in, values out. */
 
+import { timeOf } from "../../ts/ids.ts";
 import type { Order, Post } from "./models.ts";
 
 /** Weeks that insights cover, the present one included. */
@@ -12,8 +13,6 @@ const DAY = 86_400_000;
 const WEEK = 7 * DAY;
 /** 1970-01-05, the first Monday of Unix time. */
 const FIRST_MONDAY = 4 * DAY;
-/** Bits of an id below its milliseconds. */
-const ID_SHIFT = 16n;
 
 /** A post and its likes, each in its newest version. Nothing says who likes it. */
 export interface PostFacts {
@@ -77,9 +76,6 @@ export const EMPTY_WEEK: Week = { posts: {}, orders: {} };
 const NO_FACTS: PostFacts = {
   revision: 0, postVersion: 0, likesVersion: 0, author: "", isCounted: false, tags: [], likes: 0,
 };
-
-/** The time at which an id was made, in milliseconds of Unix time. */
-export const timeOf = (id: string): number => Number(BigInt(id) >> ID_SHIFT);
 
 /** The Monday of a time, such as `2026-05-04`. */
 export function weekOf(time: number): string {

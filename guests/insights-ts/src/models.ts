@@ -1,6 +1,6 @@
 // Generated from docs/contracts by `python -m tools.contracts.models`: do not edit.
 
-import type { Schemas } from "./schema.ts";
+import type { Schemas } from "../../ts/schema.ts";
 
 /** The profile of a user. Event `account.changed` on `accounts`. */
 export interface AccountChangedEvent {

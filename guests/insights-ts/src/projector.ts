@@ -5,21 +5,20 @@
  * `account:ID` that it was deleted. All but the last expire when insights no longer cover them.
  */
 
-import { Collection } from "./collection.ts";
-import { Poison } from "./failures.ts";
+import { confirmDeletion } from "../../ts/accounts.ts";
+import { Collection } from "../../ts/collection.ts";
+import { checkedId as checked, timeOf } from "../../ts/ids.ts";
+import type { StateStore } from "../../ts/sidecar.ts";
+import type { Asks } from "../../ts/tokens.ts";
 import {
-  insightsOf, secondsLeft, timeOf, weekOf, weeksUntil, withFollowers, withLikes, withOrder, withPost,
+  insightsOf, secondsLeft, weekOf, weeksUntil, withFollowers, withLikes, withOrder, withPost,
   withPostRow, type Insights, type PostFacts, type Week,
 } from "./insights.ts";
 import type { AnyEvent, Order } from "./models.ts";
-import type { StateStore } from "./sidecar.ts";
-import type { Asks } from "./tokens.ts";
 
 interface Account {
   readonly isDeleted: boolean;
 }
-
-const ID = /^[0-9]{1,20}$/;
 
 export class Projector {
   readonly #services: Asks;
@@ -110,10 +109,7 @@ export class Projector {
 
   /** Erase what is known of an account, once auth confirms that it was deleted. */
   async #erase(account: string, subject: string): Promise<void> {
-    const answer = JSON.parse(await this.#services.invoke("auth", `deletions?ids=${checked(account)}`));
-    if (subject !== account || !answer.user_ids.includes(account)) {
-      throw new Poison(`${subject}: auth did not delete this user.`);
-    }
+    await confirmDeletion(this.#services, account, subject);
     await this.#accounts.update(account, (known) => (known?.isDeleted ? known : { isDeleted: true }));
     await this.#deleteWeeks(account);
   }
@@ -125,9 +121,4 @@ export class Projector {
       await this.#weeks.delete(id);
     }
   }
-}
-
-function checked(id: string): string {
-  if (!ID.test(id)) throw new Poison(`"${id.slice(0, 40)}" is no id.`);
-  return id;
 }

@@ -5,8 +5,8 @@ import {
   insightsOf, MAX_ROWS, secondsLeft, weekOf, weeksUntil, withFollowers, withLikes, withOrder, withPost, withPostRow,
   type Week,
 } from "../src/insights.ts";
+import { idAt, NOW } from "../../ts/testing.ts";
 import type { Order, Post } from "../src/models.ts";
-import { idAt, NOW } from "./fakes.ts";
 
 const DAY = 86_400_000;
 const at = (text: string) => Date.parse(text);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Failure, Poison } from "../src/failures.ts";
+import { Failure, Poison } from "../../ts/failures.ts";
+import { idAt, MemoryStore, NOW } from "../../ts/testing.ts";
 import { MAX_ROWS, weekOf } from "../src/insights.ts";
 import type { AnyEvent } from "../src/models.ts";
 import { Projector } from "../src/projector.ts";
-import { event, idAt, MemoryStore, NOW } from "./fakes.ts";
+import { event } from "./fakes.ts";
 
 const AUTHOR = "115581273340018689";
 const POST = idAt(NOW - 3_600_000);

@@ -60,7 +60,7 @@ def test_models_in_typescript_compile(all_contracts: Sequence[Contract], tmp_pat
         pytest.skip("there is no npm")
     for contract in all_contracts:
         (tmp_path / f"{contract.name}.ts").write_text(typescript.render(contract))
-    compiler = npm.install(FOLDER / "insights-ts", "tsc")
+    compiler = npm.install(FOLDER, "tsc")
     files = [f"{contract.name}.ts" for contract in all_contracts]
     run([str(compiler), "--noEmit", "--strict", "--types", "", *files], tmp_path)
 

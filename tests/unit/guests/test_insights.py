@@ -1,9 +1,8 @@
-"""The guest in TypeScript: its types, its own tests, and its models."""
+"""The guest in TypeScript and its library: their types, their own tests, and the models."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,38 +10,38 @@ import pytest
 
 from services.chassis.security.access_rules import read_access
 from services.contracts.insights import Insights
+from tests.unit.guests.typescript import can_compile, compile_typescript, run_tests
 from tools.contracts.models import __main__ as models
 from tools.runner.config.guests import FOLDER, access_files
-from tools.runner.infra.node_build import compiler_command, node_program
-from tools.web import npm
+from tools.runner.infra.node_build import node_program
 
 GUEST = FOLDER / "insights-ts"
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The guest and its tests as JavaScript, once their types are right."""
-    if not npm.can_install() or shutil.which("node") is None:
-        pytest.skip("there is no Node and npm")
-    folder = tmp_path_factory.mktemp("guest")
-    command = compiler_command(GUEST, folder)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    shutil.copy(GUEST / "package.json", folder)
-    return folder
-
-
 def test_its_own_tests_pass(built: Path) -> None:
-    command = [node_program(), "--test", *map(str, sorted((built / "test").glob("*.test.js")))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    run_tests(built / "insights-ts")
+
+
+def test_the_tests_of_the_library_pass(built: Path) -> None:
+    compile_typescript(FOLDER, built)
+    run_tests(built / "ts")
 
 
 def test_it_does_not_start_without_its_tokens(built: Path) -> None:
-    command = [node_program(), str(built / "src" / "main.js")]
+    command = [node_program(), str(built / "insights-ts" / "src" / "main.js")]
     done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "must be set" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guest, its tests and the library as JavaScript, once their types are right."""
+    if not can_compile():
+        pytest.skip("there is no Node and npm")
+    folder = tmp_path_factory.mktemp("guest")
+    compile_typescript(GUEST, folder)
+    return folder
 
 
 def test_its_models_are_those_of_the_contracts() -> None:

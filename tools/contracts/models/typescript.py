@@ -20,7 +20,7 @@ HEADER = "// Generated from docs/contracts by `python -m tools.contracts.models`
 
 _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 _CHECKED = ("type", "required", "enum", "const", "minimum", "maxLength")
-"""What src/schema.ts of a guest understands, beside what is in other schemas."""
+"""What guests/ts/schema.ts understands, beside what is in other schemas."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
@@ -41,7 +41,7 @@ def render_events(document: Mapping[str, Any], topics: Iterable[str]) -> str:
     return "\n".join(
         [
             HEADER,
-            'import type { Schemas } from "./schema.ts";\n',
+            'import type { Schemas } from "../../ts/schema.ts";\n',
             *(_declaration(model) for model in models.values()),
             f"export type AnyEvent = {' | '.join(sorted(events))};\n",
             "/** The service that publishes each topic. */",

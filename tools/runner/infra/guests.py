@@ -26,7 +26,8 @@ _ADVICE = "`go build` in the folder of the guest shows the same errors."
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 _NO_SOURCES = ("node_modules",)
 _GO_LIBRARY = ("go.mod", "go")
-"""What all guests in Go are built of, beside their own folder."""
+_TYPESCRIPT_LIBRARY = ("package.json", "package-lock.json", "tsconfig.json", "ts")
+"""What all guests in a language are built of, beside their own folder."""
 
 
 def with_guests(apps: Sequence[ManifestApp], languages: Languages) -> list[ManifestApp]:
@@ -85,7 +86,7 @@ def _built(folder: Path) -> tuple[str, ...]:
     cache = user_cache() / "guests"
     cache.mkdir(parents=True, exist_ok=True)
     is_go = any(folder.glob("*.go"))
-    shared = [FOLDER / name for name in _GO_LIBRARY] if is_go else []
+    shared = [FOLDER / name for name in (_GO_LIBRARY if is_go else _TYPESCRIPT_LIBRARY)]
     target = cache / f"{folder.name}-{_digest([folder, *shared])}"
     if is_go:
         return (str(_go_program(folder, target / folder.name)),)

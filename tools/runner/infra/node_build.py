@@ -6,11 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tools.runner.config.guests import FOLDER
 from tools.runner.errors import RunnerError
 from tools.runner.output import progress
 from tools.web import npm
 
-_ADVICE = "`npx tsc` in the folder of the guest shows the same errors."
+_ADVICE = "`npx tsc -p` with the folder of the guest shows the same errors."
 _STRIPS_TYPES = "process.features.typescript === 'strip' ? 1 : 0"
 """Since Node 22.18. An older one needs the compiler, and so npm."""
 
@@ -34,16 +35,19 @@ def typescript_command(folder: Path, target: Path) -> tuple[str, ...]:
         made = target.with_name(f".{target.name}.part")
         command = compiler_command(folder, made)
         progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
+        shutil.copy(FOLDER / "package.json", made)  # it says that these are modules
         made.replace(target)
-    return (node, str(target / "src" / "main.js"))
+    return (node, str(target / folder.name / "src" / "main.js"))
 
 
 def compiler_command(folder: Path, target: Path) -> list[str]:
     """Return the command that checks a guest and its tests, and writes them as JavaScript.
 
+    They and the library are in folders of the target, as they are in `guests/`.
+
     The first time, npm installs the locked compiler. Raises RunnerError without npm.
     """
-    compiler = npm.install(folder, "tsc")
+    compiler = npm.install(FOLDER, "tsc")
     types = compiler.parents[1] / "@types"
     return [str(compiler), "-p", str(folder), "--outDir", str(target), "--typeRoots", str(types)]
 

@@ -4,13 +4,12 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 
-import { createApp } from "../src/app.ts";
-import { Inbox } from "../src/inbox.ts";
-import { DeadLetters } from "../src/letters.ts";
-import { Projector } from "../src/projector.ts";
-import { sidecarFailure } from "../src/sidecar.ts";
-import { TokenVerifier } from "../src/tokens.ts";
-import { MemoryStore } from "./fakes.ts";
+import { createApp, type Route } from "../app.ts";
+import { Inbox } from "../inbox.ts";
+import { DeadLetters } from "../letters.ts";
+import { sidecarFailure } from "../sidecar.ts";
+import { MemoryStore } from "../testing.ts";
+import { TokenVerifier } from "../tokens.ts";
 
 const USER = "115581273340018689";
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -31,15 +30,29 @@ const auth = {
   },
 };
 
+const routes: Route[] = [
+  {
+    name: "GET /tides/{id}/{part}",
+    callers: ["gateway", "posts"],
+    answer: async (asked) => ({
+      user: await asked.user("read:shop"), path: asked.path, sort: asked.query.get("sort"),
+    }),
+  },
+  { name: "POST /tides", callers: ["gateway"], answer: async (asked) => await asked.json() },
+];
+
 let server: Server;
 before(async () => {
   const store = new MemoryStore();
-  const projector = new Projector(store, auth);
   const letters = new DeadLetters(store);
-  const inbox = new Inbox(letters, (event) => projector.handle(event));
+  const inbox = new Inbox(letters, { producers: {}, events: {}, schemas: {} }, async () => {});
   const sidecar = { isReady: async () => false, secret: async () => "" };
   const verifier = new TokenVerifier(auth);
-  server = createServer(createApp({ token: "app", sidecar, verifier, projector, letters, inbox }));
+  const exports = { tides: async (user: string) => ({ records: [user], next: "", total: 1 }) };
+  const app = createApp({
+    name: "tides", token: "app", sidecar, verifier, letters, inbox, topics: ["posts"], routes, exports,
+  });
+  server = createServer(app);
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
 });
 after(() => server.close());
@@ -56,20 +69,37 @@ const asUser = (claims: object = {}) => ({
   authorization: `Bearer ${tokenOf(claims)}`,
 });
 
-test("an account's own user gets its insights, and nobody else", async () => {
-  assert.equal((await ask(`/insights/${USER}`, asUser())).body.posts, 0);
-  assert.equal((await ask(`/insights/${USER}`, asUser({ sub: "1" }))).status, 403);
-  assert.equal((await ask(`/insights/${USER}`, asUser({ sub: "" }))).status, 403);
-  assert.equal((await ask(`/insights/${USER}`, asUser({ scope: "write" }))).status, 403);
-  assert.equal((await ask(`/insights/${USER}`, { "dapr-caller-app-id": "gateway" })).status, 401);
+test("a route gets its path, its query and the user of a token", async () => {
+  const found = await ask("/tides/7/a%2Fb?sort=x", asUser());
+  assert.deepEqual(found.body, { user: USER, path: ["7", "a/b"], sort: "x" });
+  assert.equal((await ask("/tides/7/8", { ...asUser(), "dapr-caller-app-id": "posts" })).status, 200);
+  assert.equal((await ask("/tides/7", asUser())).status, 404);
+  assert.equal((await ask("/tides/7/8", asUser({ sub: "" }))).status, 403);
+  assert.equal((await ask("/tides/7/8", asUser({ scope: "write" }))).status, 403);
+  assert.equal((await ask("/tides/7/8", { "dapr-caller-app-id": "gateway" })).status, 401);
+});
+
+test("a body is a JSON object", async () => {
+  assert.deepEqual((await ask("/tides", asUser(), '{"a": 1}')).body, { a: 1 });
+  for (const wrong of ["", "{", "[]", "null", '"x"']) {
+    assert.equal((await ask("/tides", asUser(), wrong)).status, 422, wrong);
+  }
+});
+
+test("media gets what belongs to a user", async () => {
+  const caller = { "dapr-caller-app-id": "media" };
+  assert.deepEqual((await ask(`/belongings/${USER}/tides`, caller)).body.records, [USER]);
+  assert.equal((await ask(`/belongings/${USER}/waves`, caller)).status, 404);
+  assert.equal((await ask("/belongings/x/tides", caller)).status, 422);
+  assert.equal((await ask(`/belongings/${USER}/tides?after=x`, caller)).status, 422);
 });
 
 test("a token that is not valid is refused", async () => {
   for (const claims of [{ iss: "x" }, { exp: 1 }, { iat: 4e9 }, { jti: "" }, { exp: undefined }]) {
-    assert.equal((await ask(`/insights/${USER}`, asUser(claims))).status, 401, JSON.stringify(claims));
+    assert.equal((await ask("/tides/7/8", asUser(claims))).status, 401, JSON.stringify(claims));
   }
   const headers = { "dapr-caller-app-id": "gateway", authorization: "Bearer x.y.z" };
-  assert.equal((await ask(`/insights/${USER}`, headers)).status, 401);
+  assert.equal((await ask("/tides/7/8", headers)).status, 401);
 });
 
 test("a revoked token is refused, and all before a second", async () => {
@@ -84,7 +114,7 @@ test("a revoked token is refused, and all before a second", async () => {
 test("only the sidecar is let in, and to each route its caller", async () => {
   assert.equal((await ask("/dapr/subscribe", { "dapr-api-token": "wrong" })).status, 401);
   assert.equal((await ask("/dapr/subscribe", { "dapr-caller-app-id": "posts" })).status, 403);
-  assert.equal((await ask(`/belongings/${USER}/insights`, { "dapr-caller-app-id": "gateway" })).status, 403);
+  assert.equal((await ask(`/belongings/${USER}/tides`, { "dapr-caller-app-id": "gateway" })).status, 403);
   assert.equal((await ask("/deadletters", { "microgram-operator-token": "x" })).status, 403);
   assert.equal((await ask("/healthz", { "dapr-api-token": "" })).status, 200);
   assert.equal((await ask("/readyz", { "dapr-api-token": "" })).status, 503);

@@ -3,15 +3,37 @@
 import { isTransient, Poison, reasonOf } from "./failures.ts";
 import type { DeadLetters } from "./letters.ts";
 import { log } from "./log.ts";
-import { events, schemas, type AnyEvent } from "./models.ts";
-import { faultOf } from "./schema.ts";
+import { faultOf, type Schemas } from "./schema.ts";
 import { traceOf, withTrace } from "./trace.ts";
 
 const CONCURRENCY = 16;
 const UNKNOWN_TOPIC = "unknown";
 
-export type Handler = (event: AnyEvent) => Promise<void>;
-type Parsed = { readonly event: AnyEvent; readonly body: unknown };
+/** The newest state of one document, and the version of that state. */
+export interface CloudEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly subject: string;
+  readonly time?: string;
+  readonly traceparent?: string;
+  readonly stream: string;
+  readonly sequence: number;
+  readonly entityversion: number;
+  readonly data: unknown;
+}
+
+/** What src/models.ts of a guest has: the topics that it hears, and what is told there. */
+export interface Contracts {
+  /** The service that publishes each topic. */
+  readonly producers: Readonly<Record<string, string>>;
+  /** The schema of each type of event. */
+  readonly events: Readonly<Record<string, { readonly schema: string }>>;
+  readonly schemas: Schemas;
+}
+
+export type Handler<E extends CloudEvent = CloudEvent> = (event: E) => Promise<void>;
+type Parsed = { readonly event: CloudEvent; readonly body: unknown };
 
 /** The events in a message of the broker, unchecked. Throws Poison for anything else. */
 export function eventsOf(message: unknown): unknown[] {
@@ -22,28 +44,33 @@ export function eventsOf(message: unknown): unknown[] {
 }
 
 /** An event that the contracts allow; one of an unknown type is checked for its envelope only. */
-export function parseEvent(body: unknown): AnyEvent {
-  const fault =
-    faultOf(body, schemas.CloudEvent, schemas, "event") || faultOf(body, schemaOf(body), schemas, "event");
+export function parseEvent(body: unknown, contracts: Contracts): CloudEvent {
+  const fault = faultOfSchema(body, "CloudEvent", contracts) || faultOfData(body as CloudEvent, contracts);
   if (fault) throw new Poison(`The event is invalid: ${fault}.`);
-  return body as AnyEvent;
+  return body as CloudEvent;
 }
 
-function schemaOf(body: unknown) {
-  const type = (body as AnyEvent).type;
-  return Object.hasOwn(events, type) ? schemas[events[type].schema] : schemas.CloudEvent;
-}
+const faultOfData = (event: CloudEvent, contracts: Contracts): string =>
+  Object.hasOwn(contracts.events, event.type)
+    ? faultOfSchema(event, contracts.events[event.type].schema, contracts)
+    : "";
+
+const faultOfSchema = (value: unknown, name: string, { schemas }: Contracts): string =>
+  faultOf(value, schemas[name], schemas, "event");
 
 export class Inbox {
   readonly #letters: DeadLetters;
+  readonly #contracts: Contracts;
   readonly #handle: Handler;
   /** Called with each event that is done with: the search for lost ones leaves it out. */
-  onDone: (event: AnyEvent) => void = () => {};
+  onDone: (event: CloudEvent) => void = () => {};
   /** How many messages are being handled. */
   active = 0;
 
-  constructor(letters: DeadLetters, handle: Handler) {
+  /** The handler gets events that the contracts allow, of a type that they name. */
+  constructor(letters: DeadLetters, contracts: Contracts, handle: Handler) {
     this.#letters = letters;
+    this.#contracts = contracts;
     this.#handle = handle;
   }
 
@@ -81,7 +108,7 @@ export class Inbox {
 
   /** Handle one event. Throws whatever goes wrong. */
   async receiveOne(body: unknown): Promise<void> {
-    const event = parseEvent(body);
+    const event = parseEvent(body, this.#contracts);
     await this.#handleOne(event);
     this.onDone(event);
   }
@@ -91,7 +118,7 @@ export class Inbox {
     const groups = new Map<string, Parsed[]>();
     for (const body of bodies) {
       try {
-        const event = parseEvent(body);
+        const event = parseEvent(body, this.#contracts);
         const name = `${event.type} ${event.subject}`;
         groups.set(name, [...(groups.get(name) ?? []), { event, body }]);
       } catch (error) {
@@ -115,8 +142,8 @@ export class Inbox {
     for (const { event } of group) this.onDone(event);
   }
 
-  async #handleOne(event: AnyEvent): Promise<void> {
-    if (!Object.hasOwn(events, event.type)) return; // a newer type
+  async #handleOne(event: CloudEvent): Promise<void> {
+    if (!Object.hasOwn(this.#contracts.events, event.type)) return; // a newer type
     await withTrace(traceOf(event.traceparent), () => this.#handle(event));
   }
 

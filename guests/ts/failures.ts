@@ -21,6 +21,7 @@ export class Poison extends Error {}
 export const unauthenticated = (message: string) => new Failure(401, "unauthenticated", message);
 export const forbidden = (message: string) => new Failure(403, "forbidden", message);
 export const notFound = (message: string) => new Failure(404, "not_found", message);
+export const taken = (message: string) => new Failure(409, "conflict", message);
 export const tooLarge = () => new Failure(413, "too_large", "The request is too large.");
 export const invalid = (message: string) => new Failure(422, "invalid", message);
 

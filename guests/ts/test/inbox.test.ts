@@ -1,19 +1,48 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Failure, Poison } from "../src/failures.ts";
-import { eventsOf, Inbox, parseEvent, type Handler } from "../src/inbox.ts";
-import { DeadLetters } from "../src/letters.ts";
-import { Numbers } from "../src/numbers.ts";
-import { event, idAt, MemoryStore, NOW } from "./fakes.ts";
+import { Failure, Poison } from "../failures.ts";
+import { eventsOf, Inbox, parseEvent, type Contracts, type Handler } from "../inbox.ts";
+import { DeadLetters } from "../letters.ts";
+import { Numbers } from "../numbers.ts";
+import { idAt, MemoryStore, NOW } from "../testing.ts";
 
 const POST = idAt(NOW);
-const good = (version = 1) =>
-  event("post.changed", POST, version, { id: POST, author: "1", created_at: "2026-11-25" });
+const SUBJECT = { type: "string" };
+const ENVELOPE = {
+  id: SUBJECT, type: SUBJECT, source: SUBJECT, subject: SUBJECT, stream: SUBJECT,
+  sequence: { type: "integer", minimum: 1 }, entityversion: { type: "integer", minimum: 1 },
+};
+const required = [...Object.keys(ENVELOPE), "data"];
+const contracts: Contracts = {
+  producers: { posts: "posts" },
+  events: { "post.changed": { schema: "PostChangedEvent" } },
+  schemas: {
+    CloudEvent: { type: "object", required, properties: { ...ENVELOPE, data: { type: "object" } } },
+    PostChangedEvent: {
+      type: "object",
+      required,
+      properties: { ...ENVELOPE, source: { const: "posts" }, data: { $ref: "Post" } },
+    },
+    Post: {
+      type: "object",
+      required: ["id"],
+      properties: {
+        visibility: { type: "string", enum: ["public", "private"] },
+        tags: { type: "array", items: SUBJECT },
+      },
+    },
+  },
+};
+
+const good = (version = 1) => ({
+  id: `post.changed:${POST}@${version}`, type: "post.changed", source: "posts", subject: POST,
+  stream: "s", sequence: version, entityversion: version, data: { id: POST },
+});
 
 function inboxWith(handle: Handler) {
   const letters = new DeadLetters(new MemoryStore());
-  return { letters, inbox: new Inbox(letters, handle) };
+  return { letters, inbox: new Inbox(letters, contracts, handle) };
 }
 
 test("only a message with events is one", () => {
@@ -30,12 +59,12 @@ test("an event is checked against its schema", () => {
     { ...good(), data: { ...good().data, visibility: "secret" } },
     { ...good(), data: { ...good().data, tags: [1] } },
   ];
-  for (const each of wrong) assert.throws(() => parseEvent(each), Poison, JSON.stringify(each));
+  for (const each of wrong) assert.throws(() => parseEvent(each, contracts), Poison, JSON.stringify(each));
 });
 
 test("what is newer than the service is let through", () => {
-  parseEvent({ ...good(), more: 1, data: { ...good().data, a_new_field: {} } });
-  parseEvent({ ...good(), type: "something.new", source: "anybody", data: {} });
+  parseEvent({ ...good(), more: 1, data: { ...good().data, a_new_field: {} } }, contracts);
+  parseEvent({ ...good(), type: "something.new", source: "anybody", data: {} }, contracts);
 });
 
 test("poison is kept and stops nothing", async () => {

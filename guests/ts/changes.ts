@@ -5,9 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Collection } from "./collection.ts";
 import { reasonOf } from "./failures.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Contracts, Inbox } from "./inbox.ts";
 import { log } from "./log.ts";
-import { producers, type AnyEvent } from "./models.ts";
 import { Numbers, type StoredNumbers } from "./numbers.ts";
 import type { Sidecar } from "./sidecar.ts";
 
@@ -23,26 +22,28 @@ type Positions = Record<string, StoredNumbers>;
 export class LostEvents {
   readonly #sidecar: Sidecar;
   readonly #inbox: Inbox;
+  readonly #producers: Contracts["producers"];
   readonly #positions: Collection<{ readonly seen: Positions }>;
   readonly #received = new Map<string, Numbers>();
   readonly #announced = new Map<string, Heads>();
   readonly #tops = new Map<string, number>();
 
-  constructor(sidecar: Sidecar, inbox: Inbox) {
+  constructor(sidecar: Sidecar, inbox: Inbox, producers: Contracts["producers"]) {
     this.#sidecar = sidecar;
     this.#inbox = inbox;
+    this.#producers = producers;
     this.#positions = new Collection("inbox", sidecar);
-    inbox.onDone = (event: AnyEvent) => this.#numbers(event.stream).add(event.sequence);
+    inbox.onDone = (event) => this.#numbers(event.stream).add(event.sequence);
   }
 
   /** Ask every producer for as long as the signal is not aborted. */
   async watch(signal: AbortSignal): Promise<void> {
-    const apps = new Set(Object.values(producers));
+    const apps = new Set(Object.values(this.#producers));
     await Promise.all([...apps].map((app) => this.#watchOne(app, signal)));
   }
 
   async #watchOne(app: string, signal: AbortSignal): Promise<void> {
-    const topics = Object.keys(producers).filter((topic) => producers[topic] === app);
+    const topics = Object.keys(this.#producers).filter((topic) => this.#producers[topic] === app);
     let known = "";
     while (!signal.aborted) {
       const asked = Date.now();

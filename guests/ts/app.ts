@@ -4,11 +4,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 
 import { Failure, forbidden, invalid, notFound, Poison, reasonOf, tooLarge, unauthenticated } from "./failures.ts";
+import { isId } from "./ids.ts";
 import { eventsOf, type Inbox } from "./inbox.ts";
 import type { DeadLetters } from "./letters.ts";
 import { log } from "./log.ts";
-import { producers } from "./models.ts";
-import type { Projector } from "./projector.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { TokenVerifier } from "./tokens.ts";
 import { traceOf, withTrace } from "./trace.ts";
@@ -16,35 +15,56 @@ import { traceOf, withTrace } from "./trace.ts";
 const MAX_BODY = 4 << 20;
 /** The caller of a request of the own sidecar, which names none. */
 const OWN_SIDECAR = "";
-const DEAD_TOPIC = "insights-dead";
-const ID = /^[0-9]{1,20}$/;
-const SCOPE = "read:shop";
 
-export interface Parts {
-  readonly token: string;
-  readonly sidecar: Pick<Sidecar, "isReady" | "secret">;
-  readonly verifier: Pick<TokenVerifier, "userOf">;
-  readonly projector: Pick<Projector, "insights">;
-  readonly inbox: Pick<Inbox, "receive" | "receiveDead" | "receiveOne">;
-  readonly letters: Pick<DeadLetters, "all" | "replay">;
-}
-
-interface Asked {
+/** A request that its caller may send. */
+export interface Asked {
   readonly request: IncomingMessage;
-  /** What the parts of the path match that the route leaves open. */
+  /** What the path has in place of each `{name}` of the route, in order. */
   readonly path: readonly string[];
+  readonly query: URLSearchParams;
+  /** The user of the token, which must cover a scope. Throws Failure. */
+  user(scope: string): Promise<string>;
+  /** The body. Throws Failure for one that is no JSON object. */
+  json(): Promise<Readonly<Record<string, unknown>>>;
 }
 
-interface Route {
-  readonly method: string;
-  readonly pattern: RegExp;
-  readonly caller: string;
+export interface Route {
+  /** Such as `GET /stories/{id}`. */
+  readonly name: string;
+  /** The services that may call it. */
+  readonly callers: readonly string[];
   readonly answer: (asked: Asked) => Promise<unknown>;
 }
 
-/** Answers all requests: admits the sidecar by its token, and to each route its caller. */
+/** Some of what belongs to a user, newest first. `next` is empty at the end. */
+export interface ExportPage {
+  readonly records: readonly unknown[];
+  readonly next: string;
+  readonly total: number;
+}
+
+/** The page of a user's data after a record; the first page for an empty id. */
+export type Exporter = (user: string, after: string) => Promise<ExportPage>;
+
+export interface Parts {
+  readonly name: string;
+  /** The token of the own sidecar. */
+  readonly token: string;
+  readonly sidecar: Pick<Sidecar, "isReady" | "secret">;
+  readonly verifier: Pick<TokenVerifier, "userOf">;
+  readonly inbox: Pick<Inbox, "receive" | "receiveDead" | "receiveOne">;
+  readonly letters: Pick<DeadLetters, "all" | "replay">;
+  readonly topics: readonly string[];
+  readonly routes: readonly Route[];
+  /** What belongs to a user, by its kind: media asks for it. */
+  readonly exports: Readonly<Record<string, Exporter>>;
+}
+
+type Matched = Route & { readonly method: string; readonly pattern: RegExp };
+
+/** Answers all requests: admits the sidecar by its token, and to each route its callers. */
 export function createApp(parts: Parts): RequestListener {
-  const routes = routesOf(parts);
+  const routes = [...parts.routes, ...exportRoutes(parts), ...ownRoutes(parts)].map(matched);
   return (request, response) => {
     const named = (name: string) => String(request.headers[name] ?? "");
     const trace = traceOf(named("traceparent"), named("tracestate"), named("x-request-id"));
@@ -59,48 +79,48 @@ export function createApp(parts: Parts): RequestListener {
   };
 }
 
-function routesOf({ sidecar, verifier, projector, inbox, letters }: Parts): Route[] {
+function matched(route: Route): Matched {
+  const [method, path] = route.name.split(" ");
+  return { ...route, method, pattern: new RegExp(`^${path.replace(/{\w+}/g, "([^/]+)")}$`) };
+}
+
+function exportRoutes({ exports }: Parts): Route[] {
+  const answer = async ({ path: [user, kind], query }: Asked) => {
+    const after = query.get("after") ?? "";
+    if (!isId(user) || (after && !isId(after))) throw invalid("user and after must be ids.");
+    if (Object.hasOwn(exports, kind)) return await exports[kind](user, after);
+    throw notFound(`This service exports no data of the kind "${kind}".`);
+  };
+  return [{ name: "GET /belongings/{user}/{kind}", callers: ["media"], answer }];
+}
+
+/** The routes of the own sidecar: subscriptions, messages, and dead letters for the operator. */
+function ownRoutes({ name, sidecar, inbox, letters, topics }: Parts): Route[] {
+  const own = (route: string, answer: Route["answer"]): Route => ({
+    name: route, callers: [OWN_SIDECAR], answer,
+  });
   const operator = (work: () => Promise<unknown>) => async ({ request }: Asked) => {
     await checkOperator(request, sidecar);
     return await work();
   };
   return [
-    route("GET", "/insights/([^/]+)", "gateway", async ({ request, path: [account] }) => {
-      const user = await verifier.userOf(request.headers.authorization, SCOPE);
-      if (!ID.test(account)) throw invalid("The account is no id.");
-      if (user !== account) throw forbidden("Insights are for the account's own user.");
-      return await projector.insights(account);
-    }),
-    route("GET", "/belongings/([^/]+)/([^/]+)", "media", async ({ path: [user, kind] }) => {
-      if (!ID.test(user)) throw invalid("The user is no id.");
-      if (kind !== "insights") throw notFound(`This service exports no data of the kind "${kind}".`);
-      const found = await projector.insights(user);
-      const isEmpty = !found.posts && !found.sales.length && found.followers === null;
-      return { records: isEmpty ? [] : [found], next: "", total: isEmpty ? 0 : 1 };
-    }),
-    route("GET", "/dapr/subscribe", OWN_SIDECAR, async () => subscriptions()),
-    route("POST", "/events/([^/]+)", OWN_SIDECAR, async ({ request, path: [topic] }) => {
-      if (!Object.hasOwn(producers, topic)) throw notFound("There is no such topic.");
+    own("GET /dapr/subscribe", async () => subscriptions(topics, `${name}-dead`)),
+    own("POST /events/{topic}", async ({ request, path: [topic] }) => {
+      if (!topics.includes(topic)) throw notFound("There is no such topic.");
       return { status: await receive(inbox, topic, request) };
     }),
-    route("POST", "/events-dead", OWN_SIDECAR, async ({ request }) => {
+    own("POST /events-dead", async ({ request }) => {
       const body = await bodyOf(request);
       await inbox.receiveDead(parsed(body) ?? { raw: body });
       return { status: "SUCCESS" };
     }),
-    route("GET", "/deadletters", OWN_SIDECAR, operator(() => letters.all())),
-    route("POST", "/deadletters/replay", OWN_SIDECAR, operator(() =>
-      letters.replay((event) => inbox.receiveOne(event)),
-    )),
+    own("GET /deadletters", operator(() => letters.all())),
+    own("POST /deadletters/replay", operator(() => letters.replay((event) => inbox.receiveOne(event)))),
   ];
 }
 
-const route = (method: string, pattern: string, caller: string, answer: Route["answer"]): Route => ({
-  method, pattern: new RegExp(`^${pattern}$`), caller, answer,
-});
-
-async function answer(request: IncomingMessage, parts: Parts, routes: readonly Route[]): Promise<unknown> {
-  const { pathname } = new URL(request.url ?? "/", "http://localhost");
+async function answer(request: IncomingMessage, parts: Parts, routes: readonly Matched[]): Promise<unknown> {
+  const { pathname, searchParams: query } = new URL(request.url ?? "/", "http://localhost");
   if (request.method === "GET" && pathname === "/healthz") return { status: "ok" };
   if (request.method === "GET" && pathname === "/readyz") {
     if (await parts.sidecar.isReady()) return { status: "ok" };
@@ -111,11 +131,12 @@ async function answer(request: IncomingMessage, parts: Parts, routes: readonly R
   }
   const found = routes.find((each) => each.method === request.method && each.pattern.test(pathname));
   if (!found) throw notFound("There is no such route.");
-  if (callerOf(request) !== found.caller) {
+  if (!found.callers.includes(callerOf(request))) {
     throw forbidden("The access file does not name the caller for this route.");
   }
   const path = (found.pattern.exec(pathname) ?? []).slice(1).map(unquoted);
-  return await found.answer({ request, path });
+  const user = (scope: string) => parts.verifier.userOf(request.headers.authorization, scope);
+  return await found.answer({ request, path, query, user, json: () => jsonOf(request) });
 }
 
 /** The service that calls, or the own sidecar. The header comes once, and is never empty. */
@@ -134,11 +155,11 @@ async function checkOperator(request: IncomingMessage, sidecar: Parts["sidecar"]
   if (!expected || !isSame(digest, expected)) throw refused;
 }
 
-function subscriptions(): unknown {
-  const topics = Object.keys(producers).map((topic) => ({
-    pubsubname: "pubsub", topic, route: `/events/${topic}`, deadLetterTopic: DEAD_TOPIC,
+function subscriptions(topics: readonly string[], deadLetterTopic: string): unknown {
+  const heard = topics.map((topic) => ({
+    pubsubname: "pubsub", topic, route: `/events/${topic}`, deadLetterTopic,
   }));
-  return [...topics, { pubsubname: "pubsub", topic: DEAD_TOPIC, route: "/events-dead" }];
+  return [...heard, { pubsubname: "pubsub", topic: deadLetterTopic, route: "/events-dead" }];
 }
 
 async function receive(inbox: Parts["inbox"], topic: string, request: IncomingMessage): Promise<string> {
@@ -161,6 +182,14 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
+}
+
+async function jsonOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const body = parsed(await bodyOf(request));
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalid("The body must be a JSON object.");
+  }
+  return body as Record<string, unknown>;
 }
 
 function parsed(text: string): unknown {

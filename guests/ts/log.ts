@@ -4,9 +4,16 @@ import { traceId } from "./trace.ts";
 
 type Fields = Record<string, unknown>;
 
+/** The service that writes. */
+let service = "";
+
+export function nameLogs(name: string): void {
+  service = name;
+}
+
 function write(level: string, msg: string, fields: Fields): void {
   const trace_id = traceId();
-  const line = { time: new Date().toISOString(), level, msg, service: "insights", ...fields };
+  const line = { time: new Date().toISOString(), level, msg, service, ...fields };
   process.stdout.write(JSON.stringify(trace_id ? { ...line, trace_id } : line) + "\n");
 }
 
