@@ -22,27 +22,27 @@ def a_deleted_account_has_no_cart() -> EventStory:
     def fill_cart(subject: ServiceUnderTest) -> None:
         quote = {"lines": [catalog.QUOTE_LINE]}
         subject.peers["catalog"].tell(answers={"POST /quotes": quote})
-        _ask(subject, "POST /cart/items", buyer, catalog.ITEM)
+        ask(subject, "POST /cart/items", buyer, catalog.ITEM)
 
-    return _who_leaves(buyer, fill_cart, _belongings_of(buyer, "cart"))
+    return who_leaves(buyer, fill_cart, belongings_of(buyer, "cart"))
 
 
 def a_deleted_account_has_no_posts() -> EventStory:
     author = _ids.next()
 
     def write_post(subject: ServiceUnderTest) -> None:
-        _ask(subject, "POST /posts", author, {"text": "a post"})
+        ask(subject, "POST /posts", author, {"text": "a post"})
 
-    return _who_leaves(author, write_post, _belongings_of(author, "posts"))
+    return who_leaves(author, write_post, belongings_of(author, "posts"))
 
 
 def a_deleted_account_has_no_shop() -> EventStory:
     owner = _ids.next()
 
     def open_shop(subject: ServiceUnderTest) -> None:
-        _ask(subject, "POST /shops", owner, {"name": "Pottery", "currency": "EUR"})
+        ask(subject, "POST /shops", owner, {"name": "Pottery", "currency": "EUR"})
 
-    return _who_leaves(owner, open_shop, _belongings_of(owner, "shops"))
+    return who_leaves(owner, open_shop, belongings_of(owner, "shops"))
 
 
 def a_deleted_account_has_no_pictures() -> EventStory:
@@ -51,17 +51,17 @@ def a_deleted_account_has_no_pictures() -> EventStory:
     def upload(subject: ServiceUnderTest) -> None:
         picture = io.BytesIO()
         Image.new("RGB", (4, 4)).save(picture, "png")
-        uploaded.append(_ask(subject, "POST /attachments", owner, picture.getvalue())["id"])
+        uploaded.append(ask(subject, "POST /attachments", owner, picture.getvalue())["id"])
 
     def look(subject: ServiceUnderTest) -> bool:
         token = subject.auth.token(owner)
         route = f"GET /attachments/{uploaded[0]}"
         return subject.ask(route, caller="gateway", token=token).status != 404
 
-    return _who_leaves(owner, upload, look)
+    return who_leaves(owner, upload, look)
 
 
-def _who_leaves(
+def who_leaves(
     user: str,
     given: Callable[[ServiceUnderTest], object],
     look: Callable[[ServiceUnderTest], Any],
@@ -72,14 +72,16 @@ def _who_leaves(
     return EventStory(told, look, False, deleted=(user,), given=given, is_erasure=True)
 
 
-def _ask(subject: ServiceUnderTest, route: str, user: str, body: Any) -> Any:
+def ask(subject: ServiceUnderTest, route: str, user: str, body: Any = None) -> Any:
     """Send a request of a user, and return the body of its answer."""
     answer = subject.ask(route, caller="gateway", token=subject.auth.token(user), body=body)
     assert answer.status == 200, (route, answer)
     return answer.json()
 
 
-def _belongings_of(user: str, kind: str) -> Callable[[ServiceUnderTest], Any]:
+def belongings_of(user: str, kind: str) -> Callable[[ServiceUnderTest], Any]:
+    """Whether anything of a kind is left of a user."""
+
     def look(subject: ServiceUnderTest) -> bool:
         page = subject.ask(f"GET /belongings/{user}/{kind}", caller="media").json()
         return bool(page["records"])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.conformance.kit import PATIENCE, ServiceUnderTest
+from tests.conformance.own_stories import stories_of_service
 from tests.conformance.peer_client import Stream
-from tests.conformance.stories import STORIES
 from tests.conformance.story import EventStory
 from tests.conformance.test_listens import kind_of, message
 from tests.system.waiting import wait_until
@@ -77,9 +77,10 @@ WAYS: Sequence[Callable[[Telling], None]] = (
 
 
 def stories_of(subject: ServiceUnderTest) -> Sequence[Callable[[], EventStory]]:
-    if subject.app not in STORIES:
+    found = stories_of_service(subject.app)
+    if not found:
         pytest.skip("tests/conformance/stories.py has no story of this service.")
-    return STORIES[subject.app]
+    return found
 
 
 def begin(subject: ServiceUnderTest, story: EventStory) -> Telling:

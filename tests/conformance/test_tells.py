@@ -14,7 +14,7 @@ from services.contracts.events import EventType
 from tests.conformance.commands import COMMANDS
 from tests.conformance.contracts import event_schemas
 from tests.conformance.kit import PATIENCE, ServiceUnderTest
-from tests.conformance.stories import STORIES
+from tests.conformance.own_stories import stories_of_service
 from tests.conformance.story import Effects, EventStory
 from tests.conformance.test_stories import Event, Telling, acknowledge, begin, in_order
 from tests.system.waiting import wait_until
@@ -42,7 +42,7 @@ def changes_of(
     subject: ServiceUnderTest, deliver: Callable[[Telling], None] = in_order
 ) -> list[Change]:
     """Whatever makes the service tell: stories of others, and commands."""
-    told = [make for make in STORIES.get(subject.app, ()) if make().causes]
+    told = [make for make in stories_of_service(subject.app) if make().causes]
     stories = [partial(_effects_of_story, subject, make, deliver) for make in told]
     commands = [partial(command, subject) for command in COMMANDS.get(subject.app, ())]
     if not stories and not commands:

@@ -390,7 +390,7 @@ def _new_options(new: argparse.ArgumentParser) -> None:
         "--language",
         choices=("python", "go", "typescript"),
         default="python",
-        help="python: a service of the repository; go: a guest, in guests/NAME-go",
+        help="python: a service of the repository; others: a guest, in a folder of guests/",
     )
     new.add_argument("--remove", action="store_true", help="take it out again")
     new.add_argument(

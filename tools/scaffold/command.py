@@ -47,9 +47,8 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str], language: st
     Raises RunnerError, and writes nothing, for a name that cannot be or changes that are not
     committed. What is not given is asked for at a terminal.
     """
-    if language != PYTHON:
-        guest.require_language(language)
-    new = _service(name, owns, tells, without_accounts(topics))
+    guest.require_telling(language, tells)
+    new = _service(name, owns, tells, without_accounts(topics), guest.can_tell(language))
     if language != PYTHON:
         return guest.create(new, language)
     files = render_files(new)
@@ -65,11 +64,13 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str], language: st
     return 0
 
 
-def _service(name: str, owns: str, tells: str, topics: tuple[str, ...]) -> NewService:
+def _service(
+    name: str, owns: str, tells: str, topics: tuple[str, ...], can_tell: bool
+) -> NewService:
     access = _access_of_all()
     if not owns:
         _require_no_changes()  # before somebody answers in vain
-        return ask(name, tells, topics, access)
+        return ask(name, tells, topics, access, can_tell=can_tell)
     new = NewService(name, owns, tells or f"{owns}-changed", topics)
     new.check(REPO, access)
     _require_no_changes()

@@ -14,7 +14,7 @@ from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 from tools.scaffold.new_service import NewService
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 _SUFFIX = ".jinja"
 _OWN_PACKAGES = 'lint.isort.known-first-party = ["services", "tests"]'
 """What ruff cannot see where the files are not in the repository yet."""
@@ -24,10 +24,10 @@ _ONLY_WITH_TOPICS = "sources.py"
 
 def render_files(new: NewService) -> dict[str, str]:
     """Return the text of each file of a new service, by its path in the repository."""
-    environment = environment_of(_TEMPLATES)
+    environment = environment_of(TEMPLATES)
     files = {}
-    for path in sorted(_TEMPLATES.rglob(f"*.py{_SUFFIX}")):
-        name = path.relative_to(_TEMPLATES).as_posix()
+    for path in sorted(TEMPLATES.rglob(f"*.py{_SUFFIX}")):
+        name = path.relative_to(TEMPLATES).as_posix()
         if new.subscribes or path.name != f"{_ONLY_WITH_TOPICS}{_SUFFIX}":
             target = name.replace("SERVICE", new.name).replace("NOUN", new.owns)
             files[target.removesuffix(_SUFFIX)] = environment.get_template(name).render(
@@ -39,7 +39,7 @@ def render_files(new: NewService) -> dict[str, str]:
 def render_next_steps(new: NewService) -> str:
     """Return the page that says what to do next."""
     return (
-        environment_of(_TEMPLATES)
+        environment_of(TEMPLATES)
         .get_template(f"next_steps.txt{_SUFFIX}")
         .render(new.template_values())
     )
@@ -68,10 +68,10 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
         return {name: path.read_text() for name, path in paths.items()}
 
 
-def environment_of(folder: Path) -> Environment:
-    """Return what renders the templates of a folder."""
+def environment_of(*folders: Path) -> Environment:
+    """Return what renders the templates of some folders."""
     return Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  # it is no HTML
         trim_blocks=True,

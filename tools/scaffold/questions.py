@@ -22,9 +22,17 @@ Ask = Callable[[str], str]
 
 
 def ask(
-    name: str, tells: str, topics: tuple[str, ...], access: Access, read: Ask | None = None
+    name: str,
+    tells: str,
+    topics: tuple[str, ...],
+    access: Access,
+    read: Ask | None = None,
+    *,
+    can_tell: bool = True,
 ) -> NewService:
     """Return a service from answers; what was given as a flag is not asked for.
+
+    What it tells is not asked either, if its language has no way to tell.
 
     Each answer is checked at once, and asked for again if it is wrong.
 
@@ -39,7 +47,7 @@ def ask(
         f'What does "{name}" own? One word in the singular, such as story: ',
         lambda owns: NewService(name, owns, tells or f"{owns}-changed", topics),
     )
-    if not tells:
+    if can_tell and not tells:
         new = questions.ask(
             f"What does it tell? An event [{new.tells}]: ",
             lambda event: NewService(name, new.owns, event or new.tells, topics),

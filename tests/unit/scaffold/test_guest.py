@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema_rs
@@ -12,7 +13,9 @@ import pytest
 import yaml
 
 from tests.conformance.contracts import event_schemas
+from tests.unit.guests.typescript import can_compile, compile_typescript, run_tests
 from tools.runner.config.guests import FOLDER
+from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 from tools.scaffold import guest
 from tools.scaffold.new_service import NewService, known_topics
@@ -25,29 +28,62 @@ SERVICES = (
 )
 
 
+EVERY_LANGUAGE = pytest.mark.parametrize("language", guest.LANGUAGES)
+EVERY_SERVICE = pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
+
+
 @pytest.fixture(scope="module")
-def module_of_guests(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library of guests in Go, and no guest."""
-    module = tmp_path_factory.mktemp("guests")
-    shutil.copy(FOLDER / "go.mod", module)
-    shutil.copytree(FOLDER / "go", module / "go")
-    return module
+def guests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The libraries of guests, and no guest."""
+    folder = tmp_path_factory.mktemp("guests")
+    for name in ("go.mod", "package.json", "tsconfig.json"):
+        shutil.copy(FOLDER / name, folder)
+    for name in ("go", "ts"):
+        shutil.copytree(FOLDER / name, folder / name)
+    return folder
+
+
+def written(new: NewService, language: str, guests: Path) -> Path:
+    """The folder of a guest, with all that `new` writes there."""
+    folder = guests / f"{new.name}-{guest.LANGUAGES[language]}"
+    for name, text in guest.render(new, language).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go")
-@pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
-def test_it_compiles_and_is_formatted(new: NewService, module_of_guests: Path) -> None:
-    folder = module_of_guests / f"{new.name}-go"
-    for name, text in guest.render(new, "go").items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+@EVERY_SERVICE
+def test_in_go_it_compiles_and_is_formatted(new: NewService, guests: Path) -> None:
+    folder = written(new, "go", guests)
     for command in (["gofmt", "-l", "."], ["go", "vet", "-trimpath", "./..."]):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
+@pytest.mark.skipif(not can_compile(), reason="there is no Node and npm")
+@EVERY_SERVICE
+def test_in_typescript_it_compiles_and_its_tests_pass(
+    new: NewService, guests: Path, tmp_path: Path
+) -> None:
+    folder = written(new, "typescript", guests)
+    compile_typescript(folder, tmp_path)
+    run_tests(tmp_path / folder.name, folder)
+
+
+@EVERY_LANGUAGE
+@EVERY_SERVICE
+def test_its_stories_are_python_as_all_is(new: NewService, language: str) -> None:
+    text = guest.render(new, language)["conformance.py"]
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", "guests/x-go/conformance.py"],
+            cwd=REPO, input=text, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+
+
+@EVERY_SERVICE
 def test_its_contract_describes_the_event_that_it_tells(new: NewService) -> None:
     document = json.loads(guest.render(new, "go")["asyncapi.json"])
     schemas = document["components"]["schemas"]
@@ -61,18 +97,20 @@ def test_its_contract_describes_the_event_that_it_tells(new: NewService) -> None
         jsonschema_rs.validate({**schema, "components": {"schemas": schemas}}, event)
 
 
-@pytest.mark.parametrize("new", SERVICES, ids=lambda new: new.name)
-def test_its_contract_has_the_routes_of_its_rules(new: NewService) -> None:
-    files = guest.render(new, "go")
+@EVERY_LANGUAGE
+@EVERY_SERVICE
+def test_its_contract_has_the_routes_of_its_rules(new: NewService, language: str) -> None:
+    files = guest.render(new, language)
     calls = yaml.safe_load(files["access.yaml"])["services"][new.name]["calls"]
     paths = json.loads(files["openapi.json"])["paths"]
     documented = {f"{method.upper()} {path}" for path in paths for method in paths[path]}
     assert documented == calls.keys() - {"POST /bundles"}
 
 
-def test_typescript_is_refused_with_a_way_out() -> None:
-    with pytest.raises(RunnerError, match="guests/insights-ts"):
-        guest.require_language("typescript")
+def test_a_service_in_typescript_that_shall_tell_is_refused_with_a_way_out() -> None:
+    with pytest.raises(RunnerError, match=r"no journal.*Leave out --tells.*--language go"):
+        guest.require_telling("typescript", "story-changed")
+    guest.require_telling("typescript", "")
 
 
 def test_a_noun_that_the_code_uses_is_refused() -> None:

@@ -18,11 +18,16 @@ CONTRACTS = REPO / "docs" / "contracts"
 
 def guest_models() -> dict[Path, str]:
     """The models of each guest in TypeScript, by file: of the events that it subscribes to."""
-    document = json.loads((CONTRACTS / "events.asyncapi.json").read_text())
     return {
-        path.parent / "src" / "models.ts": typescript.render_events(document, _topics(path))
+        path.parent / "src" / "models.ts": models_of(_topics(path))
         for path in sorted((REPO / "guests").glob("*-ts/access.yaml"))
     }
+
+
+def models_of(topics: set[str]) -> str:
+    """The models of a guest in TypeScript that subscribes to some topics."""
+    document = json.loads((CONTRACTS / "events.asyncapi.json").read_text())
+    return typescript.render_events(document, topics)
 
 
 def _topics(path: Path) -> set[str]:
