@@ -75,9 +75,10 @@ def test_in_typescript_it_compiles_and_its_tests_pass(
 @EVERY_SERVICE
 def test_its_stories_are_python_as_all_is(new: NewService, language: str) -> None:
     text = guest.render(new, language)["conformance.py"]
+    name = ["--stdin-filename", "guests/stories-go/conformance.py"]
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--stdin-filename", "guests/x-go/conformance.py"],
+            [sys.executable, "-m", "ruff", *command, *name],
             cwd=REPO, input=text, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
