@@ -1,4 +1,4 @@
-"""A generated guest beside real sidecars, and in the tests that name every guest.
+"""Generated guests beside real sidecars, and in the tests that name every guest.
 
 Not among the tests of `test` without arguments: it takes minutes, and
 tests/services/test_new_guest.py finds most faults sooner. Run it after a change of a template.
@@ -7,34 +7,42 @@ tests/services/test_new_guest.py finds most faults sooner. Run it after a change
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 
 import pytest
 
 from services.chassis.security.access_rules import ADDITIONS
 from tests.scaffold.repository_copy import RepositoryCopy
+from tests.unit.guests.typescript import can_compile
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go")
+pytestmark = pytest.mark.skipif(
+    shutil.which("go") is None or not can_compile(), reason="there is no Go, or no Node"
+)
+
+NAMES = {"go": "stories", "typescript": "tides"}
+"""A guest in each language, all in one copy."""
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
-COMMANDS: dict[str, Sequence[str]] = {
-    "it keeps the protocol": ("-m", "tools.runner", "conform", "stories"),
-    "rules of all guests": (*PYTEST, "tests/unit/guests", "tests/unit/contracts"),
-    "links": (*PYTEST, "tests/unit/test_links.py", "tests/unit/test_language.py"),
-}
+RULES_OF_ALL = ("tests/unit/guests", "tests/unit/contracts", "tests/unit/test_language.py")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
     copy = RepositoryCopy.make(tmp_path_factory.mktemp("generated-guest") / "copy")
-    made = copy.runner("new", "stories", "--language", "go", "--owns", "story", "--hears", "posts")
-    assert made.returncode == 0, made.stderr
+    for language, name in NAMES.items():
+        owns = ("--owns", "story" if name == "stories" else "tide", "--hears", "posts")
+        made = copy.runner("new", name, "--language", language, *owns)
+        assert made.returncode == 0, made.stderr
     return copy
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
-def test_the_copy_passes(copy: RepositoryCopy, command: Sequence[str]) -> None:
-    copy.python(*command)
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+def test_it_keeps_the_protocol(copy: RepositoryCopy, name: str) -> None:
+    told = copy.python("-m", "tools.runner", "conform", name).stdout
+    assert "tests/conformance/stories.py has no story" not in told
+
+
+def test_rules_of_all_guests(copy: RepositoryCopy) -> None:
+    copy.python(*PYTEST, *RULES_OF_ALL, "tests/unit/test_links.py")
 
 
 def test_what_it_tells_reaches_a_service_that_subscribes(copy: RepositoryCopy) -> None:

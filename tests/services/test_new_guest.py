@@ -13,7 +13,7 @@ from tools.runner.config.paths import REPO
 
 PAGE = (REPO / "docs/learn/languages.md").read_text()
 BLOCKS = re.findall(r"^```\n(\./tye-like-run\.sh new .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = {block.split()[4]: block.splitlines() for block in BLOCKS}
+COMMANDS: dict[str, list[str]] = {block.split()[4]: block.splitlines() for block in BLOCKS}
 """What the page has the reader type, by language: made, tested twice, started, taken out."""
 
 FOLDERS = {"go": "guests/stories-go", "typescript": "guests/stories-ts"}
