@@ -133,14 +133,14 @@ def render(new: NewService, language: str) -> dict[str, str]:
 
 
 def _render(template: str, new: NewService, language: str) -> str:
-    tells = f" --tells {new.tells}" if can_tell(language) else ""
-    hears = f" --hears {','.join(new.subscribes)}" if new.subscribes else ""
+    event = f" --tells {new.tells}" if can_tell(language) else ""
+    topics = f" --hears {','.join(new.subscribes)}" if new.subscribes else ""
     return (
         environment_of(_TEMPLATES, TEMPLATES)
         .get_template(template)
         .render(
             new.template_values(),
-            made_of=f"--language {language} --owns {new.owns}{tells}{hears}",
+            made_of=f"--language {language} --owns {new.owns}{event}{topics}",
             suffix=LANGUAGES[language],
             tells=can_tell(language),
         )
