@@ -14,6 +14,7 @@ from tools.learn.catalog import Exercise, read_path
 from tools.learn.progress import progress_file, workspace_root
 from tools.learn.report import CheckReport
 from tools.learn.session import LearnerSession
+from tools.learn.system import RUN_DIR
 from tools.runner.config.paths import REPO, RunDir
 
 ME = "./tye-like-run.sh learn"
@@ -191,15 +192,17 @@ def _reset(session: LearnerSession, options: Namespace) -> int:
 
 
 def _watch(session: LearnerSession, options: Namespace) -> int:
-    """Check again after each change of a file, until the exercise is done or Ctrl-C."""
-    from watchfiles import watch
+    """Check again after each change, until the exercise is done or Ctrl-C."""
+    from tools.learn.watching import changes
 
     exercise = session.choose(options.step)
     code = _check(session, options)
     if code == 0:
         return 0
-    print(f"\nI check again when a file in {_short(session.folder(exercise))}/ changes (Ctrl-C).")
-    for _ in watch(session.folder(exercise), raise_interrupt=False):
+    folder = session.folder(exercise)
+    system = f", or your system in {RUN_DIR}," if exercise.needs_system else ""
+    print(f"\nI check again when a file in {_short(folder)}/{system} changes (Ctrl-C).", flush=True)
+    for _ in changes(folder, with_system=exercise.needs_system):
         print("\n" + "─" * 60)
         code = _check(session, options)
         if code == 0:
