@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.fakes import FakeCluster
@@ -35,6 +36,10 @@ BEYOND: dict[str, tuple[str, str, Any]] = {
 }
 
 
+MAX_SHOWN = 60
+"""Characters of a request in a message."""
+
+
 async def check(work: Work) -> None:
     """Check the routes of stories.py."""
     async with FakeCluster() as cluster:
@@ -47,5 +52,11 @@ async def check(work: Work) -> None:
                     answer.status == status,
                     expected=f"status {status}",
                     seen=f"status {answer.status}",
-                    look="stories.py: LIMITS says what an honest client sends",
+                    look=f"{method} {_short(target, body)}; LIMITS in stories.py says what is right",
                 )
+
+
+def _short(target: str, body: Any) -> str:
+    """Return what was sent, without the middle of what is long."""
+    text = f"{target} {json.dumps(body)}" if body else target
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} … {text[-8:]}"

@@ -66,7 +66,7 @@ async def check(work: Work) -> None:
             seen == error.__name__,
             expected=error.__name__,
             seen=seen,
-            look="domain.py, `edit`",
+            look="domain.py, `edit`; the errors are in services.chassis.errors",
         )
 
 
