@@ -52,7 +52,7 @@ async def check(work: Work) -> None:
                     answer.status == status,
                     expected=f"status {status}",
                     seen=f"status {answer.status}",
-                    look=f"{method} {_short(target, body)}; LIMITS in stories.py says what is right",
+                    look=f"stories.py, LIMITS; this was sent: {method} {_short(target, body)}",
                 )
 
 
