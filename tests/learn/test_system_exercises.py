@@ -90,6 +90,26 @@ def test_a_repeat_without_a_key_is_found(
     assert "posts: 2" in report.fallen.seen
 
 
+def test_watch_checks_again_when_a_service_restarts(
+    tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROGRAM_LEARN_SYSTEM", str(system))
+    monkeypatch.setenv("MICROGRAM_LEARN_DIR", str(tmp_path / "learn"))
+    program, printed = str(REPO / "tye-like-run.sh"), tmp_path / "printed"
+    own = [program, "learn", "--run-dir", str(tmp_path / "run")]
+    subprocess.run([*own, "start", "letter"], check=True)
+    with printed.open("w") as output:
+        watching = subprocess.Popen([*own, "watch"], stdout=output)
+    try:
+        assert until(lambda: "I check again" in printed.read_text())
+        restart = [program, "restart", "comments", "--run-dir", str(system)]
+        subprocess.run(restart, check=True)
+        assert until(lambda: printed.read_text().count("✗") == 2), printed.read_text()
+    finally:
+        watching.terminate()
+        watching.wait()
+
+
 def prepare(exercise: Exercise, system: Path) -> None:
     """Do on a system what the page of an exercise says before its check."""
     from tools.learn.consoles import replay_system

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import os
 from datetime import datetime
 
 from tools.dashboard.queries.traces import (
@@ -61,6 +62,8 @@ def show_trace(run: RunDir, trace_id: str, *, as_json: bool) -> int:
         print(json.dumps(dataclasses.asdict(found), default=str, indent=2))
     else:
         _print_tree(found)
+        elsewhere = "" if run.is_default else f" --run-dir {os.path.relpath(run.path)}"
+        print(f"its logs: ./tye-like-run.sh logs --trace {found.summary.trace_id}{elsewhere}")
     return 0
 
 
@@ -74,4 +77,3 @@ def _print_tree(trace: TraceTree) -> None:
         print(f"{text[:_WIDTH]:{_WIDTH}}  {figures}{error}")
     if not trace.is_complete:
         print("more spans are not shown")
-    print(f"its logs: ./tye-like-run.sh logs --trace {trace.summary.trace_id}")

@@ -20,17 +20,24 @@ async def check(work: Work) -> None:
     """Check answers.yaml."""
     system = LearnerSystem.of(work)
     answers = work.answers()
-    trace = await _trace_of(system, answers.get("the trace", ""))
+    answer = answers.get("the trace", "")
+    trace = await _trace_of(system, answer)
     work.require(
         "the trace is that of a post",
         trace is not None and "statuses" in trace.summary.name,
         expected="a trace that begins with POST /api/v1/statuses, and has reached comments",
-        seen=f"one of {trace.summary.name}" if trace else "no such trace",
+        seen=_seen(answer, trace),
         look="the page says how to send a post; `learn hint` how to list traces",
     )
     assert trace is not None  # noqa: S101 (for mypy)
     look = f"./tye-like-run.sh traces --run-dir .run/learn {trace.summary.trace_id}"
     require_answers(work, _facts(trace), lambda *_: look)
+
+
+def _seen(answer: str, trace: TraceTree | None) -> str:
+    if not answer:
+        return "no answer yet"
+    return f"one of {trace.summary.name}" if trace else "no such trace"
 
 
 async def _trace_of(system: LearnerSystem, id: str) -> TraceTree | None:
