@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.learn import checking, command, session
-from tools.learn.catalog import read_path
+from tools.learn.catalog import Exercise, read_path
 from tools.learn.progress import (
     LearnerProgress,
     StepProgress,
@@ -170,6 +170,24 @@ async def test_an_error_in_the_learners_code_names_its_line(tmp_path: Path) -> N
         fallen = (await checking.check(etag, tmp_path)).fallen
         assert fallen
         assert (seen in fallen.seen, look in fallen.look) == (True, True), fallen
+
+
+OF_PYTHON = [
+    each
+    for each in read_path().exercises
+    if not each.needs_system and any(name.endswith(".py") for name in each.given)
+]
+
+
+@pytest.mark.parametrize("exercise", OF_PYTHON, ids=lambda each: each.name)
+async def test_every_check_names_the_line_of_a_syntax_error(
+    exercise: Exercise, tmp_path: Path
+) -> None:
+    (name,) = exercise.given
+    (tmp_path / name).write_text("def tell(:\n")
+    fallen = (await checking.check(exercise, tmp_path)).fallen
+    assert fallen
+    assert fallen.look == f"{name}, line 1"
 
 
 def test_a_report_survives_its_way_between_processes() -> None:

@@ -17,7 +17,7 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
 async def check(work: Work) -> None:
     """Check `edit` of domain.py."""
-    tree = ast.parse((work.folder / "domain.py").read_text())
+    tree = ast.parse((work.folder / "domain.py").read_text(), "domain.py")
     imported = _imports(tree) & FRAMEWORKS
     work.require(
         "the domain imports no framework",
