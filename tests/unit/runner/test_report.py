@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tools.runner.config.manifest import ManifestApp
-from tools.runner.config.paths import RunDir
+from tools.runner.config.paths import REPO, RunDir
 from tools.runner.infra.servers import ManagedServer
 from tools.runner.output.tables import print_report
 from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
@@ -188,3 +188,11 @@ def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     (shown,) = [line for line in lines if "notifications.2" in line]
     words = ("4194304", "31999", "31998", "starting", "120", "12345.6", "180.2", "330")
     assert shown.split()[1:] == list(words)
+
+
+def test_the_readme_shows_the_columns_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report({"services": [], "infra": []})
+    (heading,) = [line.split() for line in capsys.readouterr().out.splitlines() if "pid" in line]
+    readme = (REPO / "README.md").read_text()
+    (shown,) = [line.split() for line in readme.splitlines() if line.startswith(" service ")]
+    assert shown == heading
