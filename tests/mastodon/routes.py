@@ -41,7 +41,7 @@ NO_JSON = "no JSON"
 """Texts, pictures, streams: not for a schema."""
 
 OURS = "ours"
-"""Routes that are for operators and sidecars, not of the client API."""
+"""Routes that are not of the client API: of operators, sidecars, and services that `new` wrote."""
 
 
 def changed(path: str) -> dict[str, Check | str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from tests.scaffold.repository_copy import RepositoryCopy, tutorial_commands
 
+NAMED = (
+    "stories or Stories or up_to_date or language or generated_ones or file_names or routes_table"
+)
 NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
-NAMED = "stories or Stories or up_to_date or language or generated_ones or file_names"
 OWN_TESTS = (
     *("tests/unit/stories", "tests/services/stories"),
-    "tests/services/gateway/test_stories_archive.py",
+    "tests/services/gateway/test_stories.py",
 )
 TESTS_OF_ALL = (
     *("tests/unit/clients", "tests/unit/contracts", "tests/unit/test_routes.py"),
     *("tests/unit/test_language.py", "tests/unit/deploy/test_generated.py"),
     *("tests/unit/compose/test_project.py", "tests/unit/scaffold"),
+    "tests/unit/gateway/test_routes_table.py",
 )
 
 
@@ -30,7 +33,7 @@ def test_a_new_service_passes_the_checks_and_goes_without_a_trace(copy: Reposito
         *pytest_options,
         *TESTS_OF_ALL,
         "-k",
-        "stories or Stories or up_to_date or language or generated_ones or file_names",
+        NAMED,
     )
     refused_again(copy)
     kept_if_changed(copy)
@@ -131,6 +134,7 @@ def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> N
         (["posts", "--owns", "post"], 'there is a service "posts" already'),
         (["chassis", "--owns", "wheel"], "is taken by services/chassis"),
         (["bookmarks", "--owns", "mark"], 'archives of users have a file "bookmarks"'),
+        (["lists", "--owns", "row"], 'the gateway has routes "/api/v1/lists" already'),
         (["scheduler", "--owns", "slot"], '"scheduler" is the name of another process'),
         (["Stories", "--owns", "story"], "cannot be the name"),
         (["stories", "--owns", "class"], "cannot be the noun"),

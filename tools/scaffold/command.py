@@ -30,7 +30,11 @@ from tools.scaffold.new_service import (
 from tools.scaffold.questions import ask
 from tools.scaffold.registrations import REGISTRATIONS, added_lines, names_module
 
-_FORMATTED = ("services/contracts/events.py", "services/media/exports/collector.py")
+_FORMATTED = (
+    "services/contracts/events.py",
+    "services/gateway/rest/routers.py",
+    "services/media/exports/collector.py",
+)
 """The registrations with imports, which have an order."""
 
 _EXERCISES = REPO / "tools" / "learn" / "exercises"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import keyword
 import re
 from collections.abc import Iterable, Mapping
@@ -25,11 +26,12 @@ ACCOUNTS = "accounts"
 _WORD = re.compile(r"[a-z]{2,16}")
 _RESERVED = frozenset(
     (
-        *("caller", "data", "error", "intent", "made", "model", "new", "owner", "repository"),
+        *("caller", "data", "error", "hub", "intent", "made", "model", "new", "owner"),
+        *("repository",),
         *("rules", "service", "source", "text", "user"),
     )
 )
-"""Nouns that the code of every new service uses for something else."""
+"""Words that the code of every new service, or of the gateway, uses for something else."""
 
 _PROCESSES = SERVERS | {dashboard.NAME}
 """Names of processes and containers that a system may have beside its services."""
@@ -42,7 +44,10 @@ _ROUTES = frozenset(
 )
 """First parts of routes that every service has (docs/protocol.md): its own begin with its name."""
 
-_FOLDERS = ("services", "services/contracts", "services/clients", "tests/unit", "tests/services")
+_FOLDERS = (
+    *("services", "services/contracts", "services/clients", "services/gateway/rest"),
+    *("tests/unit", "tests/services"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,10 @@ class NewService:
         for taken in (f"{folder}/{self.name}" for folder in _FOLDERS):
             if files_below(root / taken) or (root / f"{taken}.py").exists():
                 raise RunnerError(f'the name "{self.name}" is taken by {taken}: choose another one')
+        if _is_route_of_clients(root, self.name):
+            raise RunnerError(
+                f'the gateway has routes "/api/v1/{self.name}" already: choose another name'
+            )
         self._check_event()
         self._check_topics(access)
 
@@ -202,6 +211,11 @@ def find_service(name: str, access: Access) -> NewService:
         name, own[0].model.__name__.lower(), own[0].name.replace(".", "-"),
         without_accounts(access[name].subscribes),
     )  # fmt: skip
+
+
+def _is_route_of_clients(root: Path, name: str) -> bool:
+    contract = json.loads((root / "docs/contracts/gateway.openapi.json").read_text())
+    return any(path.split("/")[1:4] == ["api", "v1", name] for path in contract["paths"])
 
 
 def _check_word(what: str, word: str) -> None:

@@ -218,6 +218,43 @@ def _remove_event(text: str, new: NewService) -> str:
     return text
 
 
+_STUBS = "        stubs.create_router(),\n"
+"""The routes of new services come before these, which answer what nothing else does."""
+
+
+def _add_router(text: str, new: NewService) -> str:
+    for anchor, line in (("    stubs,\n", f"    {new.name},\n"), (_STUBS, _router(new))):
+        place = _find(re.compile(f"^{re.escape(anchor)}", re.MULTILINE), text, anchor).start()
+        text = text[:place] + line + text[place:]
+    return text
+
+
+def _remove_router(text: str, new: NewService) -> str:
+    return re.sub(rf"^    {new.name},\n", "", text, flags=re.MULTILINE).replace(_router(new), "")
+
+
+def _router(new: NewService) -> str:
+    return f"        {new.name}.create_router(gateway),\n"
+
+
+_OTHER_ROWS = re.compile(r"(?=^    # for operators and sidecars\n)", re.MULTILINE)
+
+
+def _add_rows(text: str, new: NewService) -> str:
+    place = _find(_OTHER_ROWS, text, "the routes that are not for clients").start()
+    return text[:place] + _rows(new) + text[place:]
+
+
+def _remove_rows(text: str, new: NewService) -> str:
+    return text.replace(_rows(new), "")
+
+
+def _rows(new: NewService) -> str:
+    path = f"/api/v1/{new.name}"
+    routes = (f"POST {path}", f"GET {path}", f"GET {path}/{{id}}", f"DELETE {path}/{{id}}")
+    return "".join(f'    "{route}": OURS,\n' for route in routes)
+
+
 def _find(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
     found = pattern.search(text)
     if found is None:
@@ -233,6 +270,8 @@ REGISTRATIONS: Mapping[str, Registration] = {
     "services/contracts/events.py": Registration(_add_event, _remove_event),
     "services/media/exports/steps.py": Registration(_add_export_step, _remove_export_step),
     "services/media/exports/collector.py": Registration(_add_export_client, _remove_export_client),
+    "services/gateway/rest/routers.py": Registration(_add_router, _remove_router),
+    "tests/mastodon/routes.py": Registration(_add_rows, _remove_rows),
 }
 """By file. Everything else that lists services reads one of these."""
 
