@@ -90,6 +90,12 @@ def tutorial_commands(copy: RepositoryCopy) -> list[str]:
     return commands
 
 
+def has_a_story(name: str) -> tuple[str, str]:
+    """The command that fails without a story of a service: the kit would skip tests."""
+    found = f"stories_of_service('{name}')"
+    return "-c", f"from tests.conformance.own_stories import stories_of_service; assert {found}"
+
+
 def _run(
     command: list[str], folder: Path, *, check: bool = True, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
