@@ -16,6 +16,7 @@ from services.chassis.security.access_rules import Access
 from services.contracts.events import EVENTS, EventType
 from services.contracts.invalidations import Invalidation
 from services.media.exports.steps import STEPS
+from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 from tools.runner.infra.servers import SERVERS
 from tools.runner.supervisor import dashboard
@@ -154,7 +155,7 @@ class NewService:
         for taken in (f"{folder}/{self.name}" for folder in _FOLDERS):
             if files_below(root / taken) or (root / f"{taken}.py").exists():
                 raise RunnerError(f'the name "{self.name}" is taken by {taken}: choose another one')
-        if _is_route_of_clients(root, self.name):
+        if _is_route_of_clients(self.name):
             raise RunnerError(
                 f'the gateway has routes "/api/v1/{self.name}" already: choose another name'
             )
@@ -213,8 +214,8 @@ def find_service(name: str, access: Access) -> NewService:
     )  # fmt: skip
 
 
-def _is_route_of_clients(root: Path, name: str) -> bool:
-    contract = json.loads((root / "docs/contracts/gateway.openapi.json").read_text())
+def _is_route_of_clients(name: str) -> bool:
+    contract = json.loads((REPO / "docs/contracts/gateway.openapi.json").read_text())
     return any(path.split("/")[1:4] == ["api", "v1", name] for path in contract["paths"])
 
 

@@ -37,6 +37,13 @@ def test_a_route_that_every_service_has_is_no_name(name: str, tmp_path: Path) ->
         new.check(tmp_path, read_access())
 
 
+@pytest.mark.parametrize("name", ["lists", "statuses", "timelines"])
+def test_what_clients_ask_the_gateway_for_already_is_no_name(name: str, tmp_path: Path) -> None:
+    new = NewService(name, "qwertyuiop", "qwertyuiop-changed")
+    with pytest.raises(RunnerError, match=f'has routes "/api/v1/{name}" already'):
+        new.check(tmp_path, read_access())
+
+
 def test_a_noun_that_every_contract_has_is_refused(tmp_path: Path) -> None:
     new = NewService("qwertyuiops", "error", "error-changed")
     with pytest.raises(RunnerError, match='"error" cannot be the noun'):

@@ -48,6 +48,11 @@ def test_what_was_given_is_not_asked_for() -> None:
     assert new == NewService(NAME, NOUN, f"{NOUN}-told", ("posts",))
 
 
+def test_where_nothing_can_be_told_nothing_is_asked_of_it() -> None:
+    new = ask(NAME, "", (), read_access(), answering(NOUN, "posts"), can_tell=False)
+    assert new == NewService(NAME, NOUN, f"{NOUN}-changed", ("posts",))
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
