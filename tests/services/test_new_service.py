@@ -76,7 +76,7 @@ def test_the_commands_of_the_tutorial_build_stories(copy: RepositoryCopy) -> Non
 def refused_again(copy: RepositoryCopy) -> None:
     """A second service waits until the first one is committed, and its name is taken."""
     assert "is a service" in copy.runner(*NEW).stderr
-    assert "not committed" in copy.runner("new", "polls", "--owns", "poll").stderr
+    assert "not committed" in copy.runner("new", "albums", "--owns", "album").stderr
 
 
 def kept_if_changed(copy: RepositoryCopy) -> None:
