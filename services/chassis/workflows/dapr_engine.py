@@ -1,8 +1,7 @@
 """The workflow engine in the sidecar, over gRPC.
 
-Activities run on the service's own event loop, beside its requests. The SDK's worker has a thread
-and a loop of its own: it blocks while it connects, and a service must not wait for its sidecar at
-start. So the worker starts once the sidecar is ready, and is started again if it ends.
+The worker connects once the sidecar is ready, and again whenever its stream ends: a service does
+not wait for its sidecar at start.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from services.chassis import telemetry, tracing
+from services.chassis import tracing
 from services.chassis.dapr.client import ActorStatus, DaprClient
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from services.chassis.service import Service
@@ -26,6 +25,7 @@ from services.chassis.workflows.engine import (
 )
 from services.chassis.workflows.interpreter import interpret
 from services.chassis.workflows.plan import Activity, Json, Workflow
+from services.chassis.workflows.worker import WorkflowWorker
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,13 @@ ENGINE_TIMEOUT = 10.0
 """Seconds within which the engine must answer."""
 
 WORKER_INTERVAL = 0.5
-"""Seconds between two checks that the worker is alive."""
+"""Seconds between two attempts to connect the worker."""
 
 ACTORS_INTERVAL = 2.0
 """Seconds between two checks that the engine has actors, while something is wrong."""
 
 HEALTHY_ACTORS_INTERVAL = 6.0
 """Seconds until the next check after one that found nothing wrong."""
-
-_STOP_TIMEOUT = 1.5
 
 _MAX_CHECKS_WITHOUT_ACTORS = 5
 """After so many checks in a row without actors, the sidecar is restarted."""
@@ -63,9 +61,8 @@ class DaprEngine:
         self._sidecar = sidecar
         self._activities = activities
         self._workflows = workflows
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
-        self._runtime: Any = None
+        self._worker: WorkflowWorker | None = None
         self._ready = False
         self._problem = ""
         self._checks_without_actors = 0
@@ -77,20 +74,17 @@ class DaprEngine:
         settings: Any = conf.settings
         settings.DAPR_API_TOKEN = self._token
         settings.DAPR_API_TIMEOUT_SECONDS = ENGINE_TIMEOUT
-        self._loop = asyncio.get_running_loop()
         self._client = DaprWorkflowClient("127.0.0.1", str(self._port), sdk.logger_options())
         if tracing.is_on():
             from services.chassis.workflows import trace_context
 
-            trace_context.use_spans_of_engine()
             sdk.add_interceptor(self._client, trace_context.TraceInterceptor())
+        self._worker = WorkflowWorker(self._port, self._token, self._programs())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._ready = False
-        stopping = asyncio.to_thread(self._runtime.shutdown) if self._runtime else asyncio.sleep(0)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping, _STOP_TIMEOUT)
+        if self._worker is not None:
+            await self._worker.close()
         await sdk.close(self._client)
 
     @property
@@ -127,13 +121,29 @@ class DaprEngine:
 
     # ── the worker ──────────────────────────────────────────────────────────────────────────
 
-    async def ensure_worker(self) -> None:
-        """Start the worker if it does not run and the sidecar is ready."""
-        if sdk.is_worker_alive():
-            return
-        self._ready = False
-        if await self._sidecar.is_ready():
-            await self._start_worker()
+    async def run_worker(self) -> None:
+        """Keep the worker connected. It is `is_ready` while it is."""
+        while True:
+            if await self._sidecar.is_ready():
+                await self._work()
+            await asyncio.sleep(WORKER_INTERVAL)
+
+    async def _work(self) -> None:
+        """Work until the stream ends."""
+        import grpc
+
+        if self._worker is None:
+            raise RuntimeError("the engine is not entered")
+        try:
+            await self._worker.run(self._note_connected)
+        except grpc.aio.AioRpcError as error:
+            log.warning("the workflow worker lost its sidecar", extra={"why": error.details()})
+        finally:
+            self._ready = False
+
+    def _note_connected(self) -> None:
+        self._ready = True
+        log.info("the workflow worker has started")
 
     async def check_actors(self) -> bool:
         """Keep `problem` current, and restart a sidecar that is stuck. False if nothing is wrong.
@@ -172,50 +182,25 @@ class DaprEngine:
         """Whether the engine has no actors, though a worker and all that it needs are there."""
         return not self._problem and not any(type.endswith(".workflow") for type in actors.types)
 
-    async def _start_worker(self) -> None:
-        from dapr.ext.workflow import WorkflowRuntime
-
-        self._runtime = runtime = WorkflowRuntime(
-            "127.0.0.1", str(self._port), sdk.logger_options()
-        )
+    def _programs(self) -> sdk.Programs:
+        """The workflows and activities, registered in the SDK."""
+        programs = sdk.Programs()
         for name, activity in self._activities.items():
-            runtime.register_activity(self._callable(name, activity), name=name)
+            programs.runtime.register_activity(_traced(name, activity), name=name)
         for name, workflow in self._workflows.items():
-            runtime.register_workflow(interpret(workflow), name=name)
-        try:
-            await asyncio.to_thread(runtime.start)
-        except RuntimeError as error:
-            log.warning("the workflow worker cannot start yet", extra={"why": str(error)})
-            return
-        self._ready = True
-        log.info("the workflow worker has started")
-
-    def _callable(self, name: str, activity: Activity) -> Any:
-        """An activity as the worker calls it, from the loop of the worker's thread."""
-        loop = self._loop
-        if loop is None:
-            raise RuntimeError("the engine is not entered")
-
-        async def run(traceparent: str, input: Any) -> Any:
-            telemetry.start_trace({"traceparent": traceparent})
-            with tracing.span() as span:
-                span.describe(f"activity {name}", {"microgram.workflow.activity": name})
-                return await activity(input)
-
-        async def call(_: Any, input: Any) -> Any:
-            running = asyncio.run_coroutine_threadsafe(run(_traceparent(), input), loop)
-            return await asyncio.wrap_future(running)
-
-        return call
+            programs.runtime.register_workflow(interpret(workflow), name=name)
+        return programs
 
 
-def _traceparent() -> str:
-    """That of the activity that the SDK calls now, if it is recorded."""
-    if not tracing.is_on():
-        return ""
-    from services.chassis.workflows.trace_context import activity_traceparent
+def _traced(name: str, activity: Activity) -> Any:
+    """An activity as the SDK calls it, in a span of its own."""
 
-    return activity_traceparent()
+    async def call(_: Any, input: Any) -> Any:
+        with tracing.span() as span:
+            span.describe(f"activity {name}", {"microgram.workflow.activity": name})
+            return await activity(input)
+
+    return call
 
 
 def make_engine(
@@ -225,7 +210,7 @@ def make_engine(
     settings, sidecar = service.settings, service.sidecar
     token = settings.dapr_api_token.get_secret_value()
     engine = DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
-    service.every(WORKER_INTERVAL, engine.ensure_worker, at_start=True, max_backoff=WORKER_INTERVAL)
+    service.background(engine.run_worker, max_backoff=WORKER_INTERVAL)
     service.every(
         ACTORS_INTERVAL,
         engine.check_actors,

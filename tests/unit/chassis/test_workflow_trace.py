@@ -1,4 +1,4 @@
-"""The trace goes to the workflow engine, and comes back to activities."""
+"""The trace goes to the workflow engine; how it comes back is in test_workflow_worker.py."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 from grpc.aio import ClientCallDetails
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from services.chassis import telemetry
-from services.chassis.workflows.trace_context import (
-    ParentProvider,
-    TraceInterceptor,
-    activity_traceparent,
-)
+from services.chassis.workflows.trace_context import TraceInterceptor
 from tests.unit.chassis.test_tracing import SAMPLED, UNSAMPLED
 
 
@@ -35,13 +30,3 @@ async def test_only_a_sampled_trace_is_told_to_the_engine(given: str, sent: Any)
     interceptor = TraceInterceptor()
     assert await interceptor.intercept_unary_unary(call, details, "request") == "request"
     assert seen == [sent]
-
-
-@pytest.mark.parametrize(("given", "taken"), [(SAMPLED, SAMPLED), (UNSAMPLED, ""), ("", "")])
-def test_an_activity_is_below_the_span_of_the_engine(given: str, taken: str) -> None:
-    """As the SDK's worker calls it."""
-    context = TraceContextTextMapPropagator().extract(carrier={"traceparent": given})
-    tracer = ParentProvider().get_tracer("sdk")
-    with tracer.start_as_current_span("activity: reserve", context=context, attributes={}):
-        assert activity_traceparent() == taken
-    assert activity_traceparent() == ""
