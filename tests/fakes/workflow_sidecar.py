@@ -13,7 +13,7 @@ from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2_grp
 from google.protobuf.empty_pb2 import Empty
 
 
-class WorkflowSidecar(rpc.TaskHubSidecarServiceServicer):  # type: ignore[misc]
+class WorkflowSidecar(rpc.TaskHubSidecarServiceServicer):
     """Hands out what is put in `work`, and keeps the answers. None in `work` ends the stream.
 
     `max_length` is how many bytes an answer may have. `refuses` makes it take none.
@@ -31,7 +31,7 @@ class WorkflowSidecar(rpc.TaskHubSidecarServiceServicer):  # type: ignore[misc]
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[WorkflowSidecar]:
         server = grpc.aio.server()
-        rpc.add_TaskHubSidecarServiceServicer_to_server(self, server)
+        rpc.add_TaskHubSidecarServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]
         self.port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:

@@ -13,7 +13,7 @@ from services.chassis import telemetry
 from services.chassis.errors import Unavailable
 from services.chassis.workflows import dapr_engine, worker
 from services.chassis.workflows.dapr_engine import DaprEngine
-from services.chassis.workflows.plan import CallActivity, Plan
+from services.chassis.workflows.plan import Activity, CallActivity, Plan
 from tests.fakes.spans import RecordedSpans, recorded_spans
 from tests.fakes.workflow_sidecar import WorkflowSidecar, activity, first_turn
 from tests.unit.chassis.test_tracing import SAMPLED, TRACE, UNSAMPLED
@@ -77,7 +77,11 @@ async def engine(
     """The engine of a service, with its worker connected to the sidecar."""
     monkeypatch.setattr(dapr_engine, "WORKER_INTERVAL", 0.01)
     dapr: Any = Ready()
-    named = {"echo": activities.echo, "fail": activities.fail, "wait": activities.wait}
+    named: dict[str, Activity] = {
+        "echo": activities.echo,
+        "fail": activities.fail,
+        "wait": activities.wait,
+    }
     async with DaprEngine(
         sidecar.port, "secret", dapr, named, {"double": double, "huge": huge}
     ) as engine:
