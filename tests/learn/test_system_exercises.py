@@ -140,9 +140,13 @@ def test_a_right_that_is_taken_away_is_refused(
     exercise = read_path().find("access")
     (tmp_path / "access.yaml").write_text(exercise.solution["access.yaml"])
     line = exercise.start.replace("learn/access", str(tmp_path))
+    page = (REPO / exercise.page).read_text()
+    (asks,) = re.findall(r"^```\n(STATE=.*?)^```$", page, re.MULTILINE | re.DOTALL)
     with started(line, tmp_path / "run") as system:
         report = checked(exercise, exercise.solution, tmp_path, system, monkeypatch)
+        answer = run(asks.replace(RUN_DIR, str(system)), system)
     assert report.fallen is None, report.fallen
+    assert all(word in answer for word in ("PermissionDenied", "/gateway", "threads/1")), answer
 
 
 @pytest.mark.skipif(not shutil.which("rabbitmq-server"), reason="RabbitMQ is not installed")

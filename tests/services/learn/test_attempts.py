@@ -55,6 +55,12 @@ ORDER_FIRST = (
 
 ATTEMPTS = (
     Attempt(
+        "poison",
+        "the error of a wrong date, as it is",
+        (("except ValueError", "except KeyError"),),
+        falls="it is kept at its first delivery, with a reason in words",
+    ),
+    Attempt(
         "saga",
         "a refund of what was shipped",
         (('("ship", "recall")', '("ship", "refund")'),),

@@ -68,21 +68,19 @@ async def check(work: Work) -> None:
     for cursor in ("-1", "abc", "1.5", "9" * 400):
         work.require(
             f'the cursor "{cursor[:8]}" is refused',
-            _refuses(page, posts, cursor),
-            expected="Invalid",
-            seen="a page, or another error",
+            (seen := _outcome(page, posts, cursor)) == Invalid.__name__,
+            expected=Invalid.__name__,
+            seen=seen,
             look="pages.py: a client can send anything",
         )
 
 
-def _refuses(page: Any, posts: Sequence[str], cursor: str) -> bool:
+def _outcome(page: Any, posts: Sequence[str], cursor: str) -> str:
     try:
         page(posts, cursor, LIMIT)
-    except Invalid:
-        return True
-    except Exception:
-        return False
-    return False
+    except Exception as error:
+        return type(error).__name__
+    return "a page"
 
 
 def _short(posts: Sequence[str]) -> str:

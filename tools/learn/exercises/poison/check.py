@@ -46,6 +46,13 @@ async def check(work: Work) -> None:
             seen=f"{len(letters)} dead letters",
             look="days.py: who learns that story 2 was not handled?",
         )
+        work.require(
+            "it is kept at its first delivery, with a reason in words",
+            "Error(" not in letters[0].why,
+            expected="a reason that you have written",
+            seen=letters[0].why,
+            look="days.py: the inbox cannot know that no retry helps. Which error tells it?",
+        )
         days.sidecar.faults.fail("invoke", about="people/", error=Unavailable("people is away"))
         await tell(stories, "4", "ada")
         await cluster.settle()

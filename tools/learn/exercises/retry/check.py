@@ -75,8 +75,8 @@ async def check(work: Work) -> None:
         what = f"{name} is an answer: nothing is repeated"
         if not is_idempotent:
             what = f"what is not idempotent is not repeated after {name}"
-        seen = f"{outcome}, asked {callee.asked} times"
-        _require(work, what, seen, f"{name}, asked 1 times", "which errors are safe to repeat?")
+        seen = f"{outcome}; attempts: {callee.asked}"
+        _require(work, what, seen, f"{name}; attempts: 1", "which errors are safe to repeat?")
     outcome, _ = await _outcome(work, _Callee(*unknown[:1]), is_idempotent=True)
     what = "what is idempotent is asked again after OutcomeUnknown"
     _require(work, what, outcome, "answer", "which errors are safe to repeat?")
@@ -98,8 +98,8 @@ async def _require_pauses(work: Work, pauses: list[float]) -> None:
     work.require(
         "callers do not come back at the same moment",
         len(firsts) > 10,
-        expected="other pauses for each of 20 callers",
-        seen=f"{len(firsts)} different ones",
+        expected="20 callers, nearly all with a pause of their own",
+        seen=f"different pauses: {len(firsts)}",
         look=LOOK + "what makes the pauses differ?",
     )
 

@@ -9,6 +9,8 @@ from typing import Any
 from services.chassis.workflows.plan import CallActivity, StepFailed
 from tools.learn.report import Work
 
+UNDO = "checkout.py: which steps undo what has happened, or may have happened?"
+
 
 @dataclass
 class Shop:
@@ -90,7 +92,10 @@ async def check(work: Work) -> None:
         what = f"when `{step}` takes effect and its answer is lost"
         _require_undone(work, shop, run(checkout, shop), what)
     shop = Shop(failures={"ship": 1_000, "recall": 3, "refund": 3, "release": 3})
-    _require_undone(work, shop, run(checkout, shop), "when the way back fails three times first")
+    _require_undone(
+        *(work, shop, run(checkout, shop), "when the way back fails three times first"),
+        look="checkout.py: how often is a step back tried?",
+    )
     order = [step for step in shop.done if step in ("recall", "refund", "release")]
     work.require(
         "the way back is the way forward reversed",
@@ -101,11 +106,11 @@ async def check(work: Work) -> None:
     )
 
 
-def _require_undone(work: Work, shop: Shop, outcome: str, when: str) -> None:
+def _require_undone(work: Work, shop: Shop, outcome: str, when: str, look: str = UNDO) -> None:
     work.require(
         f"nothing is held, charged or shipped {when}",
         outcome == "cancelled" and not (shop.held or shop.charged or shop.shipped),
         expected="cancelled: nothing is left",
         seen=f"{outcome}: {shop}",
-        look="checkout.py: which steps undo what has happened, or may have happened?",
+        look=look,
     )

@@ -12,6 +12,9 @@ from tools.learn.system import LearnerSystem
 from tools.runner.config.paths import RunDir
 
 NEWEST = "newest"
+WRITES = ("compare_and_set", "transact")
+"""The names of spans of a service that writes."""
+
 ATTEMPTS = 40
 """Sidecars send their spans every five seconds: looks at the trace, half a second apart."""
 
@@ -45,10 +48,18 @@ async def _trace_of(system: LearnerSystem, id: str) -> TraceTree | None:
     for _ in range(ATTEMPTS if id else 1):
         wanted = id if id != NEWEST else _newest(sources)
         found = await read_trace(sources, wanted) if wanted else None
-        if found and "comments" in found.summary.services:
+        if found and _has_all(found):
             return found
         await asyncio.sleep(0.5)
     return found
+
+
+def _has_all(trace: TraceTree) -> bool:
+    """Whether the spans are there that the questions are about. Processes send theirs apart."""
+    names = [span.name for span in trace.spans]
+    parts = (("publish",), WRITES)
+    has_parts = all(any(name.startswith(part) for name in names) for part in parts)
+    return has_parts and "comments" in trace.summary.services
 
 
 def _newest(sources: Sources) -> str:
@@ -60,7 +71,7 @@ def _facts(trace: TraceTree) -> dict[str, str]:
     """What the trace says, by question."""
     first = trace.spans[0]
     consumer = next(span for span in trace.spans if span.service == "comments")
-    published_at = min(span.start_ms for span in trace.spans if "publish" in span.name)
+    published_at = min(span.start_ms for span in trace.spans if span.name.startswith("publish"))
     return {
         "where it begins": first.service,
         "who stores the post": _storing(trace),
@@ -70,5 +81,4 @@ def _facts(trace: TraceTree) -> dict[str, str]:
 
 
 def _storing(trace: TraceTree) -> str:
-    writes = ("compare_and_set", "transact")
-    return next(span.service for span in trace.spans if span.name.startswith(writes))
+    return next(span.service for span in trace.spans if span.name.startswith(WRITES))

@@ -37,7 +37,7 @@ async def check(work: Work) -> None:
             found == (first, last),
             expected=f'first "{first}", last "{last}"',
             seen=found,
-            look="people.py: which shape does a stored document have?",
+            look="people.py: which shape does a stored document have, and where is a name split?",
         )
     await _keep(people, "new", module.Person("Ben", "Okri"))
     work.require(
