@@ -23,12 +23,12 @@ MINUTES_PER_CHANGED_LINE = 1.0
 """For each line of the solution that the given file does not have: to find it, and to type it."""
 
 MINUTES_PER_COMMAND = 0.5
-"""To type it, run it and read its output. Of 128 that were timed, with three to five other people's
+"""To type it, run it and read its output. Of 130 that were timed, with three to five other people's
 jobs on two cores, half took less than 2 s, and all but those of `WAITS` less than 18 s."""
 
-WAITS = {"observability.md": 1.4, "stories.md": 1.4}
+WAITS = {"observability.md": 1.4, "stories.md": 1.9}
 """Measured minutes of what takes longer: an alert fires (81 s); `conform stories`, and the
-end-to-end tests of it (42 s and 40 s)."""
+end-to-end tests of it (42 s and 74 s)."""
 
 MINUTES_PER_QUESTION = 1.5
 CHECKS = 3
