@@ -17,7 +17,7 @@ from services.feed.application.fanout import FLUSH_SIZE, KEPT
 from services.feed.domain.relations import FOLLOWER_SHARDS, FollowerShard
 from services.feed.domain.rows import row_of
 from services.feed.domain.trending import MAX_ENTRIES, MAX_FINGERPRINTS, TrendBucket
-from services.gateway.application.ready_pages import MAX_AGE, MAX_CHANGES
+from services.gateway.application.ready_pages import MAX_CHANGES, MAX_KEPT
 from services.users.domain.name_index import (
     MAX_BUCKET_ENTRIES,
     MAX_KEY_CHARACTERS,
@@ -93,7 +93,7 @@ def _recent(people: float) -> float:
 
 def _changes(people: float) -> float:
     """Homes that changed, as every gateway remembers them."""
-    return Capacity(int(people)).changed_homes * (MAX_AGE + DEFAULT_TTL)
+    return Capacity(int(people)).changed_homes * (MAX_KEPT + DEFAULT_TTL)
 
 
 def _follower_shard(people: float) -> float:

@@ -91,6 +91,8 @@ class DocumentCache:
         self._ttl = ttl
         self._max_bytes = max_bytes
         self.hits = self.misses = 0
+        self.last_read = float("-inf")
+        """When somebody last read a document (`time.monotonic`)."""
         self.bytes = 0
         """The memory that the documents take."""
         self._cached: OrderedDict[str, CachedDocument] = OrderedDict()
@@ -110,7 +112,7 @@ class DocumentCache:
 
         One state call, or none if all are cached.
         """
-        now = time.monotonic()
+        self.last_read = now = time.monotonic()
         oldest = now - min(max_age, self._ttl)
         found: dict[str, CachedDocument] = {}
         missing: list[str] = []

@@ -180,12 +180,15 @@ class Service:
         `document_of` makes a document's name of its key in the state store, or an empty string for
         a key that no cache depends on. Call this before `collection` and `lists`.
         """
-        publisher = InvalidationPublisher(event_type, self.sidecar, self.name)
+        documents = self.documents
+        publisher = InvalidationPublisher(
+            event_type, self.sidecar, self.name, lambda: documents.last_read
+        )
 
         @contextmanager
         def writing(values: Mapping[str, Any]) -> Iterator[None]:
             try:
-                with self.documents.writing(values):
+                with documents.writing(values):
                     yield
             finally:
                 publisher.add(name for name in map(document_of, values) if name)

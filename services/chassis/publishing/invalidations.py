@@ -2,7 +2,8 @@
 
 Names are collected for a moment and sent together. A message is sent once: its number is missing
 where it got lost, and receivers then drop all that they cached from this producer. So nothing is
-stored, and a backlog cannot grow.
+stored, and a backlog cannot grow. While somebody may have cached something, a message without names
+follows every `HEARTBEAT_INTERVAL`, so that the loss of the last one is noticed too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.chassis.dapr.pubsub import Publisher, encode_event
@@ -30,6 +32,13 @@ MAX_RATE = 10.0
 BURST = 4
 """Messages that may be sent without a pause after a quiet time."""
 
+HEARTBEAT_INTERVAL = 4.0
+"""Seconds from a message to the next one, if no document is written meanwhile."""
+
+HEARTBEATS_FOR = 60.0
+"""Seconds after the last read or write until which they are sent. Nobody serves what was cached for
+longer (`MAX_KEPT` of the gateway), so an idle system sends none."""
+
 RETRY_DELAY = 0.5
 """Seconds after a failure until the next message, which shows receivers that one is missing."""
 
@@ -42,14 +51,23 @@ log = logging.getLogger(__name__)
 
 
 class InvalidationPublisher:
-    """The invalidations of one process. As a context manager it sends the last ones at its end."""
+    """The invalidations of one process. As a context manager it sends the last ones at its end.
+
+    `last_read` gives the time at which somebody last read what may be cached (`time.monotonic`).
+    """
 
     def __init__(
-        self, event_type: EventType[Invalidation], publisher: Publisher, source: str
+        self,
+        event_type: EventType[Invalidation],
+        publisher: Publisher,
+        source: str,
+        last_read: Callable[[], float],
     ) -> None:
         self._event_type = event_type
         self._publisher = publisher
         self._source = source
+        self._last_read = last_read
+        self._last_write = time.monotonic()
         self.stream = secrets.token_hex(8)
         """The name of the messages of this process."""
         self._sequence = 0
@@ -84,6 +102,7 @@ class InvalidationPublisher:
     def add(self, documents: Iterable[str]) -> None:
         """Add documents to the next message."""
         self._changed.update(dict.fromkeys(documents))
+        self._last_write = time.monotonic()
         if len(self._changed) > MAX_PENDING:
             self._changed.clear()
             self._everything = True
@@ -91,13 +110,21 @@ class InvalidationPublisher:
             self._due.set()
 
     async def run(self) -> None:
-        """Send what is added, until cancelled."""
+        """Send what is added, and heartbeats, until cancelled."""
         while True:
-            await self._due.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_INTERVAL):
+                    await self._due.wait()
+            if not (self._due.is_set() or self._is_in_use()):
+                continue
             await asyncio.sleep(COALESCE_DELAY + self._pacer.delay())
             if not await self._send_pending():
                 self._due.set()
                 await asyncio.sleep(RETRY_DELAY)
+
+    def _is_in_use(self) -> bool:
+        """Whether somebody may serve what was cached."""
+        return time.monotonic() - max(self._last_read(), self._last_write) < HEARTBEATS_FOR
 
     async def _send_pending(self) -> bool:
         """Send what was collected. Whether the broker took all of it."""

@@ -49,8 +49,9 @@ from services.feed.repository import FanOutChunk, Repository
 
 _MAX_REBUILD_ATTEMPTS = 8
 
-FLUSH_SIZE = 64
-"""Posts that a process adds to the recent ones before it moves them to homes."""
+FLUSH_SIZE = 128
+"""Posts that a process adds to the recent ones before it moves them to homes. The more, the fewer
+homes are written for a post, and the longer is the list that every home page reads."""
 
 KEPT = 2 * STATE_TIMEOUT + DEFAULT_TTL
 """Seconds for which a moved post stays among the recent ones: who has a home as it was before the

@@ -1,9 +1,13 @@
 """First pages as they were sent, kept until a document on which they depend changes.
 
-A page is served while it is younger than `MAX_AGE`, and while none of its documents changed after
-its reading began. So a page that is read while a change arrives is never served. Services cache
-documents for up to `SOURCE_TTL`: a page that was read so soon after a change of its documents is
-served only until that time after the change, as the service would do.
+A page is served while none of its documents changed after its reading began. So a page that is
+read while a change arrives is never served. Services cache documents for up to `SOURCE_TTL`: a page
+that was read so soon after a change of its documents is served only until that time after the
+change, as the service would do.
+
+That no message is missing is known from the next one: producers number theirs, and send one every
+few seconds while somebody reads. As long as these come, a page is served for `MAX_KEPT` seconds.
+Else it is served for `MAX_AGE` seconds.
 """
 
 from __future__ import annotations
@@ -23,10 +27,14 @@ from services.clients.base import CacheAge
 from services.contracts.invalidations import Invalidation
 
 MAX_AGE = 5.0
-"""Seconds after which a page is read again, whatever is known: the last message may be lost."""
+"""Seconds after which a page is read again, if a producer has been silent for so long: its last
+message may be lost. `HEARTBEAT_INTERVAL` of producers is shorter."""
+
+MAX_KEPT = 60.0
+"""Seconds after which a page is read again, whatever is known."""
 
 MAX_CHANGES = 50_000
-"""Changed documents that are remembered, about 10 MB. Above that all pages are dropped."""
+"""Changed documents that are remembered, about 10 MB. Pages older than the oldest are dropped."""
 
 MAX_WAIT = 0.5
 """Seconds for which a form waits until the next page shows what it did."""
@@ -70,7 +78,7 @@ class ReadyPages:
         self._pages: LRUCache[Hashable, ReadyPage] = LRUCache(max_bytes, getsizeof=_size)
         self.changes = DocumentChanges(clock)
         """What was heard of."""
-        self._streams: LRUCache[str, int] = LRUCache(_MAX_STREAMS)
+        self._streams: LRUCache[str, _LastMessage] = LRUCache(_MAX_STREAMS)
         self.hits = self.misses = 0
         self._awaited: dict[str, list[asyncio.Event]] = {}
         """By document; as many as there are requests that wait."""
@@ -100,16 +108,15 @@ class ReadyPages:
             self._pages[key] = page
 
     def _is_current(self, page: ReadyPage) -> bool:
-        is_young = self.now() - page.oldest <= MAX_AGE
-        return is_young and self.changes.is_current(page.documents, page.read_at)
+        changes = self.changes
+        return changes.is_young(page.oldest) and changes.is_current(page.documents, page.read_at)
 
     def changed(self, documents: Iterable[str], writer: str = "") -> None:
         """Serve no page any more that depends on one of these documents.
 
         `writer` is the process that wrote them, if a producer says so.
         """
-        if not self.changes.add(documents, writer):
-            self.drop_all()
+        self.changes.add(documents, writer)
 
     def drop_all(self) -> None:
         """Drop every page, and keep none of those that are being read."""
@@ -118,15 +125,29 @@ class ReadyPages:
 
     async def invalidated(self, event: Event[Invalidation]) -> None:
         """Handle a message of a producer. If one before it is missing, every page is dropped."""
-        stream, sequence = event.envelope.stream, event.envelope.sequence
+        envelope = event.envelope
+        stream, sequence = envelope.stream, envelope.sequence
         last = self._streams.get(stream)
-        self._streams[stream] = max(sequence, last or 0)
-        if last is None or sequence > last + 1 or event.data.everything:
+        if last is None or sequence > last.sequence:
+            self._streams[stream] = _LastMessage(envelope.source, sequence, self.now())
+        if last is None or sequence > last.sequence + 1 or event.data.everything:
             self.drop_all()
         self.changed(event.data.documents, stream)
+        self.changes.confirm(self._complete_until())
         for document in event.data.documents:
             for reported in self._awaited.get(document, ()):
                 reported.set()
+
+    def _complete_until(self) -> float:
+        """The time until which no message is missing, of all processes that were heard lately.
+
+        `NEVER` if a service has no such process.
+        """
+        known, oldest = self._streams.values(), self.now() - MAX_KEPT
+        recent = [last for last in known if last.at >= oldest]
+        if {last.source for last in recent} != {last.source for last in known}:
+            return NEVER
+        return min(last.at for last in recent)
 
     @asynccontextmanager
     async def reported(self, document: str) -> AsyncIterator[None]:
@@ -146,6 +167,14 @@ class ReadyPages:
                 del self._awaited[document]
 
 
+class _LastMessage(NamedTuple):
+    """The newest message of a process of a service (`source`)."""
+
+    source: str
+    sequence: int
+    at: float
+
+
 class _Write(NamedTuple):
     process: str
     at: float
@@ -163,28 +192,48 @@ class DocumentChanges:
         self._unattributed: dict[str, float] = {}
         """When a document was last changed by another process, or it is not known by which."""
         self._cleared_at = NEVER
+        self._forgotten_at = NEVER
+        """What changed until then is no longer known."""
+        self._confirmed_at = NEVER
         self._began_at = clock()
         """What was told before is not known."""
 
     def __len__(self) -> int:
         return len(self._changed_at)
 
-    def add(self, documents: Iterable[str], writer: str = "") -> bool:
-        """Remember changes. False if there are too many."""
+    def add(self, documents: Iterable[str], writer: str = "") -> None:
+        """Remember changes, at most `MAX_CHANGES` of them."""
         now = self.now()
         for document in documents:
             self._changed_at.pop(document, None)
             self._changed_at[document] = now
             self._attribute(document, writer, now)
-        oldest = now - MAX_AGE - SOURCE_TTL
+        self._forget(now - MAX_KEPT - SOURCE_TTL)
+
+    def _forget(self, oldest: float) -> None:
+        """Forget what changed before a time, and more if there is too much."""
         while self._changed_at:
             first = next(iter(self._changed_at))
             if self._changed_at[first] >= oldest:
-                break
+                if len(self._changed_at) <= MAX_CHANGES:
+                    break
+                self._forgotten_at = self._changed_at[first]
             del self._changed_at[first]
             self._written.pop(first, None)
             self._unattributed.pop(first, None)
-        return len(self._changed_at) <= MAX_CHANGES
+
+    def confirm(self, at: float) -> None:
+        """Note that every message that was sent until a time has come."""
+        self._confirmed_at = at
+
+    @property
+    def max_age(self) -> float:
+        """The seconds for which a page may be served now, if none of its documents changes."""
+        return MAX_KEPT if self.now() - self._confirmed_at <= MAX_AGE else MAX_AGE
+
+    def is_young(self, read_at: float) -> bool:
+        """Whether what was read then may still be served, if nothing of it has changed."""
+        return self.now() - read_at <= self.max_age
 
     def _attribute(self, document: str, writer: str, now: float) -> None:
         before = self._written.get(document)
@@ -205,7 +254,9 @@ class DocumentChanges:
     def is_current(self, documents: Iterable[str], read_at: float) -> bool:
         """Whether what was read then is what the documents are now."""
         now = self.now()
-        if now - read_at > MAX_AGE or self._may_be_outdated(self._cleared_at, read_at, now):
+        if not self.is_young(read_at) or read_at - SOURCE_TTL <= self._forgotten_at:
+            return False
+        if self._may_be_outdated(self._cleared_at, read_at, now):
             return False
         known = self._changed_at
         changed_at = [known[document] for document in documents if document in known]
@@ -215,7 +266,7 @@ class DocumentChanges:
         """How old what is cached of these documents may be in the service that has them."""
         now, wanted = self.now(), list(documents)
         written = [self._written[each] for each in wanted if each in self._written]
-        last_unknown = max(self._cleared_at, self._began_at)
+        last_unknown = max(self._cleared_at, self._forgotten_at, self._began_at)
         times = [last_unknown, *(self._unattributed.get(each, NEVER) for each in wanted)]
         writer = written[0].process if written else ""
         if any(each.process != writer for each in written):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from services.gateway.application.ready_pages import MAX_AGE, DocumentChanges
+from services.gateway.application.ready_pages import DocumentChanges
 
 _DOCUMENT_BYTES = 80  # the name of a document in the list of an entity
 _OVERHEAD = 600  # bytes of an entity beside its body and documents: key, table entry
@@ -58,7 +58,7 @@ class RenderedEntities:
         self.hits += len(found)
         self.misses += len(wanted) - len(found)
         if len(found) < len(wanted):
-            oldest = self._changes.now() - MAX_AGE / 2
+            oldest = self._changes.now() - self._changes.max_age / 2
             found = {key: entity for key, entity in found.items() if entity.read_at > oldest}
         return {key: entity.body for key, entity in found.items()}
 

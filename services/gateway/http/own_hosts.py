@@ -7,12 +7,14 @@ scripts then count as same-origin in the browser; only the `Host` header tells t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from services.shared.loopback import is_loopback
 
 _AUTHORITY = re.compile(r"[a-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9a-f:.]{2,45}\](:[0-9]{1,5})?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_MAX_KNOWN = 64  # hosts of which it is known whether they name this server: they seldom differ
 
 
 class OwnHosts:
@@ -29,9 +31,10 @@ class OwnHosts:
         self._port = parts.port or self._default_port
         self._is_local = is_loopback(parts.netloc)
         self._local_ports = (self._port, *ports)
-
-    def has(self, authority: str) -> bool:
+        self.has = lru_cache(_MAX_KNOWN)(self._has)
         """Whether a `Host` header names this server."""
+
+    def _has(self, authority: str) -> bool:
         if _AUTHORITY.fullmatch(authority.lower()) is None:
             return False
         parts = urlsplit(f"//{authority}")

@@ -20,11 +20,14 @@ from services.contracts.invalidations import MAX_DOCUMENTS
 from tests.fakes import FakeBroker, FakeState, until
 
 TOPIC = FEED_INVALIDATED.topic
+NEVER = float("-inf")
 
 
 @asynccontextmanager
-async def publishing(broker: FakeBroker) -> AsyncIterator[InvalidationPublisher]:
-    publisher = InvalidationPublisher(FEED_INVALIDATED, broker, "feed")
+async def publishing(
+    broker: FakeBroker, last_read: float = NEVER
+) -> AsyncIterator[InvalidationPublisher]:
+    publisher = InvalidationPublisher(FEED_INVALIDATED, broker, "feed", lambda: last_read)
     async with publisher:
         work = asyncio.create_task(publisher.run())
         await until(lambda: not publisher.is_pending)
@@ -56,6 +59,35 @@ async def test_a_message_names_so_many_documents_and_no_more() -> None:
     assert [len(documents) for _, documents in said(broker)] == [0, MAX_DOCUMENTS, 1]
 
 
+async def test_heartbeats_follow_while_somebody_reads_or_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(invalidations, "HEARTBEAT_INTERVAL", 0.001)
+    monkeypatch.setattr(invalidations, "COALESCE_DELAY", 0)
+    monkeypatch.setattr(invalidations, "MAX_RATE", 1e6)
+    broker = FakeBroker()
+    async with publishing(broker, last_read=float("inf")):
+        await until(lambda: len(broker.events(TOPIC)) >= 4)
+    assert said(broker)[:4] == [(1, []), (2, []), (3, []), (4, [])]
+    broker = FakeBroker()
+    async with publishing(broker) as publisher:
+        publisher.add(["post:1"])
+        await until(lambda: len(broker.events(TOPIC)) >= 4)
+    assert said(broker)[-1][1] == []
+
+
+async def test_an_idle_system_sends_no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invalidations, "HEARTBEAT_INTERVAL", 0.001)
+    monkeypatch.setattr(invalidations, "HEARTBEATS_FOR", 0.0)
+    broker = FakeBroker()
+    async with publishing(broker) as publisher:
+        for _ in range(100):
+            await asyncio.sleep(0.001)
+        assert said(broker) == [(1, [])]
+        publisher.add(["post:1"])
+        await until(lambda: len(broker.events(TOPIC)) == 2)
+
+
 async def test_too_many_documents_are_said_as_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invalidations, "MAX_PENDING", 10)
     broker = FakeBroker()
@@ -81,7 +113,7 @@ async def test_a_lost_message_leaves_a_gap_that_the_next_one_shows(
 
 async def test_what_was_not_sent_at_the_end_is_sent_then() -> None:
     broker = FakeBroker()
-    publisher = InvalidationPublisher(FEED_INVALIDATED, broker, "feed")
+    publisher = InvalidationPublisher(FEED_INVALIDATED, broker, "feed", lambda: NEVER)
     async with publisher:
         publisher.add(["post:1"])
     assert said(broker) == [(1, ["post:1"])]

@@ -13,7 +13,7 @@ from services.clients.base import CacheAge
 from services.contracts.events import FEED_INVALIDATED
 from services.contracts.invalidations import Invalidation
 from services.gateway.application import ready_pages
-from services.gateway.application.ready_pages import MAX_AGE, ReadyPage, ReadyPages
+from services.gateway.application.ready_pages import MAX_AGE, MAX_KEPT, ReadyPage, ReadyPages
 
 
 class Clock:
@@ -37,14 +37,19 @@ def page(read_at: float, *documents: str, body: bytes = b"[]") -> ReadyPage:
 
 
 def message(
-    sequence: int, documents: Sequence[str] = (), *, stream: str = "a", everything: bool = False
+    sequence: int,
+    documents: Sequence[str] = (),
+    *,
+    stream: str = "a",
+    everything: bool = False,
+    source: str = "feed",
 ) -> Event[Invalidation]:
     data = Invalidation(documents=list(documents), everything=everything)
     envelope = parse_cloud_event(
         {
             "id": f"{stream}@{sequence}",
             "type": FEED_INVALIDATED.name,
-            "source": "feed",
+            "source": source,
             "subject": stream,
             "stream": stream,
             "sequence": sequence,
@@ -125,16 +130,28 @@ def test_changes_are_forgotten_with_the_pages_that_could_depend_on_them() -> Non
     for number in range(100):
         kept.changed([f"post:{number}"])
         clock.advance(1.0)
-    assert len(kept.changes) <= MAX_AGE + DEFAULT_TTL + 1
+    assert len(kept.changes) <= MAX_KEPT + DEFAULT_TTL + 1
 
 
-def test_too_many_changes_drop_everything() -> None:
+def test_too_many_changes_drop_the_pages_that_are_older_than_those_that_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ready_pages, "MAX_CHANGES", 3)
     kept, clock = pages()
     kept.put("ada", page(clock(), "post:x"))
+    kept.changed(["post:1"])
+    clock.advance(DEFAULT_TTL + 0.1)
+    kept.put("ben", page(clock(), "post:y"))
+    kept.changed(["post:2", "post:3"])
+    assert kept.get("ada") is not None
+    kept.changed(["post:4"])
+    assert len(kept.changes) == 3
+    assert kept.get("ada") is None, "post:1 changed after its reading, which is forgotten"
+    assert kept.get("ben") is not None
     clock.advance(0.1)
-    kept.changed(f"post:{number}" for number in range(ready_pages.MAX_CHANGES + 1))
-    assert kept.get("ada") is None
-    assert len(kept.changes) == 0
+    kept.put("eve", page(clock(), "post:2"))
+    kept.changed(["post:5"])
+    assert kept.get("eve") is None, "its service may have cached post:2 before that changed"
 
 
 async def test_messages_in_order_drop_what_they_name() -> None:
@@ -292,3 +309,85 @@ async def test_a_write_of_the_reader_and_a_lost_message_need_what_was_read_since
     await kept.invalidated(message(3))
     clock.advance(0.125)
     assert kept.changes.cache_age(["reader:2"]).max_age == 0.125
+
+
+async def test_as_long_as_messages_come_a_page_is_kept_for_longer() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    read_at, sequence = clock(), 1
+    while clock() + 4.0 - read_at <= MAX_KEPT:
+        clock.advance(4.0)
+        sequence += 1
+        await kept.invalidated(message(sequence))
+        assert kept.get("ada") is not None
+    clock.advance(4.0)
+    await kept.invalidated(message(sequence + 1))
+    assert kept.get("ada") is None, "read again after a minute, whatever is known"
+
+
+async def test_if_no_message_comes_for_a_while_the_last_one_may_be_lost() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(4.0)
+    await kept.invalidated(message(2))
+    clock.advance(MAX_AGE)
+    assert kept.get("ada") is not None
+    clock.advance(0.1)
+    assert kept.get("ada") is None
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(MAX_AGE)
+    assert kept.get("ada") is not None, "it is new itself"
+
+
+async def test_every_producer_that_was_heard_lately_must_go_on() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1, stream="a"))
+    await kept.invalidated(message(1, stream="b"))
+    sequence = 1
+
+    async def only_a_goes_on(seconds: float) -> None:
+        nonlocal sequence
+        for _ in range(int(seconds / 4.0)):
+            clock.advance(4.0)
+            sequence += 1
+            await kept.invalidated(message(sequence, stream="a"))
+
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    await only_a_goes_on(8.0)
+    assert kept.get("ada") is None, "b has been silent"
+    await only_a_goes_on(MAX_KEPT)
+    kept.put("ada", page(clock(), "post:1"))
+    await only_a_goes_on(8.0)
+    assert kept.get("ada") is not None, "b is gone, and nothing is kept from when it was there"
+    await kept.invalidated(message(3, stream="b"))
+    assert kept.get("ada") is None, "it was there all the time"
+
+
+async def test_a_service_that_is_not_heard_any_more_is_not_replaced_by_another_one() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1, stream="a"))
+    await kept.invalidated(message(1, stream="b", source="notifications"))
+    clock.advance(MAX_KEPT + 0.1)
+    await kept.invalidated(message(2, stream="b", source="notifications"))
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(MAX_AGE)
+    assert kept.get("ada") is not None
+    await kept.invalidated(message(3, stream="b", source="notifications"))
+    clock.advance(0.1)
+    assert kept.get("ada") is None
+
+
+async def test_a_late_message_does_not_say_that_none_is_missing() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(2))
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(MAX_AGE)
+    await kept.invalidated(message(1))
+    clock.advance(DEFAULT_TTL)
+    assert kept.get("ada") is None
