@@ -24,11 +24,15 @@ from bench.system import OUTPUT, SystemUnavailable
 
 T = TypeVar("T")
 
+MIN_WIDTH = 160
+"""The width of the tables at least, also without a terminal: as many columns as services."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the benchmark, and return its exit code."""
     options = parse(arguments)
     console = Console(highlight=False)
+    console.width = max(console.width, MIN_WIDTH)
     try:
         with progress_bar(console) as progress:
             outcome = asyncio.run(_interruptible(_run(options, progress)))

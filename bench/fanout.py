@@ -1,4 +1,4 @@
-"""The time that a post of the most-followed user takes into every follower's home timeline.
+"""The time that a post takes into every follower's home timeline.
 
 Requesting hundreds of home timelines takes longer than filling them, and slows the fan-out down. So
 a sample is polled until it shows the post. Then every other home timeline is requested. The sample

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bench import tables
 from bench.metrics import ServerResults
+from bench.system import OUTPUT
 from bench.targets import BenchTarget, evaluate_targets
 
 _MAX_FOREIGN_SHARE = 0.05
@@ -35,7 +36,12 @@ class RunConditions:
     def show(self, console: Console) -> None:
         """Print what makes the figures worse than they are, or worthless."""
         for name, count in self.restarts.items():
-            console.print(f"{name} died, {count} times", style="red")
+            log = OUTPUT / "system" / "logs" / f"{name}.log"
+            console.print(
+                f"{name} died, {count} times: see {log}, which the next run deletes",
+                style="red",
+                soft_wrap=True,
+            )
         if self.elsewhere > _MAX_FOREIGN_SHARE:
             console.print(
                 f"Other processes took {self.elsewhere:.0%} of the machine meanwhile: "
@@ -63,7 +69,7 @@ class BenchResults:
 
     conditions: RunConditions
     followers: int
-    """Followers of the most-followed user."""
+    """Followers of the author whose posts were timed."""
     own: ServerResults
     other: ServerResults | None = None
 

@@ -59,7 +59,7 @@ class BenchmarkRun:
         results = [server.results(server.measured.cells, floors) for server in servers[1:]]
         return BenchResults(
             conditions,
-            followers=len(own.loaded.friends[0]),
+            followers=len(own.loaded.friends[own.fan_out_author]),
             own=own.results([*own.measured.cells, *checkouts], floors),
             other=results[0] if results else None,
         )
