@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -88,24 +89,40 @@ def write_results(results: Results, path: Path = RESULTS) -> None:
     path.write_text(json.dumps(everything, indent=2) + "\n")
 
 
-def read_junit(path: Path, sources: str, at: str) -> SuiteResult:
-    """Return the counts in a file that `pytest --junitxml` wrote; none if it wrote none."""
-    if not path.exists():
-        return SuiteResult(sources, at, passed=0, failed=0, skipped=0, seconds=0)
-    suites = list(ElementTree.parse(path).getroot().iter("testsuite"))  # noqa: S314 (our own file)
-    failed, skipped = _sum(suites, "failures", "errors"), _sum(suites, "skipped")
+def read_junit(path: Path, name: str, suite: str, sources: str, at: str) -> SuiteResult:
+    """Return the counts of a suite on a set in a file that `pytest --junitxml` wrote.
+
+    All are 0 if it wrote none. `seconds` is the time of all tests one after the other.
+    """
+    cases = list(_cases(path, name, suite)) if path.exists() else []
+    outcomes = [_outcome(case) for case in cases]
     return SuiteResult(
         sources=sources,
         at=at,
-        passed=_sum(suites, "tests") - failed - skipped,
-        failed=failed,
-        skipped=skipped,
-        seconds=round(sum(float(each.get("time", 0)) for each in suites)),
+        passed=outcomes.count("passed"),
+        failed=outcomes.count("failed"),
+        skipped=outcomes.count("skipped"),
+        seconds=round(sum(float(case.get("time", 0)) for case in cases)),
     )
 
 
-def _sum(suites: Iterable[ElementTree.Element], *names: str) -> int:
-    return sum(int(each.get(name, 0)) for each in suites for name in names)
+def _cases(path: Path, name: str, suite: str) -> Iterator[ElementTree.Element]:
+    """The tests of a suite that name the set as one of their parameters."""
+    for case in ElementTree.parse(path).getroot().iter("testcase"):  # noqa: S314 (our own file)
+        _, _, parameters = case.get("name", "").partition("[")
+        if case.get("classname", "").startswith(f"tests.{suite}.") and _names_set(name, parameters):
+            yield case
+
+
+def _names_set(name: str, parameters: str) -> bool:
+    return re.search(rf"(^|-){re.escape(name)}(-|\])", parameters) is not None
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    kinds = {child.tag for child in case}
+    if kinds & {"failure", "error"}:
+        return "failed"
+    return "skipped" if "skipped" in kinds else "passed"
 
 
 def read_bench(path: Path) -> BenchResult:

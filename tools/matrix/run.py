@@ -14,12 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
+from operator import methodcaller
 from pathlib import Path
 
 from tools.matrix.page import PAGE, page
 from tools.matrix.results import (
     SUITES,
     SetResult,
+    SuiteResult,
     read_bench,
     read_junit,
     read_results,
@@ -50,9 +53,12 @@ _BENCH = (
 def run_matrix(arguments: Sequence[str]) -> int:
     """Run suites and benchmark on sets, and write results and page after each of them.
 
-    Arguments are sets, and suites (`contract`, `e2e`, `bench`) if not all of them are wanted.
+    Arguments are sets, and suites (`contract`, `e2e`, `bench`) if not all of them are wanted. Or
+    they are reports of `test --junitxml`: then nothing is run, and what they have is kept.
     Returns 1 if a test failed. Raises RunnerError for an unknown name.
     """
+    if arguments and all(each.endswith(".xml") for each in arguments):
+        return _keep_reports([Path(each) for each in arguments])
     steps = (*SUITES, "bench")
     known = set_names()
     for name in arguments:
@@ -72,6 +78,24 @@ def run_matrix(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def _keep_reports(reports: Sequence[Path]) -> int:
+    """Keep the results of the suites that ran in some reports, of the sources as they are now."""
+    for missing in (each for each in reports if not each.exists()):
+        raise RunnerError(f"there is no report {missing}: `test --junitxml {missing}` writes one")
+    failed = 0
+    for report, name, suite in product(reports, set_names(), SUITES):
+        found = _read_report(report, name, suite)
+        if found.passed or found.failed:
+            _keep(name, methodcaller("with_suite", suite, found))
+            print(f"{suite} on {name}: {found.passed} passed, {found.failed} failed")
+            failed += found.failed
+    return 1 if failed else 0
+
+
+def _read_report(report: Path, name: str, suite: str) -> SuiteResult:
+    return read_junit(report, name, suite, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
+
+
 def _has_passed(name: str, step: str) -> bool:
     found = read_results().get(name, SetResult())
     if step == "bench":
@@ -88,7 +112,7 @@ def _run_step(name: str, step: str) -> bool:
     junit = OUTPUT / f"{name}-{step}.xml"
     junit.unlink(missing_ok=True)
     _call(name, step, ["pytest", f"tests/{step}", "-k", name, "-q", f"--junitxml={junit}"])
-    found = read_junit(junit, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
+    found = _read_report(junit, name, step)
     print(f"  {found.passed} passed, {found.failed} failed, {found.seconds} s", flush=True)
     _keep(name, lambda before: before.with_suite(step, found))
     return found.is_whole

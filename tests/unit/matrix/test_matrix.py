@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,15 +70,53 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_the_counts_are_those_of_pytest(tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
-    assert not read_junit(junit, "abc", "2026-11-30").is_whole  # it died before it wrote any
-    junit.write_text(
-        '<testsuites><testsuite tests="13" failures="1" errors="2" skipped="3" time="59.6"/>'
-        "</testsuites>"
-    )
-    found = read_junit(junit, "abc", "2026-11-30")
-    assert found == SuiteResult("abc", "2026-11-30", passed=7, failed=3, skipped=3, seconds=60)
-    assert not found.is_whole
+
+    def read(name: str = "embedded", suite: str = "e2e") -> SuiteResult:
+        return read_junit(junit, name, suite, "abc", "2026-11-30")
+
+    assert not read().is_whole  # it died before it wrote any
+    write_report(junit)
+    assert read() == SuiteResult("abc", "2026-11-30", passed=2, failed=2, skipped=1, seconds=8)
+    assert not read().is_whole
+    assert read("rabbitmq-redis").is_whole
+    assert read("embedded", "contract") == replace(PASSED, passed=1, skipped=0, seconds=2)
     assert PASSED.is_whole
+
+
+def write_report(path: Path) -> None:
+    cases = [
+        ("e2e.test_posts", "test_a[embedded]", ""),
+        ("e2e.test_posts", "test_a[rabbitmq-redis]", ""),
+        ("e2e.test_posts", "test_b[embedded-0]", ""),
+        ("e2e.test_posts", "test_c[embedded]", "<skipped/>"),
+        ("e2e.test_posts", "test_d[embedded]", "<failure/>"),
+        ("e2e.test_posts", "test_e[1-embedded]", "<error/>"),
+        ("contract.test_state", "test_f[embedded]", ""),
+        ("unit.test_sets", "test_g[embedded]", ""),
+    ]
+    texts = (
+        f'<testcase classname="tests.{place}" name="{name}" time="1.6">{outcome}</testcase>'
+        for place, name, outcome in cases
+    )
+    path.write_text(f"<testsuites><testsuite>{''.join(texts)}</testsuite></testsuites>")
+
+
+def test_a_report_of_all_tests_counts_for_the_sets_that_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: dict[str, SetResult] = {}
+    monkeypatch.setattr(run, "_sources", lambda: "abc")
+    monkeypatch.setattr(
+        run, "_keep", lambda name, add: kept.update({name: add(kept.get(name, SetResult()))})
+    )
+    report = tmp_path / "all.xml"
+    with pytest.raises(RunnerError, match="there is no report"):
+        run.run_matrix([str(report)])
+    write_report(report)
+    assert run.run_matrix([str(report)]) == 1
+    counts = {name: {s: r.passed for s, r in kept[name].suites.items()} for name in kept}
+    assert counts == {"embedded": {"contract": 1, "e2e": 2}, "rabbitmq-redis": {"e2e": 1}}
+    assert "e2e on embedded: 2 passed, 2 failed" in capsys.readouterr().out
 
 
 def test_the_figures_are_those_of_the_benchmark(tmp_path: Path) -> None:
