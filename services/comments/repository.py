@@ -19,6 +19,7 @@ from typing import Any
 
 from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.service import Service
+from services.chassis.storage.documents import Document
 from services.chassis.storage.list_codec import decode_total
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
@@ -41,6 +42,15 @@ class ThreadHeads:
 
     thread: ListHead
     removed: ListHead
+
+
+@dataclass(frozen=True, slots=True)
+class CommentPlace:
+    """A comment, and the heads of the lists to which it belongs; None for what does not exist."""
+
+    comment: Document[CommentRecord] | None
+    thread: Document[ListHead] | None
+    siblings: Document[ListHead] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,21 @@ class Repository:
     def sibling_lists(self, comment: CommentRecord) -> SegmentedLists:
         """Return the lists of direct replies to which a comment belongs."""
         return self.replies if comment.is_counted else self.uncounted_replies
+
+    async def place_of(self, comment: CommentRecord) -> CommentPlace:
+        """Return what is stored of a comment and of its place. One state call."""
+        siblings = self.sibling_lists(comment).heads
+        own, thread, other = (
+            self.comments.key(comment.id),
+            self.threads.heads.key(comment.root),
+            siblings.key(comment.parent),
+        )
+        rows = await self.state.get_many([own, thread, other])
+        return CommentPlace(
+            self.comments.decode(rows.get(own, ABSENT)),
+            self.threads.heads.decode(rows.get(thread, ABSENT)),
+            siblings.decode(rows.get(other, ABSENT)),
+        )
 
     async def find_thread(self, id: str) -> tuple[CommentRecord | None, ThreadHeads]:
         """Return the comment of a post, if it is one, and the heads of its thread.

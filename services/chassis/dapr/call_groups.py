@@ -92,7 +92,8 @@ class CallGroups(Generic[A]):
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(Request(asked, size, result, telemetry.capture(), span))
         if len(self._waiting) == 1 and self._calls < self._max_calls:
-            # It starts in the next turn of the loop: what is asked in this turn shares the call.
+            # It starts two turns of the loop later: what is asked until then shares the call. A
+            # write with a journal entry is asked for one turn later than one without.
             self._calls += 1
             self._start(self._work())
         return result
@@ -105,6 +106,7 @@ class CallGroups(Generic[A]):
 
     async def _work(self) -> None:
         try:
+            await asyncio.sleep(0)
             while self._waiting:
                 answer = self._answer(self._next_group())
                 if self._patience is None:

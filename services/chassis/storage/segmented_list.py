@@ -122,18 +122,19 @@ class SegmentedLists:
         rows: Sequence[Row],
         *,
         expect_absent: bool = False,
+        known: Document[ListHead] | None = None,
         max_total: int | None = None,
     ) -> ListHead:
         """Insert the rows that the list does not hold yet.
 
-        `expect_absent` is the hint of `Collection.update`. Raises `ListFull` if new rows would make
-        the list longer than `max_total`.
+        `expect_absent` and `known` are the hints of `Collection.update`. Raises `ListFull` if new
+        rows would make the list longer than `max_total`.
         """
         loaded: dict[str, SegmentContent] = {}
         while True:
             decide = partial(insert_into_head, rows, loaded, self.sum_column, max_total)
             try:
-                head = await self.heads.update(id, decide, expect_absent=expect_absent)
+                head = await self.heads.update(id, decide, expect_absent=expect_absent, known=known)
             except SegmentNeeded as needed:
                 loaded |= await self.segments.load_or_empty(needed.refs)
                 continue

@@ -1,7 +1,7 @@
 """Keeps comments and the lists of threads in agreement with posts.
 
-Every step may run twice, late or out of order. A projection writes the comment, updates the lists,
-and reads the comment again. So of two concurrent runs the one that ends last has seen the latest
+Every step may run twice, late or out of order. A projection writes the comment and the lists, and
+then reads the comment again. So of two concurrent runs the one that ends last has seen the latest
 state.
 
 Replies to a comment that is deleted alone move below the nearest remaining post above. Replies to a
@@ -21,7 +21,7 @@ from functools import partial
 from services.chassis.converge import MAX_ATTEMPTS
 from services.chassis.errors import Unavailable
 from services.comments.domain.comments import CommentRecord, apply_post, end, reparent
-from services.comments.repository import CommentContext, DeletedPost, Repository
+from services.comments.repository import CommentContext, CommentPlace, DeletedPost, Repository
 
 _BATCH_SIZE = 50
 
@@ -33,11 +33,20 @@ class ThreadProjector:
         self._repository = repository
 
     async def project_comment(self, now: CommentRecord) -> None:
-        """Apply the current state of a reply. Nine state calls for a new comment."""
-        comment = await self._repository.comments.update(
-            now.id, lambda known: apply_post(known, now), expect_absent=True
+        """Apply the current state of a reply. Three state calls for a new comment."""
+        comments, place = self._repository.comments, await self._repository.place_of(now)
+        is_new = place.comment is None
+        written = comments.update(
+            now.id,
+            lambda known: apply_post(known, now),
+            expect_absent=is_new,
+            known=place.comment,
         )
-        await self._reconcile(comment or now)
+        if is_new and not now.deleted:
+            await asyncio.gather(written, self._insert(now, place))
+            await self._reconcile(now, is_listed=True)
+        else:
+            await self._reconcile(await written or now)
 
     async def project_deletion(self, post: str) -> None:
         """Delete all comments below a deleted post that is not a comment."""
@@ -47,16 +56,18 @@ class ThreadProjector:
         )
         await self._end_replies(post)
 
-    async def _reconcile(self, comment: CommentRecord) -> None:
+    async def _reconcile(self, comment: CommentRecord, *, is_listed: bool = False) -> None:
         """Make the lists agree with a comment, and the comment with the post above it.
 
-        Raises `Unavailable` if both keep changing.
+        `is_listed` says that the lists have it as it is given. Raises `Unavailable` if both keep
+        changing.
         """
         for _ in range(MAX_ATTEMPTS):
             if comment.deleted:
                 await self._remove(comment)
                 return
-            await self._insert(comment)
+            if not is_listed:
+                await self._insert(comment)
             context = await self._repository.current_context(comment)
             now = await self._apply_parent_state(context.current or comment, context)
             if now == comment:
@@ -64,14 +75,27 @@ class ThreadProjector:
             if now.parent != comment.parent:
                 siblings = self._repository.sibling_lists(comment)
                 await siblings.remove(comment.parent, [comment.id])
-            comment = now
+            comment, is_listed = now, False
         raise Unavailable(f"The comment {comment.id} keeps changing. Try again.")
 
-    async def _insert(self, comment: CommentRecord) -> None:
+    async def _insert(self, comment: CommentRecord, place: CommentPlace | None = None) -> None:
+        """Insert a comment into its lists, which need no read if its `place` was just read."""
         row = [comment.id, comment.author]
+        threads, siblings = self._repository.threads, self._repository.sibling_lists(comment)
+        thread, others = (place.thread, place.siblings) if place else (None, None)
         await asyncio.gather(
-            self._repository.threads.insert(comment.root, [comment.row]),
-            self._repository.sibling_lists(comment).insert(comment.parent, [row]),
+            threads.insert(
+                comment.root,
+                [comment.row],
+                expect_absent=place is not None and thread is None,
+                known=thread,
+            ),
+            siblings.insert(
+                comment.parent,
+                [row],
+                expect_absent=place is not None and others is None,
+                known=others,
+            ),
         )
 
     async def _apply_parent_state(

@@ -68,6 +68,23 @@ async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(
     assert max(cost for cost, _ in costs) <= 3
 
 
+async def test_a_new_comment_takes_two_reads(harness: CommentsHarness) -> None:
+    ann = harness.add_user("ann")
+    root = await ann.create_post("root")
+    await ann.create_post("first", in_reply_to_id=root)
+    await harness.cluster.settle()
+    faults = harness.comments.sidecar.state.faults
+    calls = len(faults.calls)
+    await ann.create_post("second", in_reply_to_id=root)
+    await harness.cluster.settle()
+    names = [
+        call.name
+        for call in faults.calls[calls:]
+        if not call.about[0].startswith(("inbox:", "streams:"))
+    ]
+    assert sorted(names) == ["compare_and_set"] * 2 + ["get_many"] * 2 + ["transact"]
+
+
 async def test_anonymous_readers_see_the_first_sixty_comments(harness: CommentsHarness) -> None:
     ann = harness.add_user("ann")
     root = await ann.create_post("root")

@@ -50,13 +50,23 @@ async def test_what_is_asked_in_the_same_turn_shares_a_call(doubler: Doubler) ->
     assert doubler.groups == [[0, 1, 2, 3, 4]]
 
 
+async def test_what_is_asked_one_turn_later_shares_the_call(doubler: Doubler) -> None:
+    async def ask_later() -> int:
+        await asyncio.sleep(0)
+        doubled: int = await doubler.calls.submit(1)
+        return doubled
+
+    assert [*await asyncio.gather(doubler.calls.submit(0), ask_later())] == [0, 2]
+    assert doubler.groups == [[0, 1]]
+
+
 async def test_what_comes_during_the_calls_in_flight_shares_the_next(doubler: Doubler) -> None:
     doubler.gate.clear()
     asked = []
     for n in range(10):
         asked.append(asyncio.ensure_future(doubler.calls.submit(n)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.sleep(0)
     assert len(doubler.groups) == MAX_CALLS
     doubler.gate.set()
     assert await asyncio.gather(*asked) == [2 * n for n in range(10)]
@@ -153,8 +163,8 @@ async def test_a_request_is_answered_that_comes_as_the_last_calls_end(doubler: D
     asked = []
     for n in range(MAX_CALLS):
         asked.append(asyncio.ensure_future(ask_twice(n)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.sleep(0)
     assert len(doubler.groups) == MAX_CALLS
     doubler.gate.set()  # all calls end in the same turn of the loop
     async with asyncio.timeout(30):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,8 +14,9 @@ from services.chassis.dapr.state import ABSENT, StateStore, StateUpsert, Version
 from services.chassis.dapr.state_client import MAX_SHARED_WRITES, StateClient
 from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.errors import OutcomeUnknown
+from services.chassis.publishing.outbox import Outbox
 from services.chassis.storage.collection import Collection
-from tests.fakes import FakeState
+from tests.fakes import FakeBroker, FakeState
 
 
 class SidecarWithState(StateClient):
@@ -82,6 +84,10 @@ class SidecarWithState(StateClient):
             await self.state.compare_and_set(item["key"], item["value"], etag=item.get("etag", ""))
         else:
             await self.state.set(item["key"], item["value"])
+
+
+def _replaced(_: int | None, by: int) -> int:
+    return by
 
 
 def _is_creation(request: dict[str, Any]) -> bool:
@@ -170,6 +176,18 @@ async def test_swaps_overwrites_and_small_transactions_are_one_call(
     await asyncio.gather(*map(sidecar.delete, "abc"))
     assert sidecar.calls == [("transaction", 3)]
     assert sidecar.state.keys() == ["plain"]
+
+
+async def test_documents_with_and_without_events_are_written_in_one_call() -> None:
+    sidecar = SidecarWithState(FakeState("sqlite"))
+    outbox = Outbox("told", "me", sidecar, FakeBroker()).publishes("told", "told.changed")
+    told, untold = Collection(sidecar, "told", int, outbox=outbox), Collection(sidecar, "k", int)
+    for number in (1, 2):  # the first writes also try the store, and register the stream
+        sidecar.calls.clear()
+        write = partial(_replaced, by=number)
+        await asyncio.gather(untold.update("1", write), told.update("1", write))
+    assert sidecar.calls == [("bulk", 2), ("transaction", 3)]
+    await outbox.close()
 
 
 async def test_of_writes_of_one_key_the_first_wins(sidecar: SidecarWithState) -> None:
