@@ -192,10 +192,13 @@ class Repository:
             keys += [
                 self.notifications.key(cause.key),
                 self.lists.heads.key(cause.owner),
-                self.relations.key(cause.owner),
-                self.block_states.key(_block_state_id(cause)),
                 *(self.deletions.key(id) for id in _subjects_of(cause)),
             ]
+            if cause.type not in rules.SHOP_TYPES:  # they reach also whom the account blocks
+                keys += [
+                    self.relations.key(cause.owner),
+                    self.block_states.key(_block_state_id(cause)),
+                ]
         return await self.state.get_many(keys)
 
     def may_be_listed(
@@ -210,14 +213,18 @@ class Repository:
         known = [_decode(found, self.deletions, id) for id in _subjects_of(cause)]
         if any(each and each.gone for each in known):
             return True
+        if cause.type in rules.SHOP_TYPES:
+            return False
         relations = _decode(found, self.relations, cause.owner) or OwnerRelations()
         blocked = _decode(found, self.block_states, _block_state_id(cause))
         relations = relations.with_separate({cause.account: blocked} if blocked else {})
-        return cause.type not in rules.SHOP_TYPES and not relations.admits(cause.account, now)
+        return not relations.admits(cause.account, now)
 
 
 def _subjects_of(cause: rules.Cause) -> list[str]:
-    return [f"account:{cause.owner}", *_deletion_ids(cause.account, cause.post)]
+    """Return the deletion states that decide on a cause. An order is never deleted."""
+    post = "" if cause.type in rules.SHOP_TYPES else cause.post
+    return [f"account:{cause.owner}", *_deletion_ids(cause.account, post)]
 
 
 def _block_state_id(cause: rules.Cause) -> str:
