@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -117,10 +116,11 @@ func settled(after int, notes []*Note, end, decided int) int {
 	return upto
 }
 
-// read returns notes after a number, and the last number of the stream; -1 if it is forgotten.
+// read returns notes after a number, and the last number of the stream; -1 if it is forgotten. The
+// first notes that are kept follow where older ones have expired.
 func (j *journal) read(ctx context.Context, stream string, after, limit int) ([]*Note, int, error) {
 	segment, tailKey := after/MaxChanges, j.tailKey(stream)
-	fullKey := fmt.Sprintf("%s:%d", tailKey, segment)
+	fullKey := segmentKey(tailKey, segment)
 	found, err := sidecar.ReadAs[storedTail](ctx, j.sidecar, fullKey, tailKey)
 	if err != nil {
 		return nil, 0, err
@@ -129,19 +129,36 @@ func (j *journal) read(ctx context.Context, stream string, after, limit int) ([]
 	if tail != nil {
 		end = tail.last()
 	}
-	if kept == nil && tail != nil && tail.Segment > segment { // filled between the two reads, perhaps
-		again, err := sidecar.ReadAs[storedTail](ctx, j.sidecar, fullKey)
-		if err != nil {
+	if kept == nil && tail != nil {
+		if kept, err = j.firstKept(ctx, tailKey, segment, tail); err != nil {
 			return nil, 0, err
 		}
-		kept = again[fullKey]
-	}
-	if kept == nil {
-		kept = tail
 	}
 	if kept == nil {
 		return nil, end, nil
 	}
 	notes := slices.DeleteFunc(kept.Notes, func(note *Note) bool { return note.Sequence <= after })
 	return notes[:min(limit, len(notes))], end, nil
+}
+
+// firstKept returns the first full segment that is kept, from a number on, or the tail. Segments
+// expire in the order of their numbers, so it is found by halves.
+func (j *journal) firstKept(
+	ctx context.Context, tailKey string, low int, tail *storedTail,
+) (*storedTail, error) {
+	kept, high, middle := tail, tail.Segment, low // that one was perhaps filled since it was read
+	for low < high {
+		key := segmentKey(tailKey, middle)
+		found, err := sidecar.ReadAs[storedTail](ctx, j.sidecar, key)
+		if err != nil {
+			return nil, err
+		}
+		if found[key] != nil {
+			kept, high = found[key], middle
+		} else {
+			low = middle + 1
+		}
+		middle = (low + high) / 2
+	}
+	return kept, nil
 }

@@ -152,7 +152,7 @@ func (j *journal) store(ctx context.Context) error {
 	tail := j.nextTail()
 	notes := tail.Notes
 	for len(tail.Notes) >= MaxChanges {
-		key := fmt.Sprintf("%s:%d", j.tailKey(j.stream), tail.Segment)
+		key := segmentKey(j.tailKey(j.stream), tail.Segment)
 		full := storedTail{Notes: tail.Notes[:MaxChanges]}
 		if err := j.sidecar.Set(ctx, sidecar.Upsert{Key: key, Value: full, TTL: entryTTL}); err != nil {
 			return err
@@ -236,6 +236,8 @@ func (j *journal) forget(ctx context.Context, registry map[string]int64, oldest 
 }
 
 func (j *journal) tailKey(stream string) string { return "journal:" + j.topic + ":" + stream }
+
+func segmentKey(tailKey string, segment int) string { return fmt.Sprintf("%s:%d", tailKey, segment) }
 
 func (t *storedTail) last() int {
 	if len(t.Notes) == 0 {

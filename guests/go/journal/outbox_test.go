@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,4 +70,53 @@ func TestAnOutboxClosesInTimeWhateverTheStoreDoes(t *testing.T) {
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("it took %v", took)
 	}
+}
+
+func TestExpiredSegmentsAreSkippedAndNoOther(t *testing.T) {
+	for _, expired := range []int{1, 3, 5} {
+		store, client := sidecartest.New(t)
+		stored, outbox := letters(client)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		const full, more = 5, 7
+		for i := range full*journal.MaxChanges + more {
+			if err := stored.Set(ctx, strconv.Itoa(i), letter{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		outbox.Close(ctx)
+		stream := streamOf(t, ctx, outbox)
+		for segment := range expired {
+			key := fmt.Sprintf("journal:letters:%s:%d", stream, segment)
+			if store.Value(key) == nil {
+				t.Fatalf("there is no %s", key)
+			}
+			if err := client.Delete(ctx, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		given := 0
+		for after, last := 0, full*journal.MaxChanges+more; after < last; {
+			events, settled, err := outbox.Changes(ctx, stream, after, journal.MaxChanges)
+			if err != nil || settled <= after {
+				t.Fatalf("after %d: settled %d, %v", after, settled, err)
+			}
+			given, after = given+len(events), settled
+		}
+		if kept := (full-expired)*journal.MaxChanges + more; given != kept {
+			t.Errorf("%d expired: it gives %d events of %d", expired, given, kept)
+		}
+	}
+}
+
+// streamOf returns the name of the only stream of an outbox.
+func streamOf(t *testing.T, ctx context.Context, outbox *journal.Outbox) string {
+	heads, err := outbox.Heads(ctx)
+	if err != nil || len(heads) != 1 {
+		t.Fatalf("heads: %v, %v", heads, err)
+	}
+	for stream := range heads {
+		return stream
+	}
+	return ""
 }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from services.chassis.dapr.state import StateStore, StateUpsert, VersionConflict
+from services.chassis.dapr.state import StateEntry, StateStore, StateUpsert, VersionConflict
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 
 SEGMENT_SIZE = 64
@@ -299,18 +299,36 @@ class Journal:
     ) -> tuple[list[JournalEntry], int | None]:
         """At most `limit` entries that follow a number, from one full segment or from the tail.
 
-        And the number of the stream's last entry; None if the stream is forgotten. One or two
-        state calls.
+        And the number of the stream's last entry; None if the stream is forgotten. Entries older
+        than `JOURNAL_TTL` are gone, and the first that are kept follow instead of them: who was
+        away for longer misses the events of documents that did not change since. One or two state
+        calls; where segments have expired, as many more as the logarithm of their number.
         """
         segment = after // SEGMENT_SIZE
         full, tail = f"{self.tail_key(stream)}:{segment}", self.tail_key(stream)
         found = await self._state.get_many([full, tail])
-        if full not in found and tail in found and found[tail].value["segment"] > segment:
-            found |= await self._state.get_many([full])  # perhaps filled between the two reads
-        kept = found.get(full) or found.get(tail)
+        kept = found.get(full)
+        if kept is None and tail in found:
+            kept = await self._first_kept(stream, segment, found[tail])
         entries = [JournalEntry(*row) for row in kept.value["notes"]] if kept else []
         end = self.head_of(stream, found[tail].value).last if tail in found else None
         return [entry for entry in entries if entry.sequence > after][:limit], end
+
+    async def _first_kept(self, stream: str, segment: int, tail: StateEntry) -> StateEntry:
+        """The first full segment that is kept, from `segment` on; the tail if there is none.
+
+        Segments expire in the order of their numbers, so it is found by halves.
+        """
+        low, high, kept = segment, tail.value["segment"], tail
+        middle = low  # perhaps filled since it was read
+        while low < high:
+            entry = await self._state.get(f"{self.tail_key(stream)}:{middle}")
+            if entry.value is None:
+                low = middle + 1
+            else:
+                high, kept = middle, entry
+            middle = (low + high) // 2
+        return kept
 
     def head_of(self, stream: str, tail: dict[str, Any]) -> StreamHead:
         """The head of a stream, by its stored tail."""

@@ -554,18 +554,40 @@ async def test_an_unknown_outcome_is_settled_only_when_it_can_no_longer_commit(
             _, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
 
 
-async def test_expired_journal_segments_are_skipped(
-    harness: OutboxHarness, later: Callable[[float], None]
+@pytest.mark.parametrize("expired", [1, 2, 4, 5])
+async def test_expired_journal_segments_are_skipped_and_no_other(
+    harness: OutboxHarness, later: Callable[[float], None], expired: int
 ) -> None:
     one, two = harness.process(), harness.process()
-    for n in range(SEGMENT_SIZE + 5):
-        await one.make(f"t{n}")
-    await harness.state.delete(f"journal:things:{one.outbox.stream}:0")
+    full, more = 5, 7
+    for _ in range(full):
+        await one.make(*(f"t{n}" for n in range(SEGMENT_SIZE)))
+    await one.make(*(f"u{n}" for n in range(more)))
+    for segment in range(expired):
+        await harness.state.delete(f"journal:things:{one.outbox.stream}:{segment}")
     later(20)
     for asked in (one, two):
-        published, settled = await caught_up(asked, one.outbox.stream)
-        assert len(published) == 5
-        assert settled == SEGMENT_SIZE + 5
+        for after in (0, 1, SEGMENT_SIZE - 1, SEGMENT_SIZE):
+            published, settled = await caught_up(asked, one.outbox.stream, after)
+            kept = SEGMENT_SIZE if expired < full else 0
+            assert len(published) == kept + more
+            assert settled == full * SEGMENT_SIZE + more
+        events, _ = await asked.outbox.changes_since(one.outbox.stream, 0, 64)
+        assert len(events) == (SEGMENT_SIZE if expired < full else more)
+
+
+async def test_ten_thousand_expired_segments_cost_a_few_reads(harness: OutboxHarness) -> None:
+    one, two = harness.process(), harness.process()
+    await one.make("a")
+    segments = 10_000
+    last = segments * SEGMENT_SIZE + 1
+    tail = {"segment": segments, "notes": [[last, "thing:a", 0]], "published": last, "at": 0}
+    await harness.state.set("journal:things:old", tail)
+    two.state.faults.calls.clear()
+    events, settled = await two.outbox.changes_since("old", 0, 64)
+    assert [event["subject"] for event in events] == ["a"]
+    assert settled == last
+    assert two.state.faults.count("get") <= 14  # 2 ** 14 > 10,000
 
 
 async def test_a_long_lived_stream_stays_registered(
