@@ -23,6 +23,9 @@ const (
 	ownSidecar = ""
 )
 
+// openPaths come without a sidecar; /metrics needs a token of its own.
+var openPaths = []string{"/healthz", "/readyz", "/metrics"}
+
 // Handler answers a request, or returns why it cannot.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
@@ -36,6 +39,7 @@ type App struct {
 	inbox    *inbox.Inbox
 	outboxes []published
 	mux      *http.ServeMux
+	metrics  metrics
 }
 
 // New returns a service that admits whoever has the token of its sidecar.
@@ -43,9 +47,11 @@ func New(name string, client *sidecar.Client, token string) *App {
 	app := &App{
 		Name: name, Sidecar: client, token: []byte(token),
 		verifier: tokens.NewVerifier(client), inbox: inbox.New(client), mux: http.NewServeMux(),
+		metrics: metrics{measured: map[series]*histogram{}},
 	}
 	app.mux.HandleFunc("GET /healthz", app.healthy)
 	app.mux.HandleFunc("GET /readyz", app.ready)
+	app.mux.HandleFunc("GET /metrics", app.scrape)
 	app.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, failure.NotFound("There is no such route."))
 	})
@@ -96,7 +102,7 @@ func (a *App) AcceptBatches(callers ...string) { a.Handle("POST /bundles", calle
 // Handler admits the sidecar by its token, and to each route the callers that may call it.
 func (a *App) Handler() http.Handler {
 	a.handleChanges()
-	return a.admit(a.mux)
+	return a.metrics.measure(a.admit(a.mux))
 }
 
 // callerOf returns the service that calls, and whether the request names one at most.
@@ -112,7 +118,7 @@ func (a *App) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, own := trace.Start(r.Context(), r.Header)
 		w.Header().Set("x-request-id", own.RequestID)
-		isOpen := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
+		isOpen := slices.Contains(openPaths, r.URL.Path)
 		given := []byte(r.Header.Get("dapr-api-token"))
 		if !isOpen && subtle.ConstantTimeCompare(given, a.token) != 1 {
 			writeError(w, failure.Unauthenticated("This route is for the sidecar. Call it through Dapr."))
@@ -120,7 +126,9 @@ func (a *App) admit(next http.Handler) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		defer recovered(ctx, w)
-		next.ServeHTTP(w, r.WithContext(ctx))
+		inner := r.WithContext(ctx)
+		defer func() { r.Pattern = inner.Pattern }() // for what measures the request
+		next.ServeHTTP(w, inner)
 	})
 }
 

@@ -24,6 +24,7 @@ type Store struct {
 	events  []Event
 	sizes   []int
 	answers map[string]any
+	secrets map[string]string
 
 	// Fail returns a status that is the answer to a write, after it or instead of it; 0 for none.
 	Fail func(key string, written bool) int
@@ -43,6 +44,7 @@ type Event struct {
 func New(t *testing.T) (*Store, *sidecar.Client) {
 	store := &Store{
 		values: map[string]json.RawMessage{}, etags: map[string]int{}, answers: map[string]any{},
+		secrets: map[string]string{},
 	}
 	server := httptest.NewServer(store)
 	t.Cleanup(server.Close)
@@ -84,6 +86,13 @@ func (s *Store) Answer(app, path string, answer any) {
 	s.answers["/v1.0/invoke/"+app+"/method/"+path] = answer
 }
 
+// Keep sets a secret.
+func (s *Store) Keep(name, secret string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.secrets[name] = secret
+}
+
 // ServeHTTP answers a call of the sidecar's API.
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
@@ -95,6 +104,8 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.publish(w, r)
 	case strings.Contains(r.URL.Path, "/invoke/"):
 		s.invoke(w, r)
+	case strings.Contains(r.URL.Path, "/secrets/"):
+		s.secret(w, r)
 	case r.Method == http.MethodDelete:
 		delete(s.values, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
 	default:
@@ -127,6 +138,17 @@ func (s *Store) invoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, 200, answer)
+}
+
+func (s *Store) secret(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	if secret, exists := s.secrets[name]; exists {
+		writeJSON(w, 200, map[string]string{name: secret})
+		return
+	}
+	writeJSON(w, 500, map[string]string{
+		"errorCode": "ERR_SECRET_GET", "message": "secret " + name + " not found",
+	})
 }
 
 func (s *Store) publish(w http.ResponseWriter, r *http.Request) {
