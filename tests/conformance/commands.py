@@ -9,11 +9,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.chassis.ids import SnowflakeGenerator
+from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.contracts import catalog, events
-from tests.conformance.kit import ServiceUnderTest
-from tests.conformance.peer_client import Answer
-from tests.conformance.story import Effects
+from services.contracts.posts import ATTACHMENT
+from tests.conformance.kit import PATIENCE, ServiceUnderTest
+from tests.conformance.peer_client import Answer, Stream
+from tests.conformance.story import Effects, Told
+from tests.system.waiting import wait_until
 
 _ids = SnowflakeGenerator()
 
@@ -28,7 +30,7 @@ class Requester:
         self._subject = subject
         self._caller = caller
 
-    def send(self, route: str, body: Any = None, *, user: str = "") -> Any:
+    def send(self, route: str, body: Any = None, *, user: str = "", **headers: str) -> Any:
         """Return the body of an answer, which must be a success."""
         answer: Answer = self._subject.ask(
             route,
@@ -38,6 +40,7 @@ class Requester:
             headers={
                 "traceparent": f"00-{self.trace}-{secrets.token_hex(8)}-01",
                 "x-request-id": self.trace,
+                **headers,
             },
         )
         assert answer.status == 200, (route, answer)
@@ -88,6 +91,51 @@ def a_checkout_is_an_order(subject: ServiceUnderTest) -> Effects:
     )
 
 
+def an_edited_product_is_told_twice(subject: ServiceUnderTest) -> Effects:
+    subject.peers["media"].tell(answers={"POST /claims": [ATTACHMENT]})
+    requester, owner = Requester(subject), _ids.next()
+    shop = _open_shop(requester, owner)
+    wanted = {"title": "Mug", "media_ids": [ATTACHMENT["id"]], "variants": [{"price": 2_400}]}
+    made = requester.send("POST /products", {"shop": shop, **wanted}, user=owner)
+    id = made["product"]["id"]
+    revision = {"if-match": f'"{made["version"]}"'}
+    requester.send(f"PATCH /products/{id}", {"title": "Large mug"}, user=owner, **revision)
+    return requester.effects(
+        (events.SHOP_CHANGED, shop),
+        *[(events.PRODUCT_CHANGED, id)] * 2,
+        calls=(("media", "POST /claims"),),
+    )
+
+
+def who_leaves_has_no_shop(subject: ServiceUnderTest) -> Effects:
+    requester, owner = Requester(subject), _ids.next()
+    shop = _open_shop(requester, owner)
+    subject.peers["auth"].tell(deleted=[owner])
+    gone = {"id": owner, "username": "", "created_at": timestamp(), "deleted": True}
+    trace = _tell(subject, Told(events.ACCOUNT_CHANGED, owner, 2, gone))
+    return Effects(
+        ((events.SHOP_CHANGED, shop),),
+        frozenset({requester.trace, trace}),
+        tombstones=((events.SHOP_CHANGED, shop, _SHOP["name"]),),
+    )
+
+
+def a_follower_is_notified(subject: ServiceUnderTest) -> Effects:
+    source, target = _ids.next(), _ids.next()
+    edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
+    trace = _tell(subject, Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge))
+    requester = Requester(subject)
+
+    def first() -> Any:
+        found = requester.send("GET /notifications", user=target)["notifications"]
+        return found and found[0]["id"]
+
+    id = wait_until(first, PATIENCE, "a notification")
+    requester.send(f"POST /notifications/{id}/dismiss", user=target)
+    causes = [(events.NOTIFICATION_CHANGED, id)] * 2
+    return Effects(tuple(causes), frozenset({requester.trace, trace}))
+
+
 def an_authorization_is_a_payment(subject: ServiceUnderTest) -> Effects:
     requester, order = Requester(subject, caller="orders"), _ids.next()
     price = {"buyer": _ids.next(), "seller": _ids.next(), "amount": 4_900, "currency": "EUR"}
@@ -126,6 +174,8 @@ def a_mention_is_looked_up(subject: ServiceUnderTest) -> Effects:
 
 COMMANDS: Mapping[str, tuple[Command, ...]] = {
     "auth": (who_registers_has_a_login, who_leaves_has_no_login),
+    "catalog": (an_edited_product_is_told_twice, who_leaves_has_no_shop),
+    "notifications": (a_follower_is_notified,),
     "orders": (a_checkout_is_an_order,),
     "payments": (an_authorization_is_a_payment,),
     "posts": (a_liked_post_is_counted, a_deleted_post_is_a_tombstone, a_mention_is_looked_up),
@@ -133,6 +183,8 @@ COMMANDS: Mapping[str, tuple[Command, ...]] = {
 """By service."""
 
 _PASSWORD = "analytical engine"
+
+_SHOP = {"name": "Anna's pottery", "currency": "EUR"}
 
 _NOTHING_LEFT = {
     "order": "1",
@@ -146,6 +198,18 @@ def _register(requester: Requester) -> Any:
     name = f"u{secrets.token_hex(8)}"
     form = {"username": name, "email": f"{name}@example.org", "password": _PASSWORD}
     return requester.send("POST /registrations", {**form, "agreement": True})
+
+
+def _tell(subject: ServiceUnderTest, told: Told) -> str:
+    """Deliver an event to the service, and return the trace to which it belongs."""
+    stream = Stream(subject.producer(told.kind.topic), told.kind.topic)
+    stream.deliver([stream.event(told.kind, told.subject, told.version, told.data)])
+    return stream.trace
+
+
+def _open_shop(requester: Requester, owner: str) -> str:
+    id: str = requester.send("POST /shops", _SHOP, user=owner)["shop"]["id"]
+    return id
 
 
 def _write_post(requester: Requester, author: str, text: str = "a post") -> str:

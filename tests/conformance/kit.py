@@ -33,6 +33,7 @@ from tests.conformance.surroundings import (
     guest_language,
     manifest,
     producers_of,
+    rules_options,
 )
 from tests.fakes.auth import FakeAuth
 from tests.system.waiting import wait_until
@@ -79,12 +80,10 @@ class ServiceUnderTest:
         write_private(self._run.secrets, json.dumps({JWT: self.auth.signing_keys()}))
         apps = self._folder / "dapr.yaml"
         apps.write_text(yaml.safe_dump(manifest(self.app, self._command)))
-        guest = (
-            ("--guest", f"{self.app}={language}") if (language := guest_language(self.app)) else ()
-        )
         self._runner(
             *("up", "--detach", "--no-dashboard", "--port", "0"),
-            *("--components", self._components, "--manifest", str(apps), *guest),
+            *("--components", self._components, "--manifest", str(apps)),
+            *rules_options(self.app, self._folder),
         )
         state = json.loads(self._run.state.read_text())
         for row in state["services"]:
@@ -239,7 +238,12 @@ class ServiceUnderTest:
 
     def kept(self, kind: EventType[Any], about: str, limit: int = 64) -> list[dict[str, Any]]:
         """The events of a type about one document that `/changes` gives, some at a time."""
-        caller, topic = self.subscriber(kind.topic), kind.topic
+        found = self.all_kept(kind.topic, limit)
+        return [each for each in found if (each["type"], each["subject"]) == (kind.name, about)]
+
+    def all_kept(self, topic: str, limit: int = 64) -> list[dict[str, Any]]:
+        """The events of a topic that `/changes` gives, some at a time."""
+        caller = self.subscriber(topic)
         found: list[dict[str, Any]] = []
         heads = self.ask(f"GET /changes?topics={topic}", caller=caller).json()[topic]
         for stream, last in heads.items():
@@ -252,7 +256,14 @@ class ServiceUnderTest:
                 if answer["settled"] <= after:
                     break
                 after = answer["settled"]
-        return [each for each in found if (each["type"], each["subject"]) == (kind.name, about)]
+        return found
+
+    def forget(self, key: str) -> None:
+        """Delete what the program stores under a key, if it does."""
+        token = json.loads(self._run.state.read_text())["tokens"][self.app]["sidecar"]
+        address = f"http://127.0.0.1:{self._row()['sidecar_port']}/v1.0/state/statestore/{key}"
+        headers = {"dapr-api-token": token}
+        requests.delete(address, headers=headers, timeout=TIMEOUT).raise_for_status()
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """The events that it could not handle."""

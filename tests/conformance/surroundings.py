@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from services.chassis.security.access_rules import Access, read_access
+from services.chassis.security.access_rules import ACCESS_FILE, ADDITIONS, Access, read_access
 from tools.runner.config.guests import FOLDER, access_files
 from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import REPO
 
 GUEST = "MICROGRAM_GUEST"
+
+LISTENER = Path(__file__).with_name("listener.yaml")
+"""The rules of a stand-in for the subscribers that some topics do not have yet."""
 
 
 def manifest(app: str, command: Sequence[str]) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def manifest(app: str, command: Sequence[str]) -> dict[str, Any]:
     commands = dict.fromkeys(_around(app), peer)
     if own := command or command_of(app):
         commands[app] = list(own)
-    env = {"CONFORMANCE_SUBJECT": app}
+    env = {"CONFORMANCE_SUBJECT": app, ADDITIONS: str(LISTENER)}
     return {
         "version": 1,
         "common": {
@@ -55,7 +59,16 @@ def guest_language(app: str) -> str:
 def access_with(app: str) -> Access:
     """The rules of all services, and of the program under test if it is a guest."""
     language = guest_language(app)
-    return read_access(additions=access_files({app: [language]} if language else {}))
+    return read_access(additions=[LISTENER, *access_files({app: [language]} if language else {})])
+
+
+def rules_options(app: str, folder: Path) -> list[str]:
+    """The options with which the runner has the same rules: it adds those of a guest itself."""
+    _, _, listener = LISTENER.read_text().partition("services:\n")
+    access = folder / "access.yaml"
+    access.write_text(f"{ACCESS_FILE.read_text()}\n{listener}")
+    language = guest_language(app)
+    return ["--access", str(access), *(["--guest", f"{app}={language}"] if language else [])]
 
 
 def producers_of(access: Access) -> dict[str, str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
-from services.contracts.events import EventType
+from services.contracts.events import EVENTS, EventType
+from services.contracts.invalidations import Invalidation
 from tests.conformance.commands import COMMANDS
 from tests.conformance.contracts import event_schemas
 from tests.conformance.kit import PATIENCE, ServiceUnderTest
@@ -21,6 +22,9 @@ from tests.system.waiting import wait_until
 
 MAX_EVENTS = 50
 """In one message."""
+
+SEGMENT_SIZE = 64
+"""Entries in a segment of a journal."""
 
 
 def received(subject: ServiceUnderTest, kind: EventType[Any], about: str) -> list[Event]:
@@ -46,8 +50,27 @@ def changes_of(
     stories = [partial(_effects_of_story, subject, make, deliver) for make in told]
     commands = [partial(command, subject) for command in COMMANDS.get(subject.app, ())]
     if not stories and not commands:
-        pytest.skip("No story and no command makes this service tell.")
+        pytest.skip(why_nothing_is_told(subject.app, subject.access.publishes))
     return [*stories, *commands]
+
+
+def documents_told_by(app: str) -> list[EventType[Any]]:
+    """The types of events of a service that must not be lost."""
+    return [
+        each
+        for each in EVENTS
+        if each.producer == app and not each.private and each.model is not Invalidation
+    ]
+
+
+def why_nothing_is_told(app: str, topics: Collection[str]) -> str:
+    """Why the kit does not test how a service tells."""
+    if not topics:
+        return f"{app} publishes nothing (services/access.yaml)."
+    if not (documents := documents_told_by(app)):
+        return f"{app} publishes invalidations of caches alone, which may be lost."
+    names = ", ".join(each.name for each in documents)
+    return f"Nothing makes {app} tell {names}: write a command in tests/conformance/commands.py."
 
 
 def _effects_of_story(
@@ -178,6 +201,24 @@ def test_what_it_tells_can_be_asked_for(subject: ServiceUnderTest) -> None:
             found = subject.kept(kind, about)
             assert found, f"/changes does not give {kind.name} of {about}"
             assert max(each["entityversion"] for each in found) >= newest["entityversion"]
+
+
+def test_what_expired_hides_nothing_that_is_kept(subject: ServiceUnderTest) -> None:
+    """The oldest part of the journal is gone, if it is kept as the Python services keep theirs."""
+    change = changes_of(subject)[0]
+    kind, about = change().causes[0]
+    stream = await_event(subject, kind, about)[-1]["stream"]
+
+    def told() -> list[Event]:
+        return [each for each in all_received(subject, kind) if each["stream"] == stream]
+
+    while max(each["sequence"] for each in told()) <= 2 * SEGMENT_SIZE:
+        causes = [change().causes[0] for _ in range(SEGMENT_SIZE)]
+        await_event(subject, *causes[-1])
+    subject.forget(f"journal:{kind.topic}:{stream}:0")
+    kept = {each["subject"] for each in told() if each["sequence"] > SEGMENT_SIZE}
+    given = {each["subject"] for each in subject.all_kept(kind.topic)}
+    assert not kept - given
 
 
 def test_a_death_loses_nothing_that_it_has_to_tell(subject: ServiceUnderTest) -> None:

@@ -113,6 +113,13 @@ def settles_what_it_did_not_give() -> None:
     replace(Outbox, "changes_since", settle)
 
 
+def hides_what_follows_what_expired() -> None:
+    async def tail_instead(_: Journal, __: str, ___: int, tail: Any) -> Any:
+        return tail
+
+    replace(Journal, "_first_kept", tail_instead)
+
+
 def gives_more_than_was_asked_for() -> None:
     changes = Outbox.changes_since
 
@@ -201,6 +208,7 @@ FAULTS = (
     Fault(keeps_the_name_of_its_stream, "test_a_new_process_has_a_new_stream"),
     Fault(answers_no_changes, "test_what_it_tells_can_be_asked_for"),
     Fault(settles_what_it_did_not_give, "test_what_it_tells_can_be_asked_for_step_by_step"),
+    Fault(hides_what_follows_what_expired, "test_what_expired_hides_nothing_that_is_kept"),
     Fault(gives_more_than_was_asked_for, "test_what_it_tells_can_be_asked_for_step_by_step"),
     Fault(tells_changes_to_everybody, "test_changes_are_for_subscribers"),
     Fault(exports_every_kind, "test_an_unknown_kind_is_not_found", app=_DATA),
