@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Insert adds the rows that the list does not hold yet. Segments are looked through only if one may
-// hold a row: mostly a row is newer than all of them.
-func (l *Lists) Insert(ctx context.Context, id string, rows ...Row) error {
-	var absent []Row
+// insert adds the rows that the list does not hold yet; it asks for them once it has read the list.
+// Segments are looked through only if one may hold a row: mostly a row is newer than all of them.
+func (l *Lists) insert(ctx context.Context, id string, begin func() []Row) error {
+	var rows, absent []Row
 	var seen []Ref
 	for range maxAttempts {
 		isUnknown := false
 		head, err := l.heads.Update(ctx, id, func(head *Head, _ bool) (bool, error) {
-			isUnknown = false
+			isUnknown, rows = false, begin()
 			if !head.mayHold(rows) {
 				return head.insert(rows), nil
 			}

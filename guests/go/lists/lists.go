@@ -100,6 +100,7 @@ type segment struct {
 type Lists struct {
 	heads    *documents.Collection[Head]
 	segments *documents.Collection[segment]
+	waiting  insertions
 }
 
 // New returns the lists of a kind. With an outbox each change of a head is published.
@@ -107,6 +108,7 @@ func New(client *sidecar.Client, kind string, outbox *journal.Outbox) *Lists {
 	return &Lists{
 		heads:    documents.NewTold[Head](client, kind, outbox, nil),
 		segments: documents.New[segment](client, kind+"-segment"),
+		waiting:  insertions{byList: map[string]*insertion{}},
 	}
 }
 
