@@ -12,10 +12,9 @@ from typing import Any
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.contracts import catalog, events
 from services.contracts.posts import ATTACHMENT
-from tests.conformance.kit import PATIENCE, ServiceUnderTest
+from tests.conformance.kit import ServiceUnderTest
 from tests.conformance.peer_client import Answer, Stream
 from tests.conformance.story import Effects, Told
-from tests.system.waiting import wait_until
 
 _ids = SnowflakeGenerator()
 
@@ -120,22 +119,6 @@ def who_leaves_has_no_shop(subject: ServiceUnderTest) -> Effects:
     )
 
 
-def a_follower_is_notified(subject: ServiceUnderTest) -> Effects:
-    source, target = _ids.next(), _ids.next()
-    edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
-    trace = _tell(subject, Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge))
-    requester = Requester(subject)
-
-    def first() -> Any:
-        found = requester.send("GET /notifications", user=target)["notifications"]
-        return found and found[0]["id"]
-
-    id = wait_until(first, PATIENCE, "a notification")
-    requester.send(f"POST /notifications/{id}/dismiss", user=target)
-    causes = [(events.NOTIFICATION_CHANGED, id)] * 2
-    return Effects(tuple(causes), frozenset({requester.trace, trace}))
-
-
 def an_authorization_is_a_payment(subject: ServiceUnderTest) -> Effects:
     requester, order = Requester(subject, caller="orders"), _ids.next()
     price = {"buyer": _ids.next(), "seller": _ids.next(), "amount": 4_900, "currency": "EUR"}
@@ -175,7 +158,6 @@ def a_mention_is_looked_up(subject: ServiceUnderTest) -> Effects:
 COMMANDS: Mapping[str, tuple[Command, ...]] = {
     "auth": (who_registers_has_a_login, who_leaves_has_no_login),
     "catalog": (an_edited_product_is_told_twice, who_leaves_has_no_shop),
-    "notifications": (a_follower_is_notified,),
     "orders": (a_checkout_is_an_order,),
     "payments": (an_authorization_is_a_payment,),
     "posts": (a_liked_post_is_counted, a_deleted_post_is_a_tombstone, a_mention_is_looked_up),

@@ -84,7 +84,12 @@ def a_follower_is_a_notification() -> EventStory:
     source, target = _ids.next(), _ids.next()
     edge = {"source": source, "target": target, "follow_id": _ids.next(), "following": True}
     told = Told(events.EDGE_CHANGED, f"{source}:{target}", 1, edge)
-    return EventStory((told,), _notifications_of(target), [("follow", source)])
+    return EventStory(
+        (told,),
+        _notifications_of(target),
+        [("follow", source)],
+        causes=((events.NOTIFICATION_CHANGED, f"{target}:follow:{source}"),),
+    )
 
 
 def who_unfollows_is_no_notification() -> EventStory:
@@ -96,6 +101,7 @@ def who_unfollows_is_no_notification() -> EventStory:
         (Told(events.EDGE_CHANGED, subject, 1, edge), Told(events.EDGE_CHANGED, subject, 2, none)),
         _notifications_of(target),
         [],
+        causes=((events.NOTIFICATION_CHANGED, f"{target}:follow:{source}"),) * 2,
     )
 
 
