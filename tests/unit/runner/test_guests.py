@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tools.runner.config.manifest import ManifestApp
 from tools.runner.errors import RunnerError
 from tools.runner.infra import guests
 from tools.runner.infra.guests import with_guests
+from tools.runner.output import progress
 
 APPS = [
     ManifestApp("comments", Path(), ("python", "comments")),
@@ -82,3 +85,28 @@ def test_a_guest_in_go_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (library / "library.go").write_text("package library\n\nconst Version = 2\n")
     (with_another_library,) = with_guests(APPS[:1], {"comments": ("go",)})
     assert with_another_library.command_of(0) != changed.command_of(0)
+
+
+def test_runners_that_start_together_build_a_guest_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "guests" / "comments-go"
+    folder.mkdir(parents=True)
+    (folder / "main.go").write_text("package main\n")
+    monkeypatch.setattr(guest_folders, "FOLDER", folder.parent)
+    monkeypatch.setattr(guests, "FOLDER", folder.parent)
+    monkeypatch.setattr(guests, "user_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(guests, "go_program", lambda _: "go")
+    built = []
+
+    def build(_: str, command: list[str], **__: object) -> None:
+        built.append(command)
+        time.sleep(0.05)  # the others are there meanwhile
+        Path(command[command.index("-o") + 1]).write_text("a program")
+
+    monkeypatch.setattr(progress, "run", build)
+    with ThreadPoolExecutor(4) as pool:
+        started = [pool.submit(with_guests, APPS[:1], {"comments": ("go",)}) for _ in range(4)]
+        (program,) = {Path(each.result()[0].command_of(0)[0]) for each in started}
+    assert program.read_text() == "a program"
+    assert len(built) == 1

@@ -18,7 +18,7 @@ from tools.runner.config.guests import FOLDER, PYTHON, Languages, access_files, 
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, user_cache
 from tools.runner.errors import RunnerError
-from tools.runner.infra.go_build import go_program
+from tools.runner.infra.go_build import cache_lock, go_program
 from tools.runner.infra.node_build import typescript_command
 from tools.runner.output import progress
 
@@ -88,9 +88,10 @@ def _built(folder: Path) -> tuple[str, ...]:
     is_go = any(folder.glob("*.go"))
     shared = [FOLDER / name for name in (_GO_LIBRARY if is_go else _TYPESCRIPT_LIBRARY)]
     target = cache / f"{folder.name}-{_digest([folder, *shared])}"
-    if is_go:
-        return (str(_go_program(folder, target / folder.name)),)
-    return typescript_command(folder, target)
+    with cache_lock(cache):  # another runner may build it now
+        if is_go:
+            return (str(_go_program(folder, target / folder.name)),)
+        return typescript_command(folder, target)
 
 
 def _digest(sources: Sequence[Path]) -> str:
