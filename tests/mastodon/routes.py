@@ -41,7 +41,12 @@ NO_JSON = "no JSON"
 """Texts, pictures, streams: not for a schema."""
 
 OURS = "ours"
-"""Routes that are not of the client API: of operators, sidecars, and services that `new` wrote."""
+"""Routes that are for operators and sidecars, not of the client API."""
+
+
+def own_data(value: Any, path: str) -> None:
+    """What a service that `new` wrote answers: an object of its own, with no post in it."""
+    assert type(value) is dict, f"{path} must be an object, and is {value!r}"
 
 
 def changed(path: str) -> dict[str, Check | str]:

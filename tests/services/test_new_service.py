@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from tests.scaffold.repository_copy import RepositoryCopy, tutorial_commands
 
-NAMED = (
-    "stories or Stories or up_to_date or language or generated_ones or file_names or routes_table"
+NAMED = " or ".join(
+    (
+        *("stories", "Stories", "up_to_date", "language", "generated_ones", "file_names"),
+        *("routes_table", "visibility_matrix"),
+    )
 )
 NEW = ("new", "stories", "--owns", "story", "--tells", "story-changed", "--hears", "posts")
 OWN_TESTS = (
@@ -16,7 +19,7 @@ TESTS_OF_ALL = (
     *("tests/unit/clients", "tests/unit/contracts", "tests/unit/test_routes.py"),
     *("tests/unit/test_language.py", "tests/unit/deploy/test_generated.py"),
     *("tests/unit/compose/test_project.py", "tests/unit/scaffold"),
-    "tests/unit/gateway/test_routes_table.py",
+    *("tests/unit/gateway/test_routes_table.py", "tests/unit/gateway/test_visibility_matrix.py"),
 )
 
 

@@ -252,7 +252,7 @@ def _remove_rows(text: str, new: NewService) -> str:
 def _rows(new: NewService) -> str:
     path = f"/api/v1/{new.name}"
     routes = (f"POST {path}", f"GET {path}", f"GET {path}/{{id}}", f"DELETE {path}/{{id}}")
-    return "".join(f'    "{route}": OURS,\n' for route in routes)
+    return "".join(f'    "{route}": own_data,\n' for route in routes)
 
 
 def _find(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
