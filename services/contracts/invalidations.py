@@ -19,7 +19,9 @@ class Invalidation(Model):
 
     The producer numbers its messages (`stream`, `sequence`) and repeats none: whoever misses a
     number, or meets a new stream, has to assume that every document has changed. With `everything`
-    the producer itself says so.
+    the producer itself says so. While its documents are read or written, and for a minute after it,
+    a message comes every four seconds at least, also without documents: after a longer silence one
+    may be lost.
     """
 
     model_config = examples({"documents": ["post:116548273934401537", "home:115581273340018689"]})

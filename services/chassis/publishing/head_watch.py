@@ -18,9 +18,8 @@ import orjson
 
 from services.chassis.publishing.outbox import Outbox
 
-REFRESH_INTERVAL = 3.0
-"""Seconds between two looks at the streams of other processes while somebody waits. What the broker
-loses must arrive within five."""
+REFRESH_INTERVAL = 2.0
+"""Seconds between two looks at the streams of other processes while somebody waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ Else it is served for `MAX_AGE` seconds.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -22,8 +23,9 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from services.chassis.cache import DEFAULT_TTL as SOURCE_TTL
-from services.chassis.consuming.events import Event
+from services.chassis.consuming.events import CloudEvent, Event
 from services.clients.base import CacheAge
+from services.contracts.events import FEED_INVALIDATED, NOTIFICATIONS_INVALIDATED
 from services.contracts.invalidations import Invalidation
 
 MAX_AGE = 5.0
@@ -39,7 +41,9 @@ MAX_CHANGES = 50_000
 MAX_WAIT = 0.5
 """Seconds for which a form waits until the next page shows what it did."""
 
-_MAX_STREAMS = 1_000
+PRODUCERS = frozenset({FEED_INVALIDATED.producer, NOTIFICATIONS_INVALIDATED.producer})
+"""The services whose messages say what has changed."""
+
 _DOCUMENT_BYTES = 80  # the name of a document in the list of a page
 _OVERHEAD = 1_500  # bytes of a page beside its body and documents: key, headers, table entry
 
@@ -73,12 +77,18 @@ class ReadyPages:
     The key must contain everything that shapes a response, above all whose page it is.
     """
 
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+        producers: frozenset[str] = PRODUCERS,
+    ) -> None:
         self.now = clock
+        self._producers = producers
         self._pages: LRUCache[Hashable, ReadyPage] = LRUCache(max_bytes, getsizeof=_size)
         self.changes = DocumentChanges(clock)
         """What was heard of."""
-        self._streams: LRUCache[str, _LastMessage] = LRUCache(_MAX_STREAMS)
+        self._streams: dict[str, _LastMessage] = {}
         self.hits = self.misses = 0
         self._awaited: dict[str, list[asyncio.Event]] = {}
         """By document; as many as there are requests that wait."""
@@ -128,8 +138,11 @@ class ReadyPages:
         envelope = event.envelope
         stream, sequence = envelope.stream, envelope.sequence
         last = self._streams.get(stream)
+        if last is None:
+            self._forget_silent_streams()
         if last is None or sequence > last.sequence:
-            self._streams[stream] = _LastMessage(envelope.source, sequence, self.now())
+            sent_at = self.now() - _seconds_under_way(envelope)
+            self._streams[stream] = _LastMessage(envelope.source, sequence, sent_at)
         if last is None or sequence > last.sequence + 1 or event.data.everything:
             self.drop_all()
         self.changed(event.data.documents, stream)
@@ -141,13 +154,19 @@ class ReadyPages:
     def _complete_until(self) -> float:
         """The time until which no message is missing, of all processes that were heard lately.
 
-        `NEVER` if a service has no such process.
+        `NEVER` if a producer has no such process.
         """
-        known, oldest = self._streams.values(), self.now() - MAX_KEPT
-        recent = [last for last in known if last.at >= oldest]
-        if {last.source for last in recent} != {last.source for last in known}:
+        oldest = self.now() - MAX_KEPT
+        recent = [last for last in self._streams.values() if last.sent_at >= oldest]
+        if self._producers - {last.source for last in recent}:
             return NEVER
-        return min(last.at for last in recent)
+        return min(last.sent_at for last in recent)
+
+    def _forget_silent_streams(self) -> None:
+        oldest = self.now() - MAX_KEPT
+        self._streams = {
+            stream: last for stream, last in self._streams.items() if last.sent_at >= oldest
+        }
 
     @asynccontextmanager
     async def reported(self, document: str) -> AsyncIterator[None]:
@@ -172,7 +191,7 @@ class _LastMessage(NamedTuple):
 
     source: str
     sequence: int
-    at: float
+    sent_at: float
 
 
 class _Write(NamedTuple):
@@ -284,6 +303,12 @@ class DocumentChanges:
         if changed_at >= read_at:
             return True
         return read_at - changed_at < SOURCE_TTL <= now - changed_at
+
+
+def _seconds_under_way(message: CloudEvent) -> float:
+    """The age of a message by the clocks of both processes; infinite if it has no time."""
+    sent_at = message.committed_at()
+    return math.inf if sent_at is None else max(0.0, time.time() - sent_at)
 
 
 def _size(page: ReadyPage) -> int:

@@ -48,6 +48,10 @@ class AccountStatistics:
             return self
         return replace(self, posts=count.total, last_post=count.last_post, counted=count.version)
 
+    def merged_with(self, other: AccountStatistics) -> AccountStatistics:
+        """Return the account of two records, which is listed only if both say so."""
+        return replace(self.with_count(other.count), listed=self.listed and other.listed)
+
 
 @dataclass(frozen=True, slots=True)
 class StatisticsShard:
@@ -114,12 +118,15 @@ class InstanceStatistics:
 
 
 def _merged(shards: Iterable[StatisticsShard]) -> dict[str, AccountStatistics]:
-    """Return all accounts. One that moves to another shard is in both for a moment."""
+    """Return all accounts. One that moves to another shard is in both for a moment.
+
+    A replica of the release before may change the record in the former one later.
+    """
     accounts: dict[str, AccountStatistics] = {}
     for shard in shards:
         for id, account in shard.lines.items():
             kept = accounts.get(id)
-            accounts[id] = account.with_count(kept.count) if kept else account
+            accounts[id] = account.merged_with(kept) if kept else account
     return accounts
 
 

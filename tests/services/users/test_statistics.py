@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from services.chassis.ids import utc_now
 from services.users.application.statistics import StatisticsService
 from services.users.domain.statistics import (
     SHARDS,
     AccountStatistics,
     AuthorPostCount,
+    InstanceStatistics,
     StatisticsShard,
     former_shard_key,
     shard_key,
@@ -175,6 +178,17 @@ def test_an_account_that_was_read_earlier_keeps_the_newer_post_count() -> None:
     assert counted.with_account("1", read_before).lines == {
         "1": AccountStatistics(5, "9", listed=False, counted=2)
     }
+
+
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_nobody_is_listed_whom_one_of_two_records_hides(*, hidden: int) -> None:
+    """A replica of the release before knows the former record only."""
+    records = [AccountStatistics(4, "8", counted=1), AccountStatistics(5, "9", counted=2)]
+    records[hidden] = replace(records[hidden], listed=False)
+    shards = [StatisticsShard({"1": record}) for record in records]
+    found = InstanceStatistics.of(shards, utc_now())
+    assert (found.users, found.posts) == (1, 5)
+    assert found.newest == found.active == ()
 
 
 async def test_only_the_gateway_reads_statistics(users: UsersDeployment) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from services.chassis.cache import DEFAULT_TTL
 from services.chassis.consuming.events import Event, parse_cloud_event
+from services.chassis.ids import utc_now
 from services.clients.base import CacheAge
 from services.contracts.events import FEED_INVALIDATED
 from services.contracts.invalidations import Invalidation
@@ -29,7 +31,7 @@ class Clock:
 
 def pages(max_bytes: int = 1 << 20) -> tuple[ReadyPages, Clock]:
     clock = Clock()
-    return ReadyPages(max_bytes, clock), clock
+    return ReadyPages(max_bytes, clock, frozenset({"feed"})), clock
 
 
 def page(read_at: float, *documents: str, body: bytes = b"[]") -> ReadyPage:
@@ -43,6 +45,7 @@ def message(
     stream: str = "a",
     everything: bool = False,
     source: str = "feed",
+    seconds_ago: float = 0.0,
 ) -> Event[Invalidation]:
     data = Invalidation(documents=list(documents), everything=everything)
     envelope = parse_cloud_event(
@@ -51,6 +54,7 @@ def message(
             "type": FEED_INVALIDATED.name,
             "source": source,
             "subject": stream,
+            "time": (utc_now() - timedelta(seconds=seconds_ago)).isoformat(),
             "stream": stream,
             "sequence": sequence,
             "entityversion": sequence,
@@ -334,9 +338,9 @@ async def test_if_no_message_comes_for_a_while_the_last_one_may_be_lost() -> Non
     kept.put("ada", page(clock(), "post:1"))
     clock.advance(4.0)
     await kept.invalidated(message(2))
-    clock.advance(MAX_AGE)
+    clock.advance(MAX_AGE - 0.1)
     assert kept.get("ada") is not None
-    clock.advance(0.1)
+    clock.advance(0.2)
     assert kept.get("ada") is None
     kept.put("ada", page(clock(), "post:1"))
     clock.advance(MAX_AGE)
@@ -368,8 +372,41 @@ async def test_every_producer_that_was_heard_lately_must_go_on() -> None:
     assert kept.get("ada") is None, "it was there all the time"
 
 
-async def test_a_service_that_is_not_heard_any_more_is_not_replaced_by_another_one() -> None:
+async def test_every_producer_must_be_heard() -> None:
+    clock = Clock()
+    kept = ReadyPages(1 << 20, clock)
+    await kept.invalidated(message(1))
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(MAX_AGE + 0.1)
+    await kept.invalidated(message(2))
+    assert kept.get("ada") is None, "notifications was never heard"
+    await kept.invalidated(message(1, stream="b", source="notifications"))
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    for sequence in (3, 4):
+        clock.advance(4.0)
+        await kept.invalidated(message(sequence))
+        await kept.invalidated(message(sequence - 1, stream="b", source="notifications"))
+    assert kept.get("ada") is not None
+
+
+async def test_a_message_says_what_is_missing_until_it_was_sent() -> None:
     kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(DEFAULT_TTL)
+    kept.put("ada", page(clock(), "post:1"))
+    clock.advance(4.0)
+    await kept.invalidated(message(2, seconds_ago=3.0))
+    clock.advance(1.9)
+    assert kept.get("ada") is not None
+    clock.advance(0.2)
+    assert kept.get("ada") is None
+
+
+async def test_a_service_that_is_not_heard_any_more_is_not_replaced_by_another_one() -> None:
+    clock = Clock()
+    kept = ReadyPages(1 << 20, clock)
     await kept.invalidated(message(1, stream="a"))
     await kept.invalidated(message(1, stream="b", source="notifications"))
     clock.advance(MAX_KEPT + 0.1)
