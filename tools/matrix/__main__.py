@@ -10,4 +10,4 @@ if __name__ == "__main__":
         sys.exit(run_matrix(sys.argv[1:]))
     except RunnerError as error:
         print(error, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(1)

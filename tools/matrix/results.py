@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tools.runner.config.paths import REPO
+from tools.runner.errors import RunnerError
 
 RESULTS = REPO / "docs" / "components.json"
 """The committed results, of which docs/components.md is made."""
@@ -34,6 +35,11 @@ class SuiteResult:
     def is_whole(self) -> bool:
         """Whether tests ran and none failed."""
         return self.passed > 0 and self.failed == 0
+
+    @property
+    def total(self) -> int:
+        """How many tests there were, with those that were skipped."""
+        return self.passed + self.failed + self.skipped
 
 
 @dataclass(frozen=True)
@@ -106,15 +112,28 @@ def read_junit(path: Path, name: str, suite: str, sources: str, at: str) -> Suit
     )
 
 
+def read_begin(path: Path) -> str:
+    """Return when the first tests of a report began, in ISO format. Raises RunnerError."""
+    try:
+        suites = ElementTree.parse(path).getroot().iter("testsuite")  # noqa: S314 (our own file)
+    except ElementTree.ParseError as error:
+        raise RunnerError(f"{path} is no report: {error}") from None
+    begun = min((suite.get("timestamp", "") for suite in suites), default="")
+    if not begun:
+        raise RunnerError(f"{path} does not say when its tests began: is it a report of pytest?")
+    return begun
+
+
 def _cases(path: Path, name: str, suite: str) -> Iterator[ElementTree.Element]:
     """The tests of a suite that name the set as one of their parameters."""
     for case in ElementTree.parse(path).getroot().iter("testcase"):  # noqa: S314 (our own file)
         _, _, parameters = case.get("name", "").partition("[")
-        if case.get("classname", "").startswith(f"tests.{suite}.") and _names_set(name, parameters):
+        if case.get("classname", "").startswith(f"tests.{suite}.") and names_set(name, parameters):
             yield case
 
 
-def _names_set(name: str, parameters: str) -> bool:
+def names_set(name: str, parameters: str) -> bool:
+    """Return whether the parameters of a test, such as `embedded-0]`, are about a set."""
     return re.search(rf"(^|-){re.escape(name)}(-|\])", parameters) is not None
 
 

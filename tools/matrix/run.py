@@ -23,6 +23,8 @@ from tools.matrix.results import (
     SUITES,
     SetResult,
     SuiteResult,
+    names_set,
+    read_begin,
     read_bench,
     read_junit,
     read_results,
@@ -55,7 +57,8 @@ def run_matrix(arguments: Sequence[str]) -> int:
 
     Arguments are sets, and suites (`contract`, `e2e`, `bench`) if not all of them are wanted. Or
     they are reports of `test --junitxml`: then nothing is run, and what they have is kept.
-    Returns 1 if a test failed. Raises RunnerError for an unknown name.
+    Returns 1 if a test failed. Raises RunnerError for an unknown name, and for a report with a part
+    of a suite.
     """
     if arguments and all(each.endswith(".xml") for each in arguments):
         return _keep_reports([Path(each) for each in arguments])
@@ -79,21 +82,45 @@ def run_matrix(arguments: Sequence[str]) -> int:
 
 
 def _keep_reports(reports: Sequence[Path]) -> int:
-    """Keep the results of the suites that ran in some reports, of the sources as they are now."""
-    for missing in (each for each in reports if not each.exists()):
-        raise RunnerError(f"there is no report {missing}: `test --junitxml {missing}` writes one")
-    failed = 0
-    for report, name, suite in product(reports, set_names(), SUITES):
-        found = _read_report(report, name, suite)
-        if found.passed or found.failed:
-            _keep(name, methodcaller("with_suite", suite, found))
-            print(f"{suite} on {name}: {found.passed} passed, {found.failed} failed")
-            failed += found.failed
-    return 1 if failed else 0
+    """Keep the suites that ran in some reports, as of the day and the sources of each report.
+
+    Raises RunnerError, and keeps none, if one has nothing of the matrix or a part of a suite.
+    """
+    results = [each for report in reports for each in _whole_suites(report)]
+    for name, suite, found in results:
+        _keep(name, methodcaller("with_suite", suite, found))
+        print(f"{suite} on {name}: {found.passed} passed, {found.failed} failed")
+    return 1 if any(found.failed for _, _, found in results) else 0
 
 
-def _read_report(report: Path, name: str, suite: str) -> SuiteResult:
-    return read_junit(report, name, suite, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
+def _whole_suites(report: Path) -> list[tuple[str, str, SuiteResult]]:
+    """Return set, suite and result of what ran in a report."""
+    if not report.exists():
+        raise RunnerError(f"there is no report {report}: `test --junitxml {report}` writes one")
+    begun = read_begin(report)
+    sources, day = _sources(begun), begun[:10]
+    pairs = product(set_names(), SUITES)
+    all_results = [(*pair, read_junit(report, *pair, sources, day)) for pair in pairs]
+    results = [each for each in all_results if each[2].passed or each[2].failed]
+    if not results:
+        raise RunnerError(f"there is nothing of the matrix in {report}")
+    for name, suite, found in results:
+        if found.total < (whole := _collected(name, suite)):
+            raise RunnerError(
+                f"{report} has {found.total} of {whole} tests of {suite} on {name}, so it says "
+                f"nothing of the whole suite: `test --matrix {name} {suite}` runs all of it"
+            )
+    return results
+
+
+def _collected(name: str, suite: str) -> int:
+    """Return how many tests a suite has on a set."""
+    command = [sys.executable, "-m", "pytest", f"tests/{suite}", "--collect-only", "-q"]
+    env = os.environ | {"MICROGRAM_SETS": name}
+    done = subprocess.run(command, cwd=REPO, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RunnerError(f"pytest cannot collect tests/{suite}:\n{done.stdout}{done.stderr}")
+    return sum(names_set(name, each.partition("[")[2]) for each in done.stdout.splitlines())
 
 
 def _has_passed(name: str, step: str) -> bool:
@@ -112,7 +139,7 @@ def _run_step(name: str, step: str) -> bool:
     junit = OUTPUT / f"{name}-{step}.xml"
     junit.unlink(missing_ok=True)
     _call(name, step, ["pytest", f"tests/{step}", "-k", name, "-q", f"--junitxml={junit}"])
-    found = _read_report(junit, name, step)
+    found = read_junit(junit, name, step, _sources(), time.strftime("%Y-%m-%d", time.gmtime()))
     print(f"  {found.passed} passed, {found.failed} failed, {found.seconds} s", flush=True)
     _keep(name, lambda before: before.with_suite(step, found))
     return found.is_whole
@@ -166,9 +193,15 @@ def _how_far(said: str) -> str:
     return f"{shares[-1] if shares else 'begun'}{', a test has failed' if failed else ''}"
 
 
-def _sources() -> str:
-    """Return a key of what is tested, as it was committed; the same for the same sources."""
-    parts = [f"HEAD:{part}" for part in ("services", "components", "tests", "tools/dapr")]
-    command = ["git", "rev-parse", *parts]
-    done = subprocess.run(command, cwd=REPO, capture_output=True, check=False)
-    return hashlib.sha256(done.stdout).hexdigest()[:10]
+def _sources(at: str = "") -> str:
+    """Return a key of what is tested, as it was committed; the same for the same sources.
+
+    With a time, that of the newest commit before it.
+    """
+    newest = _git("rev-list", "-1", f"--before={at}", "HEAD").decode().strip() if at else "HEAD"
+    parts = [f"{newest}:{part}" for part in ("services", "components", "tests", "tools/dapr")]
+    return hashlib.sha256(_git("rev-parse", *parts)).hexdigest()[:10]
+
+
+def _git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=REPO, capture_output=True, check=False).stdout

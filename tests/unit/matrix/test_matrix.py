@@ -98,25 +98,120 @@ def write_report(path: Path) -> None:
         f'<testcase classname="tests.{place}" name="{name}" time="1.6">{outcome}</testcase>'
         for place, name, outcome in cases
     )
-    path.write_text(f"<testsuites><testsuite>{''.join(texts)}</testsuite></testsuites>")
+    suite = f'<testsuite timestamp="2026-11-28T23:59:00+00:00">{"".join(texts)}</testsuite>'
+    path.write_text(f"<testsuites>{suite}</testsuites>")
 
 
-def test_a_report_of_all_tests_counts_for_the_sets_that_are_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+WHOLE = {("embedded", "contract"): 1, ("embedded", "e2e"): 5, ("rabbitmq-redis", "e2e"): 1}
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> dict[str, SetResult]:
+    """What is kept of reports, in a repository with as many tests as `write_report` writes."""
     kept: dict[str, SetResult] = {}
-    monkeypatch.setattr(run, "_sources", lambda: "abc")
+    monkeypatch.setattr(run, "_sources", lambda at: f"as of {at}")
+    monkeypatch.setattr(run, "_collected", lambda name, suite: WHOLE[name, suite])
     monkeypatch.setattr(
         run, "_keep", lambda name, add: kept.update({name: add(kept.get(name, SetResult()))})
     )
+    return kept
+
+
+def test_a_report_of_all_tests_counts_for_the_sets_that_are_in_it(
+    tmp_path: Path, kept: dict[str, SetResult], capsys: pytest.CaptureFixture[str]
+) -> None:
     report = tmp_path / "all.xml"
-    with pytest.raises(RunnerError, match="there is no report"):
-        run.run_matrix([str(report)])
     write_report(report)
     assert run.run_matrix([str(report)]) == 1
     counts = {name: {s: r.passed for s, r in kept[name].suites.items()} for name in kept}
     assert counts == {"embedded": {"contract": 1, "e2e": 2}, "rabbitmq-redis": {"e2e": 1}}
     assert "e2e on embedded: 2 passed, 2 failed" in capsys.readouterr().out
+
+
+def test_a_report_counts_for_its_own_day_and_sources(
+    tmp_path: Path, kept: dict[str, SetResult]
+) -> None:
+    report = tmp_path / "all.xml"
+    write_report(report)
+    run.run_matrix([str(report)])
+    found = kept["embedded"].suites["contract"]
+    assert (found.at, found.sources) == ("2026-11-28", "as of 2026-11-28T23:59:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "there is no report"),
+        ("not XML", "is no report"),
+        ("<testsuites/>", "does not say when its tests began"),
+        ('<testsuites><testsuite timestamp="2026-11-28T23:59:00"/></testsuites>', "nothing of the"),
+    ],
+)
+def test_what_is_no_report_of_the_matrix_is_refused(
+    tmp_path: Path, kept: dict[str, SetResult], text: str | None, why: str
+) -> None:
+    report = tmp_path / "all.xml"
+    if text is not None:
+        report.write_text(text)
+    with pytest.raises(RunnerError, match=why):
+        run.run_matrix([str(report)])
+    assert kept == {}
+
+
+def test_a_report_with_a_part_of_a_suite_is_refused(
+    tmp_path: Path, kept: dict[str, SetResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = tmp_path / "part.xml"
+    write_report(report)
+    monkeypatch.setitem(WHOLE, ("rabbitmq-redis", "e2e"), 2)
+    with pytest.raises(RunnerError, match="has 1 of 2 tests of e2e on rabbitmq-redis"):
+        run.run_matrix([str(report)])
+    assert kept == {}
+
+
+def test_as_many_tests_are_a_suite_as_pytest_finds_for_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "REPO", tmp_path)
+    suite = tmp_path / "tests" / "e2e"
+    suite.mkdir(parents=True)
+    sets = "'embedded', 'redis-streams', '1-embedded', 'embedded-2'"
+    (suite / "test_embedded.py").write_text(
+        "import pytest\n"
+        f"@pytest.mark.parametrize('set', [{sets}])\n"
+        "def test_it(set: str) -> None: ...\n"
+        "def test_embedded() -> None: ...\n"
+    )
+    assert run._collected("embedded", "e2e") == 3
+    (suite / "test_embedded.py").write_text("import nothing_of_this_name\n")
+    with pytest.raises(RunnerError, match="nothing_of_this_name"):
+        run._collected("embedded", "e2e")
+
+
+def test_sources_are_those_of_the_newest_commit_before_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "REPO", tmp_path)
+    for part in ("services", "components", "tests", "tools/dapr"):
+        (tmp_path / part).mkdir(parents=True)
+        (tmp_path / part / "file").write_text("one")
+    run._git("init", "--quiet")
+    first = commit("2026-11-28T10:00:00+00:00")
+    (tmp_path / "services" / "file").write_text("two")
+    second = commit("2026-11-29T10:00:00+00:00")
+    assert first != second == run._sources()
+    assert run._sources("2026-11-28T23:59:00.909778+00:00") == first
+    assert run._sources("2026-11-29T23:59:00.909778+00:00") == second
+
+
+def commit(at: str) -> str:
+    """Commit everything at a time, and return the key of the sources."""
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    run._git("add", "--all")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_COMMITTER_DATE", at)
+        run._git(*identity, "commit", "--quiet", "--message", at)
+    return run._sources()
 
 
 def test_the_figures_are_those_of_the_benchmark(tmp_path: Path) -> None:
