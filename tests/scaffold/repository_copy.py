@@ -32,7 +32,9 @@ class RepositoryCopy:
         shutil.copytree(REPO, path, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         (path / ".venv").symlink_to(Path(sys.executable).parent.parent)
         copy = cls(path)
-        copy.git("init", "--quiet")
+        copy.git("init", "--quiet", "--initial-branch=main")
+        copy.git("config", "user.name", "test")
+        copy.git("config", "user.email", "test@localhost")
         (path / ".git/info/exclude").write_text(".venv\n")
         copy.commit()
         return copy
@@ -40,8 +42,7 @@ class RepositoryCopy:
     def commit(self) -> None:
         """Commit everything."""
         self.git("add", "--all")
-        identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-        self.git(*identity, "commit", "--quiet", "--message", "The state before")
+        self.git("commit", "--quiet", "--message", "The state before")
 
     @property
     def changes(self) -> list[str]:
@@ -81,13 +82,17 @@ class RepositoryCopy:
         return _run([str(Path(sys.executable).parent / name), *arguments], self.path).stdout
 
 
-def tutorial_commands(copy: RepositoryCopy) -> list[str]:
-    """The commands of docs/learn/stories.md that build a service in a copy, in order."""
+def tutorial_commands(copy: RepositoryCopy) -> tuple[list[str], list[str]]:
+    """The commands of docs/learn/stories.md, in order.
+
+    The first ones build a service in a copy; the others commit it and go back to `main`.
+    """
     page = (copy.path / "docs/learn/stories.md").read_text()
     blocks = re.findall(r"^```console copy\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     assert sum(command.startswith("git apply") for command in commands) == 4
-    return commands
+    end = commands.index("git add --all")
+    return commands[:end], commands[end:]
 
 
 def has_a_story(name: str) -> tuple[str, str]:

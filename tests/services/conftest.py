@@ -18,5 +18,5 @@ def whole_copy(tmp_path_factory: pytest.TempPathFactory) -> RepositoryCopy:
 def copy(whole_copy: RepositoryCopy) -> Iterator[RepositoryCopy]:
     """The copy as it was committed, whatever the test before did to it."""
     yield whole_copy
-    whole_copy.git("reset", "--quiet", "--hard")
+    whole_copy.git("switch", "--quiet", "--force", "main")
     whole_copy.git("clean", "--quiet", "-d", "--force")

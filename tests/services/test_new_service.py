@@ -69,11 +69,20 @@ def test_a_service_that_calls_others_goes_without_a_trace(copy: RepositoryCopy) 
 
 
 def test_the_commands_of_the_tutorial_build_stories(copy: RepositoryCopy) -> None:
-    """Every command of docs/learn/stories.md, in order; the tests of each step are among them."""
-    for command in tutorial_commands(copy):
+    """Every command of docs/learn/stories.md, in order; the tests of each step are among them.
+
+    After the last one a later page can write another service with this name.
+    """
+    build, go_back = tutorial_commands(copy)
+    for command in build:
         copy.shell(command)
     copy.tool("ruff", "format", "--check", ".")
-    copy.git("switch", "--quiet", "--force", "-")
+    for command in go_back:
+        copy.shell(command)
+    assert copy.changes == []
+    made = copy.runner("new", "stories", "--language", "go", "--owns", "story", "--hears", "posts")
+    assert made.returncode == 0, made.stderr
+    assert copy.runner("new", "stories", "--remove").returncode == 0
 
 
 def refused_again(copy: RepositoryCopy) -> None:

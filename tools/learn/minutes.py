@@ -16,6 +16,9 @@ WORDS_PER_MINUTE = 120
 """Half of 238, the mean of adults who read non-fiction silently in their first language (Brysbaert,
 "How many words do we read per minute?", 2019): our readers read a second one, and stop to think."""
 
+FASTEST_WORDS_PER_MINUTE = 200
+"""Of somebody who reads on, also code and output, and tries nothing."""
+
 READ_LINES_PER_MINUTE = 10
 """Lines of code that are read. A guess of ours, as all of the following."""
 
@@ -38,6 +41,7 @@ STEP = 5
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(\$ |\./tye-like-run)", re.MULTILINE)
 _ROW = re.compile(r"^(\| \[.*\]\((?P<page>[\w-]+\.md)\) \|(?P<steps>.*)\|) \d+ \|$", re.MULTILINE)
+_READING = re.compile(r"(?<=Reading alone is )[\d.]+ hours")
 
 
 def of_page(name: str, text: str) -> float:
@@ -85,7 +89,8 @@ def rounded(minutes: float) -> int:
 def render(text: str, pages: Mapping[str, str], exercises: Mapping[str, int]) -> str:
     """Return the table of the path with its minutes: of each page and its exercises together.
 
-    `pages` are the texts by name, `exercises` the minutes by name.
+    `pages` are the texts by name, `exercises` the minutes by name. The hours of reading alone are
+    those of all pages of the table.
     """
 
     def row(found: re.Match[str]) -> str:
@@ -95,4 +100,5 @@ def render(text: str, pages: Mapping[str, str], exercises: Mapping[str, int]) ->
         )
         return f"{found[1]} {rounded(minutes)} |"
 
-    return _ROW.sub(row, text)
+    words = sum(len(pages[found["page"]].split()) for found in _ROW.finditer(text))
+    return _READING.sub(f"{words / FASTEST_WORDS_PER_MINUTE / 60:.1f} hours", _ROW.sub(row, text))
