@@ -1,6 +1,6 @@
 """Generated guests beside real sidecars, and in the tests that name every guest.
 
-Not among the tests of `test` without arguments: it takes minutes, and
+`test --scaffold` runs it, and `test` does not: it takes minutes, and
 tests/services/test_new_guest.py finds most faults sooner. Run it after a change of a template.
 """
 

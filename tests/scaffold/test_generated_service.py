@@ -1,6 +1,6 @@
 """A generated service beside real sidecars, and in all tests that name every service.
 
-Not among the tests of `test` without arguments: it takes minutes, and
+`test --scaffold` runs it, and `test` does not: it takes minutes, and
 tests/services/test_new_service.py finds most faults sooner. Run it after a change of a template.
 """
 
@@ -71,7 +71,7 @@ def copy(folder: Path) -> RepositoryCopy:
 @pytest.fixture(scope="module")
 def built(folder: Path) -> RepositoryCopy:
     copy = RepositoryCopy.make(folder / "tutorial")
-    for command in tutorial_commands(copy):
+    for command in tutorial_commands(copy)[0]:
         if "pytest" not in command:
             copy.shell(command)
     return copy

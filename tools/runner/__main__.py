@@ -308,6 +308,7 @@ def _test(options: Namespace, _: RunDir) -> int:
         "learn": checks.test_learn,
         "containers": checks.test_containers,
         "guests": checks.test_guests,
+        "scaffold": checks.test_scaffold,
     }
     for name, run in special.items():
         if getattr(options, name):

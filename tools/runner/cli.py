@@ -354,6 +354,12 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         help="conformance, end-to-end and crash tests with the guest comments=go in the place of "
         "comments, and beside it, only",
     )
+    made["test"].add_argument(
+        "--scaffold",
+        action="store_true",
+        help="tests of what `new` writes, and of the service of docs/learn/stories.md, beside real "
+        "sidecars only; in Go and TypeScript where these are",
+    )
     made["conform"].add_argument("app", nargs="*", help="services (default: all of them)")
     made["conform"].add_argument(
         "--command",

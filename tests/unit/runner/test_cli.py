@@ -1,3 +1,6 @@
+import contextlib
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -5,6 +8,7 @@ import pytest
 from services.contracts.events import EVENTS
 from tools.runner import cli
 from tools.runner.__main__ import main
+from tools.runner.commands import checks
 from tools.runner.commands.dead_letters import letters_in
 from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.paths import REPO, RunDir
@@ -75,6 +79,37 @@ def test_a_program_takes_the_place_of_one_service(capsys: pytest.CaptureFixture[
     said = capsys.readouterr().err
     assert "name it, as `conform comments`" in said
     assert 'there is no service "no-such-service"' in said
+
+
+@pytest.mark.parametrize("option", ["backup", "learn", "scaffold"])
+def test_an_option_of_test_runs_the_tests_of_its_folder(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def call(command: list[str]) -> int:
+        ran.extend(command)
+        return 0
+
+    monkeypatch.setattr(checks, "_set_up_tools", lambda: (0, ""))
+    monkeypatch.setattr(checks, "_call", call)
+    assert main(["test", f"--{option}", "-k", "name"]) == 0
+    assert f"tests/{option}" in ran
+    assert ran[-2:] == ["-k", "name"]
+
+
+def test_what_can_be_tested_is_named_where_people_look() -> None:
+    """All options of `test` in CONTRIBUTING.md, and all folders of tests in two tables."""
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:
+        cli.parse(["test", "--help"])
+    options = set(re.findall(r"^  --([a-z-]+)", said.getvalue(), re.MULTILINE)) - {"run-dir"}
+    assert "scaffold" in options
+    named = (REPO / "CONTRIBUTING.md").read_text()
+    assert {each for each in options if f"| `test --{each}` |" not in named} == set()
+    folders = {path.parent.name for path in (REPO / "tests").glob("*/test_*.py")} | {"unit"}
+    readme, page = ((REPO / name).read_text() for name in ("README.md", "docs/architecture.md"))
+    assert {each for each in folders if f"`{each}/`" not in readme} == set()
+    assert {each for each in folders if f"| `tests/{each}` |" not in page} == set()
 
 
 def test_arguments_of_pytest_are_passed_on() -> None:

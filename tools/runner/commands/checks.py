@@ -208,6 +208,12 @@ def test_guests(arguments: list[str]) -> int:
     return _summarize(*_run_parts([part], arguments))
 
 
+def test_scaffold(arguments: list[str]) -> int:
+    """Run the tests of what `new` writes; return non-zero if they failed."""
+    part = (_RUNNING_SYSTEM, ["tests/scaffold", *_TWO_SYSTEMS])
+    return _summarize(*_run_parts([part], arguments))
+
+
 def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the conformance kit; return non-zero if it found a fault."""
     os.environ.update(environment)
