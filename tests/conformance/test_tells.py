@@ -67,6 +67,11 @@ def why_nothing_is_told(app: str, topics: Collection[str]) -> str:
     """Why the kit does not test how a service tells."""
     if not topics:
         return f"{app} publishes nothing (services/access.yaml)."
+    if not any(each.producer == app for each in EVENTS):
+        return (
+            f"The event of {app} is not in services/contracts/events.py: add it, and a command in "
+            "tests/conformance/commands.py."
+        )
     if not (documents := documents_told_by(app)):
         return f"{app} publishes invalidations of caches alone, which may be lost."
     names = ", ".join(each.name for each in documents)

@@ -35,3 +35,9 @@ def test_a_service_is_made_to_tell_and_is_heard(app: str) -> None:
 def test_a_service_that_is_not_made_to_tell_has_nothing_to_tell(app: str) -> None:
     assert not is_made_to_tell(app)
     assert why_nothing_is_told(app, read_access()[app].publishes) == TELL_NOTHING[app]
+
+
+def test_a_guest_that_publishes_an_event_of_its_own_is_told_what_the_kit_needs() -> None:
+    assert not is_made_to_tell("stories")
+    why = why_nothing_is_told("stories", ["stories"])
+    assert why.startswith("The event of stories is not in services/contracts/events.py: add it")

@@ -11,7 +11,12 @@ from tools.runner.errors import RunnerError
 from tools.runner.output import progress
 from tools.web import npm
 
-_ADVICE = "`npx tsc -p` with the folder of the guest shows the same errors."
+_ADVICE = (
+    "`.venv/bin/python -m pytest tests/unit/guests/test_typescript.py` shows the errors of guests."
+)
+_WRITE = ("--noEmit", "false", "--outDir")
+"""Without them the compiler only checks: what it writes must not land beside the sources."""
+
 _STRIPS_TYPES = "process.features.typescript === 'strip' ? 1 : 0"
 """Since Node 22.18. An older one needs the compiler, and so npm."""
 
@@ -49,7 +54,7 @@ def compiler_command(folder: Path, target: Path) -> list[str]:
     """
     compiler = npm.install(FOLDER, "tsc")
     types = compiler.parents[1] / "@types"
-    return [str(compiler), "-p", str(folder), "--outDir", str(target), "--typeRoots", str(types)]
+    return [str(compiler), "-p", str(folder), *_WRITE, str(target), "--typeRoots", str(types)]
 
 
 def _runs_typescript(node: str) -> bool:
