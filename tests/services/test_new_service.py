@@ -87,7 +87,7 @@ def test_the_commands_of_the_tutorial_build_stories(copy: RepositoryCopy) -> Non
 
 def refused_again(copy: RepositoryCopy) -> None:
     """A second service waits until the first one is committed, and its name is taken."""
-    assert "is a service" in copy.runner(*NEW).stderr
+    assert "take that one out with `new stories --remove`" in copy.runner(*NEW).stderr
     assert "not committed" in copy.runner("new", "albums", "--owns", "album").stderr
 
 
@@ -143,9 +143,9 @@ def test_it_asks_at_a_terminal(copy: RepositoryCopy) -> None:
 
 def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> None:
     for arguments, why in (
-        (["posts", "--owns", "post"], 'there is a service "posts" already'),
+        (["posts", "--owns", "post"], 'there is a service "posts" already. Choose another name\n'),
         (["chassis", "--owns", "wheel"], "is taken by services/chassis"),
-        (["bookmarks", "--owns", "mark"], 'archives of users have a file "bookmarks"'),
+        (["notes", "--owns", "note"], 'archives of users have a file "notes" already (services/'),
         (["lists", "--owns", "row"], 'the gateway has routes "/api/v1/lists" already'),
         (["scheduler", "--owns", "slot"], '"scheduler" is the name of another process'),
         (["Stories", "--owns", "story"], "cannot be the name"),
@@ -153,7 +153,7 @@ def test_what_cannot_be_is_refused_and_writes_nothing(copy: RepositoryCopy) -> N
         (["stories", "--owns", "story", "--tells", "post-changed"], "is no event of this service"),
         (["stories", "--owns", "story", "--hears", "weather"], 'nobody tells the topic "weather"'),
         (["stories"], "say what it owns"),
-        (["albums", "--owns", "thread"], "already, and every class has a name"),
+        (["albums", "--owns", "thread"], "already, and every class of services"),
         (["stories", "--remove"], 'there is no service "stories"'),
         (["posts", "--remove"], "is not as `new` writes a service"),
     ):

@@ -378,9 +378,14 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
 
 
 def _new_options(new: argparse.ArgumentParser) -> None:
-    new.add_argument("name", help="the service, such as stories")
     new.add_argument(
-        "--owns", default="", metavar="NOUN", help="what it owns, in the singular: story"
+        "name", help="the service, such as stories; no digits, dashes or capitals, as for NOUN"
+    )
+    new.add_argument(
+        "--owns",
+        default="",
+        metavar="NOUN",
+        help="what it owns, in the singular, such as story: 2 to 16 letters from a to z",
     )
     new.add_argument(
         "--tells", default="", metavar="EVENT", help="its event (story-changed for a story)"

@@ -24,6 +24,7 @@ from tools.scaffold.new_service import (
     NewService,
     files_below,
     find_service,
+    require_file_of_archives,
     require_unheard,
     without_accounts,
 )
@@ -55,6 +56,7 @@ def create(name: str, owns: str, tells: str, topics: Iterable[str], language: st
     new = _service(name, owns, tells, without_accounts(topics), guest.can_tell(language))
     if language != PYTHON:
         return guest.create(new, language)
+    require_file_of_archives(new)
     files = render_files(new)
     _require_new_classes(files)
     changed = {path: _read(path) for path in REGISTRATIONS}
@@ -134,18 +136,15 @@ def _require_no_changes() -> None:
 
 
 def _require_new_classes(files: dict[str, str]) -> None:
-    """Raise RunnerError if a class of the new service has the name of another one."""
+    """Raise RunnerError if a class of the new service has the name of one of another service."""
     pattern = re.compile(r"^class (\w+)", re.MULTILINE)
     wanted = {name for text in files.values() for name in pattern.findall(text)} - {"Repository"}
-    for folder in ("services", "tests", "tools", "bench"):
-        for path in (REPO / folder).rglob("*.py"):
-            if _EXERCISES in path.parents:
-                continue
-            if taken := wanted & {*pattern.findall(path.read_text())}:
-                raise RunnerError(
-                    f"{path.relative_to(REPO)} has a class {min(taken)} already, and every class "
-                    "has a name of its own here: choose another noun for --owns"
-                )
+    for path in (REPO / "services").rglob("*.py"):
+        if taken := wanted & {*pattern.findall(path.read_text())}:
+            raise RunnerError(
+                f"{path.relative_to(REPO)} has a class {min(taken)} already, and every class of "
+                "services has a name of its own: choose another noun for --owns"
+            )
 
 
 def _require_not_imported(name: str, own: set[str]) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,10 @@ class NewService:
         """Raise RunnerError, with what to do, for names that cannot be or are taken."""
         for what, word in (("name of a service", self.name), ("noun that it owns", self.owns)):
             _check_word(what, word)
+        if self.name in packages_distributions():
+            raise RunnerError(
+                f'"{self.name}" is the name of an installed package: choose another one'
+            )
         if self.name in _PROCESSES:
             raise RunnerError(
                 f'"{self.name}" is the name of another process of the system: choose another one'
@@ -146,12 +151,11 @@ class NewService:
                 "name: choose another one"
             )
         if self.name in access:
+            way_out = f", or take that one out with `new {self.name} --remove`"
             raise RunnerError(
-                f'there is a service "{self.name}" already. Choose another name, or take that one '
-                f"out with `new {self.name} --remove`"
+                f'there is a service "{self.name}" already. Choose another name'
+                f"{way_out if _is_written_by_new(root, self.name) else ''}"
             )
-        if self.name in {step.file for step in STEPS}:
-            raise RunnerError(f'archives of users have a file "{self.name}": choose another name')
         for taken in (f"{folder}/{self.name}" for folder in _FOLDERS):
             if files_below(root / taken) or (root / f"{taken}.py").exists():
                 raise RunnerError(f'the name "{self.name}" is taken by {taken}: choose another one')
@@ -181,6 +185,18 @@ class NewService:
                 )
         if self.name in {topic for own in access.values() for topic in own.publishes}:
             raise RunnerError(f'there is a topic "{self.name}" already: choose another name')
+
+
+def require_file_of_archives(new: NewService) -> None:
+    """Raise RunnerError if archives of users have a file with the name of a service.
+
+    Guests are in no archive until somebody writes a step for them.
+    """
+    if new.name in {step.file for step in STEPS}:
+        raise RunnerError(
+            f'archives of users have a file "{new.name}" already '
+            "(services/media/exports/steps.py): choose another name"
+        )
 
 
 def require_unheard(new: NewService, access: Access, used: str) -> None:
@@ -214,17 +230,27 @@ def find_service(name: str, access: Access) -> NewService:
     )  # fmt: skip
 
 
+def _is_written_by_new(root: Path, name: str) -> bool:
+    """Return whether there are files that only `new` writes, so that it can take a service out."""
+    rules = (path.read_text() for path in root.glob(f"guests/{name}-*/access.yaml"))
+    stories = root / "tests" / "services" / name / "conformance.py"
+    return stories.exists() or any("# Written by `new " in text for text in rules)
+
+
 def _is_route_of_clients(name: str) -> bool:
     contract = json.loads((REPO / "docs/contracts/gateway.openapi.json").read_text())
     return any(path.split("/")[1:4] == ["api", "v1", name] for path in contract["paths"])
 
 
 def _check_word(what: str, word: str) -> None:
-    is_taken = keyword.iskeyword(word) or hasattr(builtins, word) or word in _RESERVED
-    if not _WORD.fullmatch(word) or is_taken:
+    if not _WORD.fullmatch(word):
         raise RunnerError(
-            f'"{word}" cannot be the {what}: 2 to 16 letters from a to z, and no word that '
-            "the code uses already"
+            f'"{word}" cannot be the {what}: use 2 to 16 letters from a to z, without digits, '
+            "dashes or capitals"
+        )
+    if keyword.iskeyword(word) or hasattr(builtins, word) or word in _RESERVED:
+        raise RunnerError(
+            f'"{word}" cannot be the {what}: the code uses that word for something else'
         )
 
 
