@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import textwrap
@@ -193,21 +195,33 @@ def _reset(session: LearnerSession, options: Namespace) -> int:
 
 def _watch(session: LearnerSession, options: Namespace) -> int:
     """Check again after each change, until the exercise is done or Ctrl-C."""
-    from tools.learn.watching import changes
+    from tools.learn.watching import RECHECK, changes
 
     exercise = session.choose(options.step)
-    code = _check(session, options)
+    code, said = _captured_check(session, options)
+    print(said, end="")
     if code == 0:
         return 0
     folder = session.folder(exercise)
     system = f", or your system in {RUN_DIR}," if exercise.needs_system else ""
     print(f"\nI check again when a file in {_short(folder)}/{system} changes (Ctrl-C).", flush=True)
-    for _ in changes(folder, with_system=exercise.needs_system):
-        print("\n" + "─" * 60)
-        code = _check(session, options)
+    runs_programs = any(name.endswith(".py") for name in exercise.given)
+    every = RECHECK if exercise.needs_system and not runs_programs else 0.0  # a program has effects
+    for is_other in changes(folder, with_system=exercise.needs_system, every=every):
+        before = said
+        code, said = _captured_check(session, options)
+        if is_other or said != before:
+            print(f"\n{'─' * 60}\n{said}", end="", flush=True)
         if code == 0:
             break
     return code
+
+
+def _captured_check(session: LearnerSession, options: Namespace) -> tuple[int, str]:
+    """Check, and return the exit code and what there is to print."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = _check(session, options)
+    return code, said.getvalue()
 
 
 def _short(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,23 +15,30 @@ from tools.runner.supervisor import control
 POLL = 1000
 """Milliseconds between two looks at the system. A look is one answer of the runner."""
 
+RECHECK = 15.0
+"""Seconds between two checks of a system. Most of what a learner does there changes no process: a
+trace, an alert, a letter that is replayed."""
+
 _ON_THE_WAY = {"starting", "draining", "backoff"}
 
 Services = dict[str, tuple[object, ...]]
 """State and process ids of each service, by its name. Empty while no system runs."""
 
 
-def changes(folder: Path, *, with_system: bool) -> Iterator[None]:
-    """Yield after each change of a file, and with `with_system` of a service, until Ctrl-C.
+def changes(folder: Path, *, with_system: bool, every: float = 0.0) -> Iterator[bool]:
+    """Yield True after each change of a file, and with `with_system` of a service, until Ctrl-C.
+
+    With `every`, also yield False where so many seconds passed since the last check.
 
     A check may kill services. So what the system has become when the caller asks for the next
     change is no change.
     """
-    seen = _settled() if with_system else {}
+    seen, checked_at = _settled() if with_system else {}, time.monotonic()
     for files in watch(folder, rust_timeout=POLL, yield_on_timeout=True, raise_interrupt=False):
-        if files or (with_system and _services() != seen and _settled() != seen):
-            yield
-            seen = _settled() if with_system else {}
+        is_other = bool(files) or (with_system and _services() != seen and _settled() != seen)
+        if is_other or (every and time.monotonic() - checked_at >= every):
+            yield is_other
+            seen, checked_at = _settled() if with_system else {}, time.monotonic()
 
 
 def _services() -> Services:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.learn import watching
+from tools.learn import command, watching
 from tools.runner.supervisor import control
 
 READY = ("ready", 10)
@@ -68,6 +70,51 @@ def test_what_a_check_does_to_the_system_is_no_change(
     next(changes)
     answers[:] = [("starting", 11), ("ready", 11)]  # the check killed it
     assert_silent_until_a_file_changes(changes, tmp_path)
+
+
+def test_what_changes_no_process_is_checked_after_a_while(
+    answers: list[tuple[str, int] | None], tmp_path: Path
+) -> None:
+    answers += [READY]
+    changes = watching.changes(tmp_path, with_system=True, every=0.1)
+    assert [next(changes), next(changes)] == [False, False]
+    answers[:] = [READY, READY, ("stopped", 10)]
+    assert next(changes)
+
+
+@pytest.mark.parametrize(
+    ("step", "every"), [("letter", watching.RECHECK), ("crash", 0.0), ("likes", 0.0)]
+)
+def test_a_check_that_says_the_same_is_printed_only_after_a_change(
+    step: str, every: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is watched in time is a system, and no program, which a check would run again."""
+    asked = {}
+    given = {"letter": "answers.yaml", "crash": "sender.py", "likes": "likes.py"}[step]
+    exercise = Namespace(name=step, needs_system=step != "likes", given={given: ""})
+    session = Namespace(choose=lambda _: exercise, folder=lambda _: Path("learn"))
+    results = iter([(1, "one"), (1, "one"), (1, "two"), (1, "two"), (0, "done")])
+
+    def check(*_: object) -> int:
+        code, said = next(results)
+        sys.stdout.write(f"{said}\n")
+        return code
+
+    def changes(_: Path, **options: Any) -> list[bool]:
+        asked.update(options)
+        return [False, False, True, False]
+
+    monkeypatch.setattr(command, "_check", check)
+    monkeypatch.setattr(watching, "changes", changes)
+    assert command._watch(session, Namespace(step=None)) == 0  # type: ignore[arg-type]
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if line in ("one", "two", "done")] == [
+        "one",
+        "two",
+        "two",
+        "done",
+    ]
+    assert asked == {"with_system": exercise.needs_system, "every": every}
 
 
 def test_without_a_system_nobody_asks_the_runner(
