@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ _SUFFIX = ".jinja"
 _OWN_PACKAGES = 'lint.isort.known-first-party = ["services", "tests"]'
 """What ruff cannot see where the files are not in the repository yet."""
 
+_COLUMNS = re.compile(r"^(  \S.*?)  +(\S.*)$", re.MULTILINE)
 _ONLY_WITH_TOPICS = "sources.py"
 
 
@@ -38,11 +40,14 @@ def render_files(new: NewService) -> dict[str, str]:
 
 def render_next_steps(new: NewService) -> str:
     """Return the page that says what to do next."""
-    return (
-        environment_of(TEMPLATES)
-        .get_template(f"next_steps.txt{_SUFFIX}")
-        .render(new.template_values())
-    )
+    template = environment_of(TEMPLATES).get_template(f"next_steps.txt{_SUFFIX}")
+    return aligned(template.render(new.template_values()))
+
+
+def aligned(text: str) -> str:
+    """Return a text whose second column begins at the same place in all lines that have one."""
+    width = max(len(row[1]) for row in _COLUMNS.finditer(text))
+    return _COLUMNS.sub(lambda row: f"{row[1]:<{width}}  {row[2]}", text)
 
 
 def format_files(paths: Sequence[Path]) -> None:

@@ -11,7 +11,7 @@ from tools.contracts.models.__main__ import models_of
 from tools.runner.config.guests import FOLDER, PYTHON, guest_folder
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
-from tools.scaffold.generated_files import TEMPLATES, environment_of, formatted
+from tools.scaffold.generated_files import TEMPLATES, aligned, environment_of, formatted
 from tools.scaffold.new_service import ACCOUNTS, NewService, files_below, require_unheard
 
 _TEMPLATES = Path(__file__).parent / "guest_templates"
@@ -85,7 +85,7 @@ def create(new: NewService, language: str) -> int:
     for name, text in render(new, language).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    print(_render(f"{language}/{_NEXT_STEPS}{_SUFFIX}", new, language), end="")
+    print(render_next_steps(new, language), end="")
     return 0
 
 
@@ -130,6 +130,11 @@ def render(new: NewService, language: str) -> dict[str, str]:
         files["src/models.ts"] = models_of({ACCOUNTS, *new.subscribes})
     conformance = _render(_CONFORMANCE_TEMPLATE, new, language)
     return files | formatted({_CONFORMANCE: conformance})
+
+
+def render_next_steps(new: NewService, language: str) -> str:
+    """Return the page that says what to do next."""
+    return aligned(_render(f"{language}/{_NEXT_STEPS}{_SUFFIX}", new, language))
 
 
 def _render(template: str, new: NewService, language: str) -> str:

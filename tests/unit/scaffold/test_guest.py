@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tools.runner.config.guests import FOLDER
 from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
 from tools.scaffold import guest
+from tools.scaffold.generated_files import render_next_steps
 from tools.scaffold.new_service import NewService, known_topics
 
 ALL_TOPICS = tuple(sorted(known_topics() - {"accounts"}))
@@ -117,3 +119,15 @@ def test_a_service_in_typescript_that_shall_tell_is_refused_with_a_way_out() -> 
 def test_a_noun_that_the_code_uses_is_refused() -> None:
     with pytest.raises(RunnerError, match='"digest" cannot be the noun'):
         guest.create(NewService("digests", "digest", "digest-changed"), "go")
+
+
+@EVERY_SERVICE
+def test_what_to_do_next_is_in_columns_whatever_it_is_called(new: NewService) -> None:
+    pages = [
+        render_next_steps(new),
+        *(guest.render_next_steps(new, each) for each in guest.LANGUAGES),
+    ]
+    for page in pages:
+        rows = re.findall(r"^(  \S.*?  +)\S.*$", page, re.MULTILINE)
+        assert len(rows) > 5
+        assert len({len(row) for row in rows}) == 1, page
