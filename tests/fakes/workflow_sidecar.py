@@ -16,7 +16,8 @@ from google.protobuf.empty_pb2 import Empty
 class WorkflowSidecar(rpc.TaskHubSidecarServiceServicer):
     """Hands out what is put in `work`, and keeps the answers. None in `work` ends the stream.
 
-    `max_length` is how many bytes an answer may have. `refuses` makes it take none.
+    `max_length` is how many bytes an answer may have. `refuses` makes it take none; `busy` is how
+    many of the next ones it does not take.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class WorkflowSidecar(rpc.TaskHubSidecarServiceServicer):
         self.streams = 0
         self.max_length = 1_000_000
         self.refuses = False
+        self.busy = 0
         self.port = 0
 
     @asynccontextmanager
@@ -59,6 +61,9 @@ class WorkflowSidecar(rpc.TaskHubSidecarServiceServicer):
         self._note_token(context)
         if self.refuses:
             await context.abort(grpc.StatusCode.UNKNOWN, "unknown instance ID/task ID combo")
+        if self.busy:
+            self.busy -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
         if answer.ByteSize() > self.max_length:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")
         self.answers.put_nowait(answer)

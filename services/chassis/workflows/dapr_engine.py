@@ -122,7 +122,10 @@ class DaprEngine:
     # ── the worker ──────────────────────────────────────────────────────────────────────────
 
     async def run_worker(self) -> None:
-        """Keep the worker connected. It is `is_ready` while it is."""
+        """Keep the worker connected. It is `is_ready` while it is.
+
+        Raises `Unavailable` if a sidecar that is ready takes no worker, or loses it.
+        """
         while True:
             if await self._sidecar.is_ready():
                 await self._work()
@@ -137,7 +140,8 @@ class DaprEngine:
         try:
             await self._worker.run(self._note_connected)
         except grpc.aio.AioRpcError as error:
-            log.warning("the workflow worker lost its sidecar", extra={"why": error.details()})
+            reason = error.details() or error.code().name
+            raise Unavailable(f"The workflow worker lost its sidecar: {reason}") from error
         finally:
             self._ready = False
 

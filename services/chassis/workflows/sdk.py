@@ -6,8 +6,9 @@ fails if another one is installed, or a name is missing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterator
 from typing import Any, Self
 
 CHECKED_RELEASE = "1.18.3"
@@ -52,6 +53,12 @@ class Programs:
         except Exception as error:
             return worker._build_activity_failure_response(request, instance, error, token)
 
+    def oversized_activity(self, response: Any, why: str) -> Any:
+        """The answer in the place of an activity's that is too large: the activity fails."""
+        return self._worker._build_activity_failure_response(
+            response, response.instanceId, _oversized(why), response.completionToken
+        )
+
 
 class _Turn:
     """Takes the answer that the SDK's worker makes, in the place of its connection."""
@@ -67,34 +74,23 @@ def oversized_turn(response: Any, why: str) -> Any:
     from dapr.ext.workflow._durabletask.internal import helpers, protos
 
     status: Any = protos.ORCHESTRATION_STATUS_FAILED
-    failed = helpers.new_complete_workflow_action(-1, status, "", _oversized(why))
+    reason = helpers.new_failure_details(_oversized(why))
     return protos.WorkflowResponse(
         instanceId=response.instanceId,
-        actions=[failed],
+        actions=[helpers.new_complete_workflow_action(-1, status, "", reason)],
         completionToken=response.completionToken,
     )
 
 
-def oversized_activity(response: Any, why: str) -> Any:
-    """The answer in the place of an activity's that is too large: the activity fails."""
-    from dapr.ext.workflow._durabletask.internal import protos
-
-    return protos.ActivityResponse(
-        instanceId=response.instanceId,
-        taskId=response.taskId,
-        failureDetails=_oversized(why),
-        completionToken=response.completionToken,
-    )
-
-
-def _oversized(why: str) -> Any:
-    from dapr.ext.workflow._durabletask.internal import helpers
-
-    return helpers.new_failure_details(RuntimeError(f"The engine takes no message so large: {why}"))
+def _oversized(why: str) -> Exception:
+    return RuntimeError(f"The engine takes no message so large: {why}")
 
 
 class EngineConnection:
-    """A connection to the engine: the calls of a worker, each with the sidecar's token."""
+    """A connection to the engine: the calls of a worker, each with the sidecar's token.
+
+    `is_closed` says that its work is over: the engine hands it out again on another one.
+    """
 
     def __init__(self, port: int, token: str) -> None:
         from dapr.ext.workflow._durabletask.aio.internal.shared import get_grpc_aio_channel
@@ -106,12 +102,21 @@ class EngineConnection:
         )
         self._stub: Any = rpc.TaskHubSidecarServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._metadata = (("dapr-api-token", token),) if token else ()
+        self._stream: Any = None
+        self.is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.is_closed = True
         await self._channel.close()
+
+    def end(self) -> None:
+        """End `work_items`, and with them the work of this connection."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._stream.cancel()
 
     async def hello(self) -> None:
         """Raises `grpc.aio.AioRpcError` if the engine cannot be reached."""
@@ -119,13 +124,19 @@ class EngineConnection:
 
         await self._stub.Hello(Empty(), metadata=self._metadata, timeout=CALL_TIMEOUT)
 
-    def work_items(self) -> AsyncIterable[Any]:
+    async def work_items(self) -> AsyncIterator[Any]:
         """What there is to do, for as long as the stream lasts."""
         from dapr.ext.workflow._durabletask.internal import protos
 
         request = protos.GetWorkItemsRequest()
-        stream: AsyncIterable[Any] = self._stub.GetWorkItems(request, metadata=self._metadata)
-        return stream
+        self._stream = self._stub.GetWorkItems(request, metadata=self._metadata)
+        try:
+            async for item in self._stream:
+                yield item
+        except asyncio.CancelledError:  # of the stream, by `end`; or of who reads it
+            task = asyncio.current_task()
+            if not self.is_closed or (task and task.cancelling()):
+                raise
 
     async def complete_turn(self, response: Any) -> None:
         """Send the answer to a turn. Raises `grpc.aio.AioRpcError`."""

@@ -20,6 +20,12 @@ log = logging.getLogger(__name__)
 MAX_CONCURRENT_ACTIVITIES = 200
 """Activities of one process that run at the same time; more wait. The SDK has 100 for each core."""
 
+MAX_SENDS = 3
+"""How often an answer is sent that the engine does not take."""
+
+RESEND_PAUSE = 0.5
+"""Seconds between two of them."""
+
 
 class WorkflowWorker:
     """Does the turns of workflows, and activities, for as long as the engine's stream lasts."""
@@ -32,16 +38,16 @@ class WorkflowWorker:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, on_connected: Callable[[], None]) -> None:
-        """Work until the stream ends. Calls `on_connected` when it begins.
+        """Work until the stream ends. Calls `on_connected` when the engine has answered.
 
-        Raises `grpc.aio.AioRpcError` if the engine cannot be reached, or breaks the stream. What
-        runs then goes on, but the engine does not take its answer: it hands the work out again.
+        Whether it hands out work shows only with the first item: it sends nothing before. Raises
+        `grpc.aio.AioRpcError` if the engine cannot be reached, or breaks the stream. What runs then
+        goes on, but the engine does not take its answer: it hands the work out again.
         """
         async with sdk.EngineConnection(self._port, self._token) as engine:
             await engine.hello()
-            stream = engine.work_items()
             on_connected()
-            async for item in stream:
+            async for item in engine.work_items():
                 self._begin(item, engine)
 
     async def close(self) -> None:
@@ -68,35 +74,56 @@ class WorkflowWorker:
     async def _run_turn(self, item: Any, engine: sdk.EngineConnection) -> None:
         """Replay a workflow. That has no I/O, so it does not block the loop for long."""
         response = self._programs.run_turn(item)
-        await _deliver(engine.complete_turn, response, sdk.oversized_turn)
+        await _deliver(engine, engine.complete_turn, response, sdk.oversized_turn)
 
     async def _run_activity(self, item: Any, engine: sdk.EngineConnection) -> None:
         async with self._slots:
+            if engine.is_closed:  # what waited for its turn is handed out again
+                return
             traceparent = item.activityRequest.parentTraceContext.traceParent
             telemetry.start_trace({"traceparent": _if_recorded(traceparent)})
             response = await self._programs.run_activity(item)
-        await _deliver(engine.complete_activity, response, sdk.oversized_activity)
+        oversized = self._programs.oversized_activity
+        await _deliver(engine, engine.complete_activity, response, oversized)
 
 
 async def _deliver(
-    send: Callable[[Any], Awaitable[None]], response: Any, oversized: Callable[[Any, str], Any]
+    engine: sdk.EngineConnection,
+    send: Callable[[Any], Awaitable[None]],
+    response: Any,
+    oversized: Callable[[Any, str], Any],
 ) -> None:
     """Send an answer. If it is too large, a failure is sent in its place.
 
-    An answer that does not arrive is lost: the engine hands the work out again.
+    The engine waits for it as long as the stream lives. So an answer that does not arrive is sent
+    again, and then ends the stream: the engine hands out again what it has no answer to.
     """
     import grpc
 
-    try:
+    for _ in range(MAX_SENDS):
         try:
             await send(response)
+        except grpc.aio.UsageError as error:  # the stream has ended
+            _warn(error)
+            return
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
-                raise
-            log.exception("an answer is too large for the workflow engine")
-            await send(oversized(response, error.details() or ""))
-    except (grpc.aio.AioRpcError, grpc.aio.UsageError) as error:
-        log.warning("an answer did not reach the workflow engine", extra={"why": str(error)})
+            match error.code():
+                case grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    log.exception("an answer is too large for the workflow engine")
+                    response = oversized(response, error.details() or "")
+                case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
+                    _warn(error)
+                    await asyncio.sleep(RESEND_PAUSE)
+                case _:  # the engine does not wait for it
+                    _warn(error)
+                    return
+        else:
+            return
+    engine.end()
+
+
+def _warn(error: Exception) -> None:
+    log.warning("an answer did not reach the workflow engine", extra={"why": str(error)})
 
 
 def _if_recorded(traceparent: str) -> str:

@@ -76,6 +76,7 @@ async def engine(
 ) -> AsyncIterator[DaprEngine]:
     """The engine of a service, with its worker connected to the sidecar."""
     monkeypatch.setattr(dapr_engine, "WORKER_INTERVAL", 0.01)
+    monkeypatch.setattr(worker, "RESEND_PAUSE", 0.01)
     dapr: Any = Ready()
     named: dict[str, Activity] = {
         "echo": activities.echo,
@@ -178,6 +179,50 @@ async def test_an_answer_that_is_refused_stops_nothing(
     assert (await answer(sidecar, activity("echo", "2"))).result.value == "2"
 
 
+async def test_an_answer_that_is_not_taken_at_once_is_sent_again(
+    sidecar: WorkflowSidecar, engine: DaprEngine
+) -> None:
+    sidecar.busy = worker.MAX_SENDS - 1
+    given = await answer(sidecar, activity("echo", "1"))
+    assert (given.completionToken, given.result.value) == ("token of echo", "1")
+    sidecar.busy = worker.MAX_SENDS - 1
+    given = await answer(sidecar, first_turn("double", "one", '"a"'))
+    assert given.completionToken == "token of one"
+    assert (sidecar.streams, engine.is_ready) == (1, True)
+
+
+@pytest.mark.usefixtures("engine")
+async def test_an_answer_that_cannot_be_sent_ends_the_stream(
+    sidecar: WorkflowSidecar, activities: Activities
+) -> None:
+    """So that the engine hands its work out again; with it what still runs, or waits."""
+    sidecar.busy = worker.MAX_SENDS
+    sidecar.work.put_nowait(activity("wait", "1"))
+    sidecar.work.put_nowait(activity("echo", "2"))
+    await until(lambda: sidecar.streams == 2)
+    activities.gate.set()
+    given = await answer(sidecar, activity("echo", "3"))
+    assert given.result.value == "3"
+    assert sidecar.answers.empty()
+
+
+@pytest.mark.usefixtures("engine")
+async def test_an_activity_that_waits_as_the_stream_ends_does_not_run(
+    sidecar: WorkflowSidecar, activities: Activities
+) -> None:
+    """The engine hands it out again, and it would run twice."""
+    for _ in range(worker.MAX_CONCURRENT_ACTIVITIES + 5):
+        sidecar.work.put_nowait(activity("wait", "1"))
+    await until(lambda: activities.begun == worker.MAX_CONCURRENT_ACTIVITIES)
+    sidecar.work.put_nowait(first_turn("double", "one", '"a"'))
+    await answer(sidecar)  # so all of these are read
+    sidecar.work.put_nowait(None)
+    await until(lambda: sidecar.streams == 2)
+    activities.gate.set()
+    assert (await answer(sidecar, activity("echo", "2"))).result.value == "2"
+    assert activities.begun == worker.MAX_CONCURRENT_ACTIVITIES
+
+
 async def test_every_call_has_the_token_of_the_sidecar(
     sidecar: WorkflowSidecar, engine: DaprEngine
 ) -> None:
@@ -202,15 +247,14 @@ async def test_a_stream_that_ends_is_opened_again(
     assert engine.is_ready
 
 
-async def test_without_an_engine_it_is_not_ready(
-    activities: Activities, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_sidecar_that_is_ready_and_takes_no_worker_is_a_failure() -> None:
+    """It counts as one of the background work, which names it if it goes on."""
     dapr: Any = Ready()
-    async with DaprEngine(1, "", dapr, {"echo": activities.echo}, {}) as engine:
-        working = asyncio.create_task(engine.run_worker())
-        await until(lambda: "the workflow worker lost its sidecar" in caplog.messages)
+    async with DaprEngine(1, "", dapr, {}, {}) as engine:
+        async with asyncio.timeout(LIMIT):
+            with pytest.raises(Unavailable, match="lost its sidecar"):
+                await engine.run_worker()
         assert not engine.is_ready
-        working.cancel()
 
 
 @pytest.mark.usefixtures("engine")
