@@ -46,14 +46,19 @@ func (i *insertions) begin(list string, own *insertion) []Row {
 }
 
 // Insert adds the rows that the list does not hold yet. Those that wait for the same list at the same
-// time, such as for many events of one message, are one change of it.
+// time, such as for many events of one message, are one change of it. It goes on if who began it no
+// longer waits: others wait, too.
 func (l *Lists) Insert(ctx context.Context, id string, rows ...Row) error {
 	own, isFirst := l.waiting.join(id, rows)
 	if isFirst {
-		l.insertFor(ctx, id, own)
+		l.insertFor(context.WithoutCancel(ctx), id, own)
 	}
-	<-own.done
-	return own.err
+	select {
+	case <-own.done:
+		return own.err
+	case <-ctx.Done():
+		return failure.OutcomeUnknown("The rows are perhaps not inserted yet.")
+	}
 }
 
 // insertFor inserts the rows of all who have joined until the list is read.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"microgram/guests/go/failure"
 	"microgram/guests/go/sidecar"
 	"microgram/guests/go/sidecar/sidecartest"
 )
@@ -69,6 +70,36 @@ func TestWhoeverWaitsForAFailedInsertionIsTold(t *testing.T) {
 	}
 	head, err := lists.Head(ctx, "1")
 	if err != nil || head.Total != 20 {
+		t.Fatalf("%v: the list has %d rows", err, head.Total)
+	}
+}
+
+func TestWhoeverNoLongerWaitsFailsNobodyElse(t *testing.T) {
+	store, client := sidecartest.New(t)
+	lists, background := New(client, "thread", nil), context.Background()
+	first, giveUp := context.WithCancel(background)
+	gaveUp, stopWaiting := context.WithCancel(background)
+	stopWaiting()
+	var impatient, patient error
+	var waiting sync.WaitGroup
+	store.FailRead = func([]string) int { // the first has begun, and reads the list
+		if first.Err() == nil {
+			impatient = lists.Insert(gaveUp, "1", Row{idOf(2), "author"})
+			waiting.Add(1)
+			go func() {
+				defer waiting.Done()
+				patient = lists.Insert(background, "1", Row{idOf(3), "author"})
+			}()
+			giveUp()
+		}
+		return 0
+	}
+	err := lists.Insert(first, "1", Row{idOf(1), "author"})
+	waiting.Wait()
+	if patient != nil || err != nil && !failure.IsUnknown(err) || !failure.IsUnknown(impatient) {
+		t.Fatalf("%v, %v and %v", err, impatient, patient)
+	}
+	if head, err := lists.Head(background, "1"); err != nil || head.Total != 3 {
 		t.Fatalf("%v: the list has %d rows", err, head.Total)
 	}
 }

@@ -34,12 +34,14 @@ type App struct {
 	Name    string
 	Sidecar *sidecar.Client
 
-	token    []byte
-	verifier *tokens.Verifier
-	inbox    *inbox.Inbox
-	outboxes []published
-	mux      *http.ServeMux
-	metrics  metrics
+	token     []byte
+	verifier  *tokens.Verifier
+	inbox     *inbox.Inbox
+	outboxes  []published
+	mux       *http.ServeMux
+	metrics   metrics
+	scraper   tokenHash
+	operators tokenHash
 }
 
 // New returns a service that admits whoever has the token of its sidecar.
@@ -47,7 +49,9 @@ func New(name string, client *sidecar.Client, token string) *App {
 	app := &App{
 		Name: name, Sidecar: client, token: []byte(token),
 		verifier: tokens.NewVerifier(client), inbox: inbox.New(client), mux: http.NewServeMux(),
-		metrics: metrics{measured: map[series]*histogram{}},
+		metrics:   metrics{measured: map[series]*histogram{}},
+		scraper:   tokenHash{read: client.Secret, name: metricsSecret, maxAge: metricsMaxAge},
+		operators: tokenHash{read: client.Secret, name: operatorSecret},
 	}
 	app.mux.HandleFunc("GET /healthz", app.healthy)
 	app.mux.HandleFunc("GET /readyz", app.ready)
@@ -102,7 +106,16 @@ func (a *App) AcceptBatches(callers ...string) { a.Handle("POST /bundles", calle
 // Handler admits the sidecar by its token, and to each route the callers that may call it.
 func (a *App) Handler() http.Handler {
 	a.handleChanges()
-	return a.metrics.measure(a.admit(a.mux))
+	return bounded(a.metrics.measure(a.admit(a.mux)))
+}
+
+// bounded bounds the bodies of requests. It is the outermost: after one that is too large, only the
+// server's own writer closes the connection.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // callerOf returns the service that calls, and whether the request names one at most.
@@ -124,7 +137,6 @@ func (a *App) admit(next http.Handler) http.Handler {
 			writeError(w, failure.Unauthenticated("This route is for the sidecar. Call it through Dapr."))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		defer recovered(ctx, w)
 		inner := r.WithContext(ctx)
 		defer func() { r.Pattern = inner.Pattern }() // for what measures the request

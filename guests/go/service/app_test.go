@@ -120,3 +120,24 @@ func TestAnExportGoesOnAfterAnIDAsItIsStored(t *testing.T) {
 		}
 	}
 }
+
+func TestAConnectionEndsWithABodyThatIsTooLarge(t *testing.T) {
+	_, client := sidecartest.New(t)
+	app := New("things", client, "token")
+	app.Handle("POST /things", []string{ownSidecar}, func(_ http.ResponseWriter, r *http.Request) error {
+		return ReadJSON(r, &struct{}{})
+	})
+	server := httptest.NewServer(app.Handler())
+	defer server.Close()
+	body := strings.NewReader(strings.Repeat(" ", maxBody+1))
+	request, _ := http.NewRequest("POST", server.URL+"/things", body)
+	request.Header.Set("dapr-api-token", "token")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != 413 || !answer.Close {
+		t.Errorf("%d, and the connection ends: %v", answer.StatusCode, answer.Close)
+	}
+}

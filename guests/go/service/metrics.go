@@ -15,6 +15,7 @@ import (
 
 const (
 	metricsSecret = "metrics-token-sha256"
+	metricsMaxAge = 300 * time.Second // a scrape costs no call
 	metricsType   = "text/plain; version=0.0.4; charset=utf-8"
 	duration      = "http_server_request_duration_seconds"
 )
@@ -106,7 +107,7 @@ func writeValue(to io.Writer, name, kind string, value float64) {
 
 func (a *App) scrape(w http.ResponseWriter, r *http.Request) {
 	kind, token, _ := strings.Cut(r.Header.Get("authorization"), " ")
-	isProof, err := a.proves(r, strings.TrimSpace(token), metricsSecret)
+	isProof, err := a.scraper.verify(r.Context(), strings.TrimSpace(token))
 	if err == nil && (!isProof || !strings.EqualFold(kind, "bearer")) {
 		err = failure.Unauthenticated("This route is for whoever has the token of metrics.")
 	}
@@ -144,3 +145,6 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap returns the writer below, for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

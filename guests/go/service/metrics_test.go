@@ -22,10 +22,10 @@ func scrape(app http.Handler, authorization string) (int, string) {
 
 func TestMetricsAreForWhoeverHasTheirToken(t *testing.T) {
 	store, client := sidecartest.New(t)
-	app := New("things", client, "token").Handler()
-	if code, _ := scrape(app, "Bearer the token"); code != 401 {
+	if code, _ := scrape(New("things", client, "token").Handler(), "Bearer the token"); code != 401 {
 		t.Errorf("without a secret: %d", code)
 	}
+	app := New("things", client, "token").Handler()
 	digest := sha256.Sum256([]byte("the token"))
 	store.Keep(metricsSecret, hex.EncodeToString(digest[:]))
 	for given, expected := range map[string]int{

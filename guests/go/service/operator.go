@@ -1,9 +1,6 @@
 package service
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"net/http"
 
 	"microgram/guests/go/failure"
@@ -12,7 +9,6 @@ import (
 const (
 	operatorHeader = "microgram-operator-token"
 	operatorSecret = "operator-token-sha256"
-	maxToken       = 200 // bytes that are worth hashing
 )
 
 // operator lets in whoever has the operator's token.
@@ -22,7 +18,7 @@ func (a *App) operator(handle Handler) Handler {
 		if all := r.Header.Values(operatorHeader); len(all) == 1 {
 			given = all[0]
 		}
-		isProof, err := a.proves(r, given, operatorSecret)
+		isProof, err := a.operators.verify(r.Context(), given)
 		if err == nil && !isProof {
 			err = failure.Forbidden("This route is for the operator: use ./tye-like-run.sh.")
 		}
@@ -31,17 +27,6 @@ func (a *App) operator(handle Handler) Handler {
 		}
 		return handle(w, r)
 	}
-}
-
-// proves tells whether a secret is the SHA-256 of a token, which is asked for a token at all.
-func (a *App) proves(r *http.Request, token, secret string) (bool, error) {
-	if token == "" || len(token) > maxToken {
-		return false, nil
-	}
-	expected, err := a.Sidecar.Secret(r.Context(), secret)
-	digest := sha256.Sum256([]byte(token))
-	hexed := []byte(hex.EncodeToString(digest[:]))
-	return expected != "" && subtle.ConstantTimeCompare(hexed, []byte(expected)) == 1, err
 }
 
 func (a *App) deadLetters(w http.ResponseWriter, r *http.Request) error {
