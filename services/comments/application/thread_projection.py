@@ -46,7 +46,10 @@ class ThreadProjector:
             await asyncio.gather(written, self._insert(now, place))
             await self._reconcile(now, is_listed=True)
         else:
-            await self._reconcile(await written or now)
+            comment = await written or now
+            if comment.parent != now.parent:  # a run that has died may have left its row there
+                await self._repository.sibling_lists(now).remove(now.parent, [now.id])
+            await self._reconcile(comment)
 
     async def project_deletion(self, post: str) -> None:
         """Delete all comments below a deleted post that is not a comment."""

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.errors import Unavailable
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.limits import MAX_PATH
 from tests.fakes import Call, FakeCluster
-from tests.services.comments.harness import CommentsHarness, comments_app
+from tests.services.comments.harness import CommentsHarness, comments_app, rows
 from tests.services.posts.harness import PostsUser, posts_app
 
 
@@ -309,4 +310,26 @@ async def test_hundreds_of_comments_go_with_their_post(harness: CommentsHarness)
     await ann.request_ok("DELETE", f"/posts/{root}")
     await harness.cluster.settle()
     assert not [id for id in ids if not harness.stored_post(id)["deleted"]]
+    await harness.check_consistency()
+
+
+async def test_a_row_that_a_moved_comment_left_behind_goes_when_its_event_comes_again(
+    harness: CommentsHarness,
+) -> None:
+    """The process died between the row in the former parent's list and the move out of it."""
+    ann, bob, cora = (harness.add_user(name) for name in ("ann", "bob", "cora"))
+    root = await ann.create_post("root")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    aa = await cora.create_post("aa", in_reply_to_id=a)
+    await harness.cluster.settle()
+    events = harness.cluster.broker.events("posts")
+    (written,) = (event for event in events if event["subject"] == aa)
+    await bob.request_ok("DELETE", f"/posts/{a}")
+    await harness.cluster.settle()
+    comments = harness.cluster.state("comments")
+    left_behind = SegmentedLists(comments, "replies")
+    await left_behind.insert(a, [[aa, cora.id]])
+    assert await harness.comments.deliver("posts", written) == "SUCCESS"
+    assert await rows(comments, "replies", a) == set()
+    assert await rows(comments, "replies", root) == {aa}
     await harness.check_consistency()
