@@ -118,12 +118,21 @@ def _compiled(said: str, most: int) -> str:
     return f"{len(said.splitlines())} of at most {most} packages"
 
 
+def make_once(target: Path, make: Callable[[], None], cache: Path, what: str) -> None:
+    """Make what is not in the cache yet, one runner at a time; `what` says what that does."""
+    if target.exists():
+        return
+    with cache_lock(cache, what):
+        if not target.exists():  # another runner may have made it meanwhile
+            make()
+
+
 @contextlib.contextmanager
-def cache_lock(cache: Path) -> Iterator[None]:
+def cache_lock(cache: Path, what: str = "setting up the tools") -> Iterator[None]:
     """Let one runner at a time fill the cache; the lock ends with its process."""
     with (cache / "lock").open("w") as file:
         if not _locked(file):
-            waiting = progress.Progress("waiting for another runner, which is setting up the tools")
+            waiting = progress.Progress(f"waiting for another runner, which is {what}")
             while not _locked(file):
                 waiting.update()
                 time.sleep(0.25)

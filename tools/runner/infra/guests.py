@@ -18,7 +18,7 @@ from tools.runner.config.guests import FOLDER, PYTHON, Languages, access_files, 
 from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, user_cache
 from tools.runner.errors import RunnerError
-from tools.runner.infra.go_build import cache_lock, go_program
+from tools.runner.infra.go_build import go_program, make_once
 from tools.runner.infra.node_build import typescript_command
 from tools.runner.output import progress
 
@@ -88,10 +88,9 @@ def _built(folder: Path) -> tuple[str, ...]:
     is_go = any(folder.glob("*.go"))
     shared = [FOLDER / name for name in (_GO_LIBRARY if is_go else _TYPESCRIPT_LIBRARY)]
     target = cache / f"{folder.name}-{_digest([folder, *shared])}"
-    with cache_lock(cache):  # another runner may build it now
-        if is_go:
-            return (str(_go_program(folder, target / folder.name)),)
-        return typescript_command(folder, target)
+    if is_go:
+        return (str(_go_program(folder, target / folder.name)),)
+    return typescript_command(folder, target)
 
 
 def _digest(sources: Sequence[Path]) -> str:
@@ -105,10 +104,14 @@ def _digest(sources: Sequence[Path]) -> str:
 
 
 def _go_program(folder: Path, target: Path) -> Path:
-    if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        made = target.with_name(f".{folder.name}.part")
-        command = [go_program(target.parents[1]), "build", *_FLAGS, "-o", str(made), "."]
-        progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
-        made.replace(target)
+    cache = target.parents[1]
+    make_once(target, lambda: _build(folder, target), cache, "building guests")
     return target
+
+
+def _build(folder: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    made = target.with_name(f".{folder.name}.part")
+    command = [go_program(target.parents[1]), "build", *_FLAGS, "-o", str(made), "."]
+    progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
+    made.replace(target)

@@ -9,7 +9,7 @@ from tools.runner.config.paths import REPO, user_cache, write_private
 from tools.runner.config.secrets import KAFKA, is_generated, password
 from tools.runner.errors import RunnerError
 from tools.runner.http_client import tcp_probe
-from tools.runner.infra.go_build import cache_lock
+from tools.runner.infra.go_build import make_once
 from tools.runner.infra.servers import ManagedServer, ServerContext, require_program
 from tools.runner.output import progress
 from tools.runner.supervisor.process import ProcessSpec
@@ -116,9 +116,7 @@ def jars() -> Path:
     listed = (SOURCES / "jars.sha256").read_text()
     home = user_cache() / f"kafka-{sha256(listed.encode()).hexdigest()[:12]}"
     home.parent.mkdir(parents=True, exist_ok=True)
-    with cache_lock(home.parent):  # another runner may fetch them now
-        if not home.exists():
-            _fetch(home, listed)
+    make_once(home, lambda: _fetch(home, listed), home.parent, "fetching Kafka")
     return home
 
 

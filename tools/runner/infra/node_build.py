@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tools.runner.config.guests import FOLDER
 from tools.runner.errors import RunnerError
+from tools.runner.infra.go_build import make_once
 from tools.runner.output import progress
 from tools.web import npm
 
@@ -36,13 +37,16 @@ def typescript_command(folder: Path, target: Path) -> tuple[str, ...]:
     node = node_program()
     if _runs_typescript(node):
         return (node, str(folder / "src" / "main.ts"))
-    if not target.exists():
-        made = target.with_name(f".{target.name}.part")
-        command = compiler_command(folder, made)
-        progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
-        shutil.copy(FOLDER / "package.json", made)  # it says that these are modules
-        made.replace(target)
+    make_once(target, lambda: _build(folder, target), target.parent, "building guests")
     return (node, str(target / folder.name / "src" / "main.js"))
+
+
+def _build(folder: Path, target: Path) -> None:
+    made = target.with_name(f".{target.name}.part")
+    command = compiler_command(folder, made)
+    progress.run(f"building the guest {folder.name}", command, cwd=folder, advice=_ADVICE)
+    shutil.copy(FOLDER / "package.json", made)  # it says that these are modules
+    made.replace(target)
 
 
 def compiler_command(folder: Path, target: Path) -> list[str]:
