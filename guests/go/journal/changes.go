@@ -142,7 +142,7 @@ func (j *journal) read(ctx context.Context, stream string, after, limit int) ([]
 }
 
 // firstKept returns the first full segment that is kept, from a number on, or the tail. Segments
-// expire in the order of their numbers, so it is found by halves.
+// expire in the order of their numbers, so a binary search finds it.
 func (j *journal) firstKept(
 	ctx context.Context, tailKey string, low int, tail *storedTail,
 ) (*storedTail, error) {

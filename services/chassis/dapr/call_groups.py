@@ -53,7 +53,9 @@ class Request(Generic[A]):
 class CallGroups(Generic[A]):
     """Requests of one kind, and the calls that answer them.
 
-    A lone request is sent at once. `run` must answer every request of a group; if it raises, they
+    What is asked in one turn of the event loop shares a call, and what is asked in as many
+    `extra_turns` after it. No request waits longer while fewer than `max_calls` are in flight.
+    `run` must answer every request of a group; if it raises, they
     all fail. A group has at most `MAX_REQUESTS`, and a size of at most `max_size` unless it is one
     request. After `patience` seconds the next group no longer waits for it. Each request has a span
     of a `kind`, which `describe` describes. The call belongs to the first that is traced, to which
@@ -68,7 +70,9 @@ class CallGroups(Generic[A]):
         kind: int = tracing.CLIENT,
         patience: float | None = None,
         max_size: int = MAX_GROUP_BYTES,
+        extra_turns: int = 0,
     ) -> None:
+        self._extra_turns = extra_turns
         self._max_size = max_size
         self._kind = kind
         self._patience = patience
@@ -92,8 +96,7 @@ class CallGroups(Generic[A]):
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(Request(asked, size, result, telemetry.capture(), span))
         if len(self._waiting) == 1 and self._calls < self._max_calls:
-            # It starts two turns of the loop later: what is asked until then shares the call. A
-            # write with a journal entry is asked for one turn later than one without.
+            # A task starts in the next turn of the loop: what is asked in this one shares the call.
             self._calls += 1
             self._start(self._work())
         return result
@@ -106,7 +109,8 @@ class CallGroups(Generic[A]):
 
     async def _work(self) -> None:
         try:
-            await asyncio.sleep(0)
+            for _ in range(self._extra_turns):
+                await asyncio.sleep(0)
             while self._waiting:
                 answer = self._answer(self._next_group())
                 if self._patience is None:

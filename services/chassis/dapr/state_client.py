@@ -130,8 +130,12 @@ class StateClient(Transport):
         self._creations: CallGroups[_Writes] = CallGroups(
             partial(self._write_group, self._save), _describe_writes, MAX_WRITING_CALLS
         )
+        # The journal asks for a document and its entry one turn after documents without one.
         self._writes: CallGroups[_Writes] = CallGroups(
-            partial(self._write_group, self._transact), _describe_writes, MAX_WRITING_CALLS
+            partial(self._write_group, self._transact),
+            _describe_writes,
+            MAX_WRITING_CALLS,
+            extra_turns=1,
         )
         # By themselves: after a conflict a deletion would be repeated, perhaps of something new.
         self._deletions: CallGroups[_Writes] = CallGroups(

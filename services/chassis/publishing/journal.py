@@ -317,7 +317,9 @@ class Journal:
     async def _first_kept(self, stream: str, segment: int, tail: StateEntry) -> StateEntry:
         """The first full segment that is kept, from `segment` on; the tail if there is none.
 
-        Segments expire in the order of their numbers, so it is found by halves.
+        Segments expire in the order of their numbers, so a binary search finds it. A restored one
+        has the rest of its time, so the order holds but for the time that the restore took: at
+        worst, entries that are about to expire are missed.
         """
         low, high, kept = segment, tail.value["segment"], tail
         middle = low  # perhaps filled since it was read

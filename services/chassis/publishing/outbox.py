@@ -195,8 +195,8 @@ class Outbox:
     ) -> tuple[list[dict[str, Any]], int]:
         """The newest events of the documents recorded after a number, and how far that is settled.
 
-        An event may be newer than its entry: consumers go by the document's version. At most three
-        state calls.
+        An event may be newer than its entry: consumers go by the document's version. One state
+        call more than `Journal.read`.
         """
         decided = self._decided() if stream == self.stream else None  # before documents are read
         entries, end = await self.journal.read(stream, after, min(limit, SEGMENT_SIZE))

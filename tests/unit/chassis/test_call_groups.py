@@ -50,14 +50,20 @@ async def test_what_is_asked_in_the_same_turn_shares_a_call(doubler: Doubler) ->
     assert doubler.groups == [[0, 1, 2, 3, 4]]
 
 
-async def test_what_is_asked_one_turn_later_shares_the_call(doubler: Doubler) -> None:
+@pytest.mark.parametrize(("extra", "groups"), [(0, [[0], [1]]), (1, [[0, 1]])])
+async def test_what_is_asked_in_an_extra_turn_shares_the_call(
+    extra: int, groups: list[list[int]]
+) -> None:
+    doubler = Doubler()
+    doubler.calls = CallGroups(doubler._run, lambda span, asked: None, extra_turns=extra)
+
     async def ask_later() -> int:
         await asyncio.sleep(0)
         doubled: int = await doubler.calls.submit(1)
         return doubled
 
     assert [*await asyncio.gather(doubler.calls.submit(0), ask_later())] == [0, 2]
-    assert doubler.groups == [[0, 1]]
+    assert doubler.groups == groups
 
 
 async def test_what_comes_during_the_calls_in_flight_shares_the_next(doubler: Doubler) -> None:
