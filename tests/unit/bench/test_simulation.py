@@ -34,7 +34,8 @@ def test_all_services_together_have_the_price_of_the_benchmark(kind: str) -> Non
     page = simulate.PAGE.with_name("benchmark.md").read_text()
     wanted = float(look_up(section_of(page, "a-measured-run"), kind, "f"))
     parts = (*SERVICE_F[kind].values(), *SIDECAR_F[kind].values(), SERVER_F[kind])
-    assert sum(parts) == pytest.approx(wanted, rel=0.01)
+    # The page rounds each of the parts, their sum and `f` to hundredths.
+    assert sum(parts) == pytest.approx(wanted, rel=0.01, abs=0.02)
 
 
 @pytest.mark.parametrize("check", simulate.checks(make_graph(1)), ids=lambda check: check.what)
