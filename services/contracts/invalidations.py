@@ -13,6 +13,13 @@ from services.contracts.accounts import Model, examples
 MAX_DOCUMENTS = 1_000
 """How many documents one message names."""
 
+HEARTBEAT_INTERVAL = 4.0
+"""Seconds from a message of a producer to the next one, if no document is written meanwhile."""
+
+HEARTBEATS_FOR = 60.0
+"""Seconds after the last read or write of a producer for which it sends them. Nobody serves what
+was cached for longer, so an idle system sends none."""
+
 
 class Invalidation(Model):
     """Documents that may have changed. Events `feed.invalidated` and `notifications.invalidated`.

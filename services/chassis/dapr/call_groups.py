@@ -55,11 +55,11 @@ class CallGroups(Generic[A]):
 
     What is asked in one turn of the event loop shares a call, and what is asked in as many
     `extra_turns` after it. No request waits longer while fewer than `max_calls` are in flight.
-    `run` must answer every request of a group; if it raises, they
-    all fail. A group has at most `MAX_REQUESTS`, and a size of at most `max_size` unless it is one
-    request. After `patience` seconds the next group no longer waits for it. Each request has a span
-    of a `kind`, which `describe` describes. The call belongs to the first that is traced, to which
-    the spans of the others are linked.
+    `run` must answer every request of a group; if it raises, they all fail. A group has at most
+    `MAX_REQUESTS`, and a size of at most `max_size` unless it is one request. After `patience`
+    seconds the next group no longer waits for it. Each request has a span of a `kind`, which
+    `describe` describes. The call belongs to the first that is traced, to which the spans of the
+    others are linked.
     """
 
     def __init__(

@@ -21,7 +21,12 @@ from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
 from services.chassis.publishing.pacer import Pacer
 from services.contracts.events import EventType
-from services.contracts.invalidations import MAX_DOCUMENTS, Invalidation
+from services.contracts.invalidations import (
+    HEARTBEAT_INTERVAL,
+    HEARTBEATS_FOR,
+    MAX_DOCUMENTS,
+    Invalidation,
+)
 
 COALESCE_DELAY = 0.005
 """Seconds for which names are collected before they are sent."""
@@ -31,13 +36,6 @@ MAX_RATE = 10.0
 
 BURST = 4
 """Messages that may be sent without a pause after a quiet time."""
-
-HEARTBEAT_INTERVAL = 4.0
-"""Seconds from a message to the next one, if no document is written meanwhile."""
-
-HEARTBEATS_FOR = 60.0
-"""Seconds after the last read or write until which they are sent. Nobody serves what was cached for
-longer (`MAX_KEPT` of the gateway), so an idle system sends none."""
 
 RETRY_DELAY = 0.5
 """Seconds after a failure until the next message, which shows receivers that one is missing."""

@@ -26,13 +26,13 @@ from services.chassis.cache import DEFAULT_TTL as SOURCE_TTL
 from services.chassis.consuming.events import CloudEvent, Event
 from services.clients.base import CacheAge
 from services.contracts.events import FEED_INVALIDATED, NOTIFICATIONS_INVALIDATED
-from services.contracts.invalidations import Invalidation
+from services.contracts.invalidations import HEARTBEATS_FOR, Invalidation
 
 MAX_AGE = 5.0
 """Seconds after which a page is read again, if a producer has been silent for so long: its last
 message may be lost. `HEARTBEAT_INTERVAL` of producers is shorter."""
 
-MAX_KEPT = 60.0
+MAX_KEPT = HEARTBEATS_FOR
 """Seconds after which a page is read again, whatever is known."""
 
 MAX_CHANGES = 50_000
@@ -139,7 +139,7 @@ class ReadyPages:
         stream, sequence = envelope.stream, envelope.sequence
         last = self._streams.get(stream)
         if last is None:
-            self._forget_silent_streams()
+            self._streams = self._recent_streams()
         if last is None or sequence > last.sequence:
             sent_at = self.now() - _seconds_under_way(envelope)
             self._streams[stream] = _LastMessage(envelope.source, sequence, sent_at)
@@ -156,17 +156,14 @@ class ReadyPages:
 
         `NEVER` if a producer has no such process.
         """
-        oldest = self.now() - MAX_KEPT
-        recent = [last for last in self._streams.values() if last.sent_at >= oldest]
+        recent = self._recent_streams().values()
         if self._producers - {last.source for last in recent}:
             return NEVER
         return min(last.sent_at for last in recent)
 
-    def _forget_silent_streams(self) -> None:
+    def _recent_streams(self) -> dict[str, _LastMessage]:
         oldest = self.now() - MAX_KEPT
-        self._streams = {
-            stream: last for stream, last in self._streams.items() if last.sent_at >= oldest
-        }
+        return {stream: last for stream, last in self._streams.items() if last.sent_at >= oldest}
 
     @asynccontextmanager
     async def reported(self, document: str) -> AsyncIterator[None]:
