@@ -6,10 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,8 +154,8 @@ async def test_nothing_outlives_a_start_that_was_given_up(server: ForkServer, fo
     spawning.cancel()
     with pytest.raises(asyncio.CancelledError):
         await spawning
-    await (await server.spawn(program(folder, "0"))).wait()
-    await until(lambda: not server._children)
+    assert server._server
+    assert not server._children
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -239,3 +242,31 @@ async def test_a_program_takes_connections_of_a_socket_that_the_runner_keeps(
                 assert await waiting[0].read() == b"welcome"
             waiting[1].close()
             await process.stop()
+
+
+async def test_a_program_that_serves_before_its_start_is_known_ends_with_its_stop(
+    server: ForkServer, folder: Path, run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "listening.py").write_text(LISTENING)
+    send, is_known = socket.send_fds, threading.Event()
+
+    def slow(*request: Any) -> int:
+        sent = send(*request)
+        assert is_known.wait(60)
+        return sent
+
+    monkeypatch.setattr(socket, "send_fds", slow)
+    with listen(0) as shared:
+        argv = (sys.executable, "-m", "listening")
+        spec = ProcessSpec("listening", argv, folder, server.env, _ready, listener=shared)
+        process = ManagedProcess(spec, run.logs, fork_server=server)
+        process.start()
+        reading, writing = await asyncio.open_connection(*shared.getsockname())
+        async with asyncio.timeout(60):
+            assert await reading.read() == b"welcome"
+        writing.close()
+        stopping = asyncio.create_task(process.stop())
+        assert not (await asyncio.wait([stopping], timeout=0.1))[0]
+        is_known.set()
+        await stopping
+    assert not server._children

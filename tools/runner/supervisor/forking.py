@@ -19,6 +19,9 @@ from tools.runner.supervisor.fork_server import Program
 
 _HARMLESS = "PYTHONUNBUFFERED"
 _STOP_TIMEOUT = 1.0
+_GIVE_UP_TIMEOUT = 10.0
+"""Seconds that a start which is given up may last: more than the imports of the fork server take.
+A later one is still killed when it comes."""
 
 
 class Child(Protocol):
@@ -95,13 +98,15 @@ class ForkServer:
     async def spawn(self, program: Program, *shared: int) -> ForkedProcess:
         """Start a program, with a listening socket to share if its descriptor is given.
 
-        Raises OSError if the server dies meanwhile.
+        Raises OSError if the server dies meanwhile. If it is cancelled, the program has ended
+        when it returns: it takes no connection of the socket any more.
         """
         spawning = asyncio.create_task(self._spawn(program, shared))
         try:
             return await asyncio.shield(spawning)
         except asyncio.CancelledError:
-            spawning.add_done_callback(_kill_result)
+            ending = asyncio.create_task(_end(spawning))
+            await asyncio.wait([ending], timeout=_GIVE_UP_TIMEOUT)
             raise
 
     async def _spawn(self, program: Program, shared: Sequence[int]) -> ForkedProcess:
@@ -193,7 +198,9 @@ def _kill(child: ForkedProcess) -> None:
             kill(child.pid, signal.SIGKILL)
 
 
-def _kill_result(spawning: asyncio.Task[ForkedProcess]) -> None:
-    """Kill a process that nobody waits for any more."""
-    if not spawning.cancelled() and spawning.exception() is None:
-        _kill(spawning.result())
+async def _end(spawning: asyncio.Task[ForkedProcess]) -> None:
+    """Kill a process that nobody waits for any more, and wait for its end."""
+    with contextlib.suppress(OSError):
+        child = await spawning
+        _kill(child)
+        await child.wait()
