@@ -25,7 +25,7 @@ from bench.system import OUTPUT, SystemUnavailable
 T = TypeVar("T")
 
 MIN_WIDTH = 160
-"""The width of the tables at least, also without a terminal: as many columns as services."""
+"""The width of the tables at least, also without a terminal: ten scenarios beside each other."""
 
 
 def main(arguments: list[str]) -> int:

@@ -15,6 +15,10 @@ from bench.metrics import IdleRates, ScenarioMetrics, ServerResults
 from bench.stats import format_number, median
 from bench.targets import BenchTarget
 
+_MANY = 10
+"""More processes than these have a row each. So many columns of scenarios are beside each other:
+they fit into 160 characters, with 13 of the longest word."""
+
 
 def new_table(*columns: str) -> Table:
     """Return a table with a first column of texts, and columns of numbers."""
@@ -46,24 +50,26 @@ def speed_table(rows: Sequence[ScenarioMetrics]) -> Group:
 
 
 def cost_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
-    """Return the table of processor time."""
+    """Return the table of processor time; of many processes, tables with a row for each."""
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
     title = f"Processor milliseconds per request (the generator: {share:.0%} of a core at most)"
-    shown = new_table("what", "n", *kinds, "all", "f")
-    for row, ends in _grouped(rows):
-        costs = [format_number(row.cpu.get(kind)) for kind in kinds]
-        shown.add_row(
-            row.kind,
-            str(row.in_flight),
-            *costs,
-            format_number(row.cpu_in_all),
-            format_number(row.cost_in_floors),
-            end_section=ends,
-        )
+    columns = ("what", "n", *kinds, "all", "f")
+    lines = [_cost_line(row, kinds) for row in rows]
     cores = [format_number(idle.cores[kind], 3) for kind in kinds]
-    shown.add_row("at rest (cores)", "", *cores, format_number(idle.all_cores, 3), "")
+    at_rest = ["at rest (cores)", "", *cores, format_number(idle.all_cores, 3), ""]
+    if len(kinds) > _MANY:
+        return Group(title, *_turned(columns, [*lines, at_rest]))
+    shown = new_table(*columns)
+    for line, (_, ends) in zip(lines, _grouped(rows), strict=True):
+        shown.add_row(*line, end_section=ends)
+    shown.add_row(*at_rest)
     return Group(title, shown)
+
+
+def _cost_line(row: ScenarioMetrics, kinds: Sequence[str]) -> list[str]:
+    costs = (*(row.cpu.get(kind) for kind in kinds), row.cpu_in_all, row.cost_in_floors)
+    return [row.kind, str(row.in_flight), *map(format_number, costs)]
 
 
 def call_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
@@ -79,13 +85,24 @@ def call_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
 
 
 def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
-    """Return the table of memory, by kind of process."""
+    """Return the table of memory, by kind of process; of many, with a row for each."""
     kinds = list(next(iter(stages.values())))
-    shown = new_table("when", *kinds, "all")
-    for stage, memory in stages.items():
-        values = [format_number(memory[kind], 0) for kind in kinds]
-        shown.add_row(stage, *values, format_number(sum(memory.values()), 0))
-    return Group("Memory (proportional set size), MB", shown)
+    title = "Memory (proportional set size), MB"
+    columns = ("when", *kinds, "all")
+    lines = [
+        [stage, *(format_number(memory[kind], 0) for kind in kinds), _all_memory(memory)]
+        for stage, memory in stages.items()
+    ]
+    if len(kinds) > _MANY:
+        return Group(title, *_turned(columns, lines))
+    shown = new_table(*columns)
+    for line in lines:
+        shown.add_row(*line)
+    return Group(title, shown)
+
+
+def _all_memory(by_kind: Mapping[str, float]) -> str:
+    return format_number(sum(by_kind.values()), 0)
 
 
 def comparison_table(own: ServerResults, other: ServerResults) -> Group:
@@ -163,3 +180,19 @@ def _grouped(rows: Sequence[ScenarioMetrics]) -> list[tuple[ScenarioMetrics, boo
         (row, next_row is None or next_row.in_flight != row.in_flight)
         for row, next_row in zip(rows, following, strict=True)
     ]
+
+
+def _turned(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> list[Table]:
+    """Return tables with a row for each column but the first, which names their columns."""
+    shown = []
+    for start in range(0, len(lines), _MANY):
+        part = lines[start : start + _MANY]
+        made = new_table(columns[0], *(_in_lines(line[0]) for line in part))
+        for i, name in enumerate(columns[1:], 1):
+            made.add_row(name, *(line[i] for line in part))
+        shown.append(made)
+    return shown
+
+
+def _in_lines(words: str) -> str:
+    return words.replace("-", "-\n").replace(" ", "\n")

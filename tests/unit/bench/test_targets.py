@@ -10,10 +10,19 @@ import pytest
 from rich.console import Console, Group
 
 from bench import tables
+from bench.__main__ import MIN_WIDTH
 from bench.measurement import Measurement
 from bench.metrics import IdleRates, ServerResults
 from bench.results import BenchResults, RunConditions
-from bench.scenarios import BARE_WORKFLOW, CHECKOUT, COMPOSE, FLOOR, HOME, NOTIFICATIONS_MISS
+from bench.scenarios import (
+    BARE_WORKFLOW,
+    CHECKOUT,
+    COMPOSE,
+    FLOOR,
+    HOME,
+    NOTIFICATIONS_MISS,
+    SCENARIOS,
+)
 from bench.targets import BenchTarget, at_least, at_most, evaluate_targets
 from tests.unit.bench.examples import IDLE, cell, fan_out, results
 
@@ -112,8 +121,8 @@ def test_a_missing_figure_meets_nothing() -> None:
     assert not at_least("x", 1.0, None).met
 
 
-def printed(table: Group) -> str:
-    console = Console(file=io.StringIO(), width=80, color_system=None)
+def printed(table: Group, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(table)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -139,6 +148,23 @@ def test_tables_fit_eighty_columns_and_lose_nothing() -> None:
     for text in map(printed, shown):
         assert "…" not in text
         assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_every_process_has_a_row_where_there_are_many() -> None:
+    kinds = ["notifications", "notifications.daprd", *(f"process-{n}" for n in range(22))]
+    cells = [cell(kind, 100) for kind in (*SCENARIOS, BARE_WORKFLOW)]
+    for measured in cells:
+        measured.cpu = dict.fromkeys(kinds, 12.0)
+    idle = IdleRates(dict.fromkeys(kinds, 0.012), {})
+    own = results(cells, idle=idle, memory={"measured": dict.fromkeys(kinds, 1234.0)})
+    for shown in (tables.cost_table(own.rows, idle), tables.memory_table(own.memory)):
+        text = printed(shown, MIN_WIDTH)
+        assert "…" not in text
+        assert {line.split()[0] for line in text.splitlines() if line.strip()} >= {*kinds, "all"}
+    costs = printed(tables.cost_table(own.rows, idle), MIN_WIDTH)
+    assert {word for kind in SCENARIOS for word in kind.split("-")} <= set(
+        costs.replace("-", " ").split()
+    )
 
 
 def test_a_cell_without_responses_has_a_row_too() -> None:
