@@ -101,6 +101,11 @@ def pages() -> list[Path]:
     return sorted(PAGES.rglob("*.md"))
 
 
+def pages_with_figures() -> list[Path]:
+    """Return the files of all pages that quote figures; those that others quote come first."""
+    return [REPO / "docs" / "operating.md", *pages()]
+
+
 def render_minutes(text: str) -> str:
     """Return the first page with the minutes of all pages and exercises."""
     texts = {page.name: page.read_text() for page in pages()}
@@ -110,7 +115,9 @@ def render_minutes(text: str) -> str:
 def main() -> None:
     """Write all pages anew."""
     for page in pages():
-        page.write_text(figures.render(render(page.read_text()), page))
+        page.write_text(render(page.read_text()))
+    for page in pages_with_figures():
+        page.write_text(figures.render(page.read_text(), page))
     first = PAGES / "README.md"
     first.write_text(render_minutes(first.read_text()))
 

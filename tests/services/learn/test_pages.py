@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tools.learn.pages import (
     extract,
     extract_change,
     pages,
+    pages_with_figures,
     render,
     render_minutes,
 )
@@ -36,10 +38,23 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) 
     assert replay(text, tmp_path) == text, "write it anew: python -m tools.learn.consoles"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", pages_with_figures(), ids=lambda page: page.name)
 def test_a_figure_of_a_page_is_that_of_its_source(page: Path) -> None:
     text = page.read_text()
     assert figures.render(text, page) == text, "write it anew: python -m tools.learn.pages"
+
+
+def test_what_a_machine_carries_follows_from_the_measured_prices() -> None:
+    run = figures.section_of((REPO / "docs/benchmark.md").read_text(), "a-measured-run")
+    capacity = figures.section_of((REPO / "docs/operating.md").read_text(), "capacity")
+    day = {"home": 10, "home-miss": 10, "like": 10, "compose": 1, "comment": 2}
+    seconds = sum(times * figures.look_up(run, kind, "all") for kind, times in day.items()) / 1000
+    evenly = 24 * 3600 / seconds  # of one core
+    stated = [
+        figures.look_up(capacity, "20 pages and what is written", column)
+        for column in ("processor seconds", "people, if they came evenly", "people, with the peak")
+    ]
+    assert stated == pytest.approx([seconds, evenly, evenly / 5], rel=Decimal("0.05"))
 
 
 def test_a_measured_table_of_a_page_is_that_of_the_benchmark() -> None:
