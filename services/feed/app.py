@@ -19,12 +19,12 @@ from services.feed.application.post_search import PostSearch
 from services.feed.application.timeline_queries import TimelineQueries
 from services.feed.application.trends import FLUSH_INTERVAL, TrendTracker
 from services.feed.consumers import FeedConsumers
-from services.feed.domain.relations import FanOutLimits
+from services.feed.domain.relations import LARGE_AUTHOR
 from services.feed.repository import Repository
 
 
-def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
-    """Return the feed service on its sidecar."""
+def create_app(service: Service, large: int = LARGE_AUTHOR) -> FastAPI:
+    """Return the feed service on its sidecar. For `large` see `FanOut`."""
     repository = Repository(service)
     service.metrics.measure_cache("documents", repository.cache)
     loader = PostLoader(repository)
@@ -34,11 +34,11 @@ def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
     index = HashtagIndex(repository)
     hashtags = HashtagQueries(repository, index, trends)
     conversations = ConversationService(repository)
-    fanout = FanOut(repository, limits or FanOutLimits())
+    fanout = FanOut(repository, large)
     service.background(fanout.move_recent_posts)
     posts = TimelineProjector(repository, fanout, index, trends, conversations)
     edges = EdgeProjector(repository, fanout)
-    FeedConsumers(repository, posts, edges, fanout, trends).subscribe(service)
+    FeedConsumers(repository, posts, edges, trends).subscribe(service)
     return service.create_app(
         api.timelines.create_router(TimelineQueries(repository, loader)),
         api.streaming.create_router(AudienceQueries(repository)),

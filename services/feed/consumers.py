@@ -12,14 +12,13 @@ from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.comments import ReplyCount
 from services.contracts.discovery import FollowedTags
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
-from services.feed.application.fanout import FanOut
 from services.feed.application.follows import EdgeProjector
 from services.feed.application.post_projection import TimelineProjector
 from services.feed.application.trends import TrendTracker
 from services.feed.domain.interactions import BOOKMARKED, FAVOURITED, REBLOGGED
 from services.feed.domain.projections import AccountProjection
 from services.feed.domain.relations import ReaderRelations
-from services.feed.repository import FANOUT_DUE, FanOutChunk, Repository
+from services.feed.repository import Repository
 
 
 class FeedConsumers:
@@ -30,13 +29,11 @@ class FeedConsumers:
         repository: Repository,
         posts: TimelineProjector,
         edges: EdgeProjector,
-        fanout: FanOut,
         trends: TrendTracker,
     ) -> None:
         self._repository = repository
         self._posts = posts
         self._edges = edges
-        self._fanout = fanout
         self._trends = trends
 
     def subscribe(self, service: Service) -> None:
@@ -54,7 +51,6 @@ class FeedConsumers:
         service.on(events.FOLLOWING_COUNTED, self.on_following_counted)
         service.on(events.EDGE_CHANGED, self.on_edge_changed)
         service.on(events.TAGS_FOLLOWED, self.on_tags_followed)
-        service.on(FANOUT_DUE, self.on_fanout_due, spread=True)
 
     async def on_post_changed(self, event: Event[Post]) -> None:
         """Apply a new, edited or deleted post."""
@@ -139,7 +135,3 @@ class FeedConsumers:
         """Store the followed hashtags of a reader, which are merged into their home."""
         followed = event.data
         await self._repository.apply_followed_tags(followed.account, followed.tags, event.version)
-
-    async def on_fanout_due(self, event: Event[FanOutChunk]) -> None:
-        """Deliver one chunk of a fan-out."""
-        await self._fanout.deliver_chunk(event.data)

@@ -15,7 +15,6 @@ conversation:USER:ID   a conversation as one participant has it
 conversations:USER     [last post, conversation], the newest `MAX_CONVERSATIONS`
 tagindex:LETTERS       hashtags with a prefix
 trend:KIND:HOUR:SHARD  who used what in an hour (`TrendBucket`)
-chunk:POST:SHARD       a part of a fan-out that any replica may do
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from services.chassis.storage.documents import Document
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts import invalidations
-from services.contracts.events import FEED_INVALIDATED, EventType
+from services.contracts.events import FEED_INVALIDATED
 from services.feed.domain.conversations import ConversationRecord
 from services.feed.domain.interactions import InteractionFlags, RecentInteractions
 from services.feed.domain.projections import AccountProjection, PostProjection
@@ -44,13 +43,12 @@ from services.feed.domain.relations import (
     ReaderRelations,
     follower_shard,
 )
-from services.feed.domain.rows import MAX_HOME_ROWS, MAX_PUBLIC_ROWS, MAX_TAG_ROWS, Row
+from services.feed.domain.rows import MAX_HOME_ROWS, MAX_PUBLIC_ROWS, MAX_TAG_ROWS
 from services.feed.domain.trending import WINDOW_HOURS, TrendBucket
 from services.shared.block_list import BlockState
 
 T = TypeVar("T")
 
-_CHUNK_TTL = 24 * 3600
 MAX_CONVERSATIONS = 1_000
 """How many conversations, the newest, the list of a user keeps."""
 
@@ -60,18 +58,6 @@ _HOME_SEGMENT_SIZE = 40
 
 _RECENT_SEGMENT_SIZE = 2_000
 """Rows of `recent:all` are moved to homes long before there are so many."""
-
-
-@dataclass(frozen=True, slots=True)
-class FanOutChunk:
-    """A row to be inserted into the homes of one shard of its author's followers."""
-
-    row: Row
-    shard: int
-
-
-FANOUT_DUE = EventType("fanout.due", "feed-fanout", "feed", FanOutChunk)
-"""The event by which replicas of the feed share a fan-out."""
 
 
 _CACHED_DOCUMENTS: dict[str, Callable[[str], str]] = {
@@ -141,7 +127,6 @@ class Repository:
         self.home_tags = service.collection("hometags", HomeHashtags)
         self.follower_shards = service.collection("followers", FollowerShard)
         self.large_authors = service.collection("large", LargeAuthors)
-        self.chunks = service.collection("chunk", FanOutChunk, publishes=FANOUT_DUE, ttl=_CHUNK_TTL)
         self.tag_index = service.collection("tagindex", HashtagBucket)
         self.trend_buckets = service.collection("trend", TrendBucket, ttl=(WINDOW_HOURS + 2) * 3600)
         self.homes = _homes(self.state)

@@ -6,9 +6,8 @@ that a home that gets several of them is read and written once.
 
 Cost of a post of an author with F followers: one write of the lists that it is in, and one read of
 the follower shards, both shared with other posts. For every `FLUSH_SIZE` posts, their homes: one
-read for every 200 and one write for every fifty. Above `chunk` followers the shards become chunks
-that all replicas share. Above `large` followers no home is written, and the author is merged in on
-reading.
+read for every 200 and one write for every fifty. Above `large` followers no home is written, and
+the author is merged in on reading.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from services.chassis.cache import DEFAULT_TTL
@@ -30,12 +28,7 @@ from services.chassis.storage.bulk_insert import BulkInserter
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import (
-    FOLLOWER_SHARDS,
-    FanOutLimits,
-    LargeAuthors,
-    ReaderRelations,
-)
+from services.feed.domain.relations import LargeAuthors, ReaderRelations
 from services.feed.domain.rows import (
     AUTHOR_ID,
     MAX_HOME_ROWS,
@@ -45,7 +38,7 @@ from services.feed.domain.rows import (
     row_of,
     timeline_ids,
 )
-from services.feed.repository import FanOutChunk, Repository
+from services.feed.repository import Repository
 
 _MAX_REBUILD_ATTEMPTS = 8
 
@@ -65,11 +58,11 @@ log = logging.getLogger(__name__)
 
 
 class FanOut:
-    """Inserts rows into homes."""
+    """Inserts rows into homes. Authors with more than `large` followers are merged on reading."""
 
-    def __init__(self, repository: Repository, limits: FanOutLimits) -> None:
+    def __init__(self, repository: Repository, large: int) -> None:
         self._repository = repository
-        self._limits = limits
+        self._large_from = large
         self._shared = BulkInserter(repository.state)
         self._homes = BulkInserter(repository.state)
         # What moves to a home was to be seen there before: no cached page changes.
@@ -95,26 +88,20 @@ class FanOut:
             self._is_due.set()
 
     async def _tell_followers(self, post: Mapping[str, Any]) -> None:
-        """Have caches drop the homes that show a new post, or begin to share its fan-out."""
+        """Have caches drop the homes that show a new post."""
         author = post["author"]
         if author in self._large:  # for ever, and their timelines are on pages of others themselves
             self._repository.invalidate_homes([author])
             return
-        followers = await self._repository.followers(author)
-        if await self._insert_otherwise([row_of(post)], followers):
-            followers = []
-        self._repository.invalidate_homes(home_owners(post, followers))
+        self._repository.invalidate_homes(home_owners(post, await self._to_fan_out(author)))
 
-    async def _insert_otherwise(self, rows: Iterable[Row], followers: list[str]) -> bool:
-        """Insert rows of an author with many followers. False if these are not so many."""
-        if len(followers) > self._limits.large:
-            await self._mark_large(next(iter(rows))[AUTHOR_ID])
-        elif len(followers) > self._limits.chunk:
-            for row in rows:
-                await self._enqueue_chunks(row)
-        else:
-            return False
-        return True
+    async def _to_fan_out(self, author: str) -> Sequence[str]:
+        """The followers of an author whose homes get their posts: none of a large author's."""
+        followers = await self._repository.followers(author)
+        if len(followers) <= self._large_from:
+            return followers
+        await self._mark_large(author)
+        return ()
 
     # ── recent posts ────────────────────────────────────────────────────────────────────────
 
@@ -159,10 +146,7 @@ class FanOut:
     async def _move(self, author: str, rows: list[Row]) -> bool:
         """Insert an author's recent posts into homes. A failure stops no other author's."""
         try:
-            followers = await self._repository.followers(author)
-            if await self._insert_otherwise(rows, followers):
-                followers = []
-            owners = dict.fromkeys([author, *followers])
+            owners = dict.fromkeys([author, *await self._to_fan_out(author)])
             await self._moved.insert([(self._moved_to, owner) for owner in owners], rows)
         except Exception as failure:
             if not isinstance(failure, ServiceError):
@@ -183,19 +167,6 @@ class FanOut:
 
     async def _insert_into_homes(self, owners: Iterable[str], row: Row) -> None:
         await self._homes.insert([(self._repository.homes, owner) for owner in owners], [row])
-
-    async def _enqueue_chunks(self, row: Row) -> None:
-        for shard in range(FOLLOWER_SHARDS):
-            id = f"{row[POST_ID]}:{shard}"
-            chunk = FanOutChunk(row, shard)
-            await self._repository.chunks.update(id, partial(_keep_existing, chunk))
-
-    async def deliver_chunk(self, chunk: FanOutChunk) -> None:
-        """Insert a row into the homes of one shard of its author's followers."""
-        author = chunk.row[AUTHOR_ID]
-        shard = await self._repository.follower_shards.get(f"{author}:{chunk.shard}")
-        if shard is not None:
-            await self._insert_into_homes(shard.followers, chunk.row)
 
     async def backfill_home(self, reader: str, heads: Iterable[ListHead]) -> None:
         """Insert the newest posts of some authors, as many as fit, into a new follower's home.
@@ -254,7 +225,3 @@ class FanOut:
 
         marked = await self._repository.large_authors.update("all", add)
         self._large = frozenset(marked.ids if marked else ())
-
-
-def _keep_existing(chunk: FanOutChunk, known: FanOutChunk | None) -> FanOutChunk:
-    return known or chunk

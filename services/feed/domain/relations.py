@@ -9,6 +9,9 @@ from services.shared.block_list import BlockList
 
 FOLLOWER_SHARDS = 8
 
+LARGE_AUTHOR = 2_000
+"""How many followers an author has at most whose posts are written into their homes."""
+
 MAX_HOME_TAGS = 20
 """How many of the followed hashtags, the newest, have their timelines merged into the home."""
 
@@ -120,14 +123,6 @@ class LargeAuthors:
     def without(self, id: str) -> LargeAuthors:
         """Return the list without an author."""
         return LargeAuthors([kept for kept in self.ids if kept != id])
-
-
-@dataclass(frozen=True, slots=True)
-class FanOutLimits:
-    """From how many followers a fan-out is shared among replicas, and from how many omitted."""
-
-    chunk: int = 500
-    large: int = 2_000
 
 
 def follower_shard(account: str) -> int:

@@ -8,11 +8,14 @@ import pytest
 from services.chassis.errors import OutcomeUnknown
 from services.feed.app import create_app as feed_app
 from services.feed.application import fanout
-from services.feed.domain.relations import FanOutLimits
+from services.feed.domain.relations import follower_shard
 from tests.fakes import FakeCluster, until
-from tests.services.feed.test_timelines import FeedHarness, harness, start, start_with_limits
+from tests.services.feed.test_timelines import FeedHarness, harness, start, start_with_large_from
 
 __all__ = ["harness"]
+
+
+MANY = [str(10**17 + n) for n in range(1_500)]
 
 
 @pytest.fixture(autouse=True)
@@ -134,10 +137,9 @@ async def test_cached_pages_of_followers_are_dropped_when_a_post_comes_not_when_
         assert told().count(f"home:{ben}") == 1
 
 
-@pytest.mark.parametrize("limits", [FanOutLimits(chunk=1), FanOutLimits(chunk=1, large=2)])
-async def test_who_has_many_followers_sees_their_own_posts(limits: FanOutLimits) -> None:
+async def test_a_large_author_sees_their_own_posts() -> None:
     async with FakeCluster() as cluster:
-        harness = await start_with_limits(cluster, limits)
+        harness = await start_with_large_from(cluster, 2)
         ann = await harness.person()
         for _ in range(4):
             await harness.follow(await harness.person(), ann)
@@ -148,3 +150,26 @@ async def test_who_has_many_followers_sees_their_own_posts(limits: FanOutLimits)
             await cluster.settle()
             assert await harness.home(ann) == made[::-1]
         assert len(rows(harness, "recent:all")) < len(made)
+
+
+async def test_a_post_of_somebody_with_many_followers_makes_no_more_state_calls(
+    harness: FeedHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "FLUSH_SIZE", 128)
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    await harness.post(ann)  # moves what an earlier process may have left
+    await harness.cluster.settle()
+    state = harness.feed.sidecar.state
+
+    async def calls_of_a_post() -> int:
+        state.faults.calls.clear()
+        await harness.post(ann)
+        await harness.cluster.settle()
+        return len(state.faults.calls)
+
+    with_one = await calls_of_a_post()
+    key = f"followers:{ann}:{follower_shard(ben)}"
+    known = state.peek(key)["data"]["versions"]
+    state.edit(key, versions={**known, **dict.fromkeys(MANY, 1)})
+    assert await calls_of_a_post() == with_one

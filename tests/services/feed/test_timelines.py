@@ -18,7 +18,7 @@ from services.comments.app import create_app as comments_app
 from services.contracts.posts import PostRef
 from services.feed.app import create_app as feed_app
 from services.feed.domain import interactions
-from services.feed.domain.relations import FanOutLimits, follower_shard
+from services.feed.domain.relations import follower_shard
 from services.feed.repository import Repository
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
@@ -449,19 +449,17 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
     assert older <= 3
 
 
-async def start_with_limits(cluster: FakeCluster, limits: FanOutLimits) -> FeedHarness:
+async def start_with_large_from(cluster: FakeCluster, large: int) -> FeedHarness:
     users = await start(cluster, "users", users_app)
     posts = await start(cluster, "posts", posts_app)
-    feed = await start(cluster, "feed", lambda service: feed_app(service, limits))
+    feed = await start(cluster, "feed", lambda service: feed_app(service, large))
     return FeedHarness(cluster, users, posts, feed)
 
 
-@pytest.mark.parametrize(
-    "limits", [FanOutLimits(chunk=2, large=100), FanOutLimits(chunk=1, large=3)]
-)
-async def test_shared_and_large_fan_outs_show_the_same_homes(limits: FanOutLimits) -> None:
+@pytest.mark.parametrize("large", [3, 100])
+async def test_homes_show_the_posts_of_large_authors_too(large: int) -> None:
     async with FakeCluster() as cluster:
-        harness = await start_with_limits(cluster, limits)
+        harness = await start_with_large_from(cluster, large)
         ann = await harness.person()
         fans = [await harness.person() for _ in range(6)]
         for fan in fans:

@@ -106,8 +106,7 @@ def test_a_fault_is_named_with_its_line(
 def test_topics_have_the_producer_that_the_contracts_say() -> None:
     access = read_access()
     said = {topic: name for name, own in access.items() for topic in own.publishes}
-    own_topics = {"feed-fanout": "feed"}
-    assert said == {event.topic: event.producer for event in EVENTS} | own_topics
+    assert said == {event.topic: event.producer for event in EVENTS}
 
 
 def test_what_belongs_to_one_service_alone() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.feed.domain.interactions import PINNED
 from services.feed.domain.projections import PostProjection, VersionedCount
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import FanOutLimits, FollowerShard, ReaderRelations
+from services.feed.domain.relations import FollowerShard, ReaderRelations
 from services.feed.domain.rows import (
     LISTED,
     MEDIA,
@@ -23,7 +23,6 @@ from services.feed.domain.rows import (
     timelines_of,
     without_repeated_boosts,
 )
-from services.feed.settings import FeedSettings
 from services.shared.block_list import MAX_BLOCKERS, BlockState
 
 
@@ -218,9 +217,3 @@ def test_of_blocks_kept_apart_the_newest_event_counts() -> None:
     blocked = BlockState().apply(2, blocks=True)
     assert blocked.apply(1, blocks=False) == blocked
     assert blocked.apply(3, blocks=False).apply(2, blocks=True) == BlockState(-3)
-
-
-def test_the_default_settings_are_the_limits_of_a_fan_out() -> None:
-    settings = FeedSettings(app_id="feed", app_port=1)
-    limits = FanOutLimits(settings.microgram_feed_chunk, settings.microgram_feed_large)
-    assert limits == FanOutLimits()
