@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from services.chassis.settings import Settings
-from services.feed.domain.relations import LARGE_AUTHOR
 
 
 class FeedSettings(Settings):
     """The settings of the chassis, and how many followers' homes get an author's posts at most."""
 
-    microgram_feed_large: int = LARGE_AUTHOR
+    microgram_feed_large: int = 2_000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.feed.domain.interactions import PINNED
 from services.feed.domain.projections import PostProjection, VersionedCount
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import FollowerShard, ReaderRelations
+from services.feed.domain.relations import LARGE_AUTHOR, FollowerShard, ReaderRelations
 from services.feed.domain.rows import (
     LISTED,
     MEDIA,
@@ -23,6 +23,7 @@ from services.feed.domain.rows import (
     timelines_of,
     without_repeated_boosts,
 )
+from services.feed.settings import FeedSettings
 from services.shared.block_list import MAX_BLOCKERS, BlockState
 
 
@@ -187,6 +188,10 @@ def test_followers_may_do_without_boosts() -> None:
     assert Reader("1", stance).belongs_at_home(post)
     stance = stance.apply_edge("2", follows=True, hides=False, reblogs=True, version=2)
     assert Reader("1", stance).belongs_at_home(boost)
+
+
+def test_the_default_setting_is_that_of_a_large_author() -> None:
+    assert FeedSettings(app_id="feed", app_port=1).microgram_feed_large == LARGE_AUTHOR
 
 
 def test_pins_are_the_newest_received() -> None:
