@@ -48,7 +48,11 @@ from services.chassis.http.route_index import index_routes
 from services.chassis.http.shared_port import GrpcPort
 from services.chassis.metrics import Metrics
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
-from services.chassis.publishing.head_watch import REFRESH_INTERVAL, HeadWatch
+from services.chassis.publishing.head_watch import (
+    ALONE_INTERVAL,
+    REFRESH_INTERVAL,
+    HeadWatch,
+)
 from services.chassis.publishing.invalidations import InvalidationPublisher
 from services.chassis.publishing.journal import SETTLED_AFTER
 from services.chassis.publishing.outbox import EventMapper, Outbox
@@ -295,7 +299,12 @@ class Service:
             self.background(partial(self.inbox.watch, producer), name=f"inbox of {producer}")
         if self.outboxes:
             self.every(SETTLED_AFTER, self._recover_outboxes)
-            self.every(REFRESH_INTERVAL, self.heads.refresh, max_backoff=REFRESH_INTERVAL)
+            self.every(
+                REFRESH_INTERVAL,
+                self.heads.refresh,
+                max_backoff=REFRESH_INTERVAL,
+                idle_interval=ALONE_INTERVAL,
+            )
             self.on_shutdown(self.heads.close)
         app.state.token_verifier = self.token_verifier
         app.state.service = self

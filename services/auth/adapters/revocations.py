@@ -19,7 +19,7 @@ from services.chassis.dapr.state import ABSENT, StateStore
 from services.chassis.storage.collection import Collection
 
 CHUNK_SIZE = 500
-READ_CACHE_TTL = 1.5
+READ_CACHE_TTL = 3.0
 """Seconds for which a read serves other readers, and by which entries of other replicas delay."""
 
 _ALL = "all"
@@ -126,7 +126,7 @@ class RevocationLog:
     async def wait_after(self, cursor: int, seconds: float) -> tuple[list[str], int]:
         """Like `read_after`; if nothing follows yet, wait some seconds for it.
 
-        One state call in 1.5 s, shared by all who wait: they look at the same time.
+        One state call in `READ_CACHE_TTL`, shared by all who wait: they look at the same time.
         """
         end = self._monotonic() + seconds
         while True:

@@ -21,6 +21,9 @@ from services.chassis.publishing.outbox import Outbox
 REFRESH_INTERVAL = 2.0
 """Seconds between two looks at the streams of other processes while somebody waits."""
 
+ALONE_INTERVAL = 10.0
+"""The same while no other process has a stream: one may begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heads:
@@ -91,13 +94,18 @@ class HeadWatch:
             }
         )
 
-    async def refresh(self) -> None:
-        """Look at the streams of other processes if somebody waits. One state call."""
-        if self.waiting:
-            topics = list(self._outboxes)
-            before = await self._read(topics, math.inf)
-            if (await self._read(topics, 0)).raw != before.raw:
-                self.wake()
+    async def refresh(self) -> bool:
+        """Look at the streams of other processes if somebody waits. One state call.
+
+        Returns whether there may be other processes.
+        """
+        if not self.waiting:
+            return False
+        topics = list(self._outboxes)
+        before = await self._read(topics, math.inf)
+        if (await self._read(topics, 0)).raw != before.raw:
+            self.wake()
+        return any([await outbox.has_other_writers() for outbox in self._outboxes.values()])
 
     def wake(self) -> None:
         """Have everybody who waits look again."""

@@ -4,7 +4,8 @@ Each process writes the journal of its own stream, and reads those of all stream
 
 Stored for a topic:
     streams:TOPIC               {stream: ms when it last registered}, the registry
-    journal:TOPIC:STREAM        the tail: {"segment", "notes": [[number, key, ms]…], "published"}
+    journal:TOPIC:STREAM        the tail: {"segment", "notes": [[number, key, ms]…], "published",
+                                "at", "closed"}
     journal:TOPIC:STREAM:N      full segments of `SEGMENT_SIZE` entries, for `JOURNAL_TTL`
 """
 
@@ -62,14 +63,15 @@ class ChangeMetadata:
 class StreamHead:
     """The last sequence number of a stream.
 
-    Of another process's stream also the number up to which its events were published, and when it
-    was written last, in ms since the epoch.
+    Of another process's stream also the number up to which its events were published, when it was
+    written last, in ms since the epoch, and whether that process may write it again.
     """
 
     stream: str
     last: int
     published: int = 0
     at: int = 0
+    is_open: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +120,7 @@ class Journal:
         self._tail: list[JournalEntry] = []
         self._segment = 0
         self._registered_at = 0
+        self._is_closed = False
         self._pending: list[_Write] = []
         self._writer: asyncio.Task[None] | None = None
         self._other_heads: list[StreamHead] = []
@@ -148,6 +151,14 @@ class Journal:
         self._wake_writer(force=True)
         assert self._writer is not None  # noqa: S101 (for mypy: the line before made it)
         return self._writer
+
+    async def close(self) -> None:
+        """Write in the tail that this stream has ended; nothing if nothing was written."""
+        if self._registered_at:
+            self._is_closed = True
+            if self._writer is not None:  # the tail that it writes may not say so
+                await self._writer
+            await self.flush()
 
     def cancel(self) -> None:
         """Stop writing."""
@@ -197,6 +208,7 @@ class Journal:
             "notes": [entry.row() for entry in self._tail],
             "published": self._published(),
             "at": now_ms(),
+            "closed": self._is_closed,
         }
         await self._write_with_documents(
             StateUpsert(self.tail_key(self.stream), tail, ttl=JOURNAL_TTL), batch
@@ -282,17 +294,18 @@ class Journal:
         return self._other_heads
 
     async def _read_other_heads(self) -> list[StreamHead]:
-        known = [head.stream for head in self._other_heads]
-        found = await self._state.get_many([self._registry_key, *map(self.tail_key, known)])
+        known = {head.stream: head for head in self._other_heads}
+        open_ones = [self.tail_key(head.stream) for head in known.values() if head.is_open]
+        found = await self._state.get_many([self._registry_key, *open_ones])
         registry = found[self._registry_key].value if self._registry_key in found else {}
         streams = [stream for stream in registry if stream != self.stream]
         if new := [self.tail_key(stream) for stream in streams if stream not in known]:
             found |= await self._state.get_many(new)
-        return [
-            self.head_of(stream, found[self.tail_key(stream)].value)
-            for stream in streams
-            if self.tail_key(stream) in found
-        ]
+        heads = {stream: head for stream, head in known.items() if not head.is_open}
+        for stream in streams:
+            if (tail := found.get(self.tail_key(stream))) is not None:
+                heads[stream] = self.head_of(stream, tail.value)
+        return [heads[stream] for stream in streams if stream in heads]
 
     async def read(
         self, stream: str, after: int, limit: int
@@ -336,7 +349,8 @@ class Journal:
         """The head of a stream, by its stored tail."""
         notes = tail["notes"]
         last = notes[-1][0] if notes else tail["segment"] * SEGMENT_SIZE
-        return StreamHead(stream, last, tail["published"], tail["at"])
+        is_open = not tail.get("closed", False)
+        return StreamHead(stream, last, tail["published"], tail["at"], is_open)
 
     def tail_key(self, stream: str) -> str:
         """The key of a stream's tail."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -190,6 +191,10 @@ class Outbox:
         """The head of every stream of this topic; see `Journal.heads`."""
         return await self.journal.heads(max_age)
 
+    async def has_other_writers(self) -> bool:
+        """Whether another process may write a stream of this topic, as far as `heads` knows."""
+        return any(head.is_open for head in await self.journal.other_heads(math.inf))
+
     async def changes_since(
         self, stream: str, after: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
@@ -265,7 +270,7 @@ class Outbox:
                 if self.local is not None:
                     await self.local.drain()
                 await self._relay.drain()
-                await self.journal.flush()
+                await self.journal.close()
         except TimeoutError:
             log.warning("stopped with unpublished events", extra={"topic": self.topic})
         if self.local is not None:

@@ -26,7 +26,7 @@ from services.chassis.errors import Unauthenticated
 from services.chassis.security.caller import Caller
 
 ISSUER = "microgram"
-REVOCATION_WAIT = 10.0
+REVOCATION_WAIT = 20.0
 """Seconds for which auth holds a question back if nothing was revoked."""
 
 REVOCATION_INTERVAL = 1.5

@@ -417,6 +417,27 @@ async def test_heads_are_the_last_numbers_of_all_streams(harness: OutboxHarness)
         assert heads == {one.outbox.stream: 2, two.outbox.stream: 1}
 
 
+async def test_streams_that_have_ended_are_known_and_not_read_again(
+    harness: OutboxHarness,
+) -> None:
+    ended, killed, other = [harness.process() for _ in range(3)]
+    await ended.make("a", "b")
+    await killed.make("c")
+    await other.outbox.heads(0)
+    assert await other.outbox.has_other_writers()
+    await ended.outbox.close()
+    await other.outbox.heads(0)
+    other.state.faults.calls.clear()
+    heads = {head.stream: head.last for head in await other.outbox.heads(0)}
+    assert heads == {ended.outbox.stream: 2, killed.outbox.stream: 1}
+    read = [key for call in other.state.faults.calls for key in call.about]
+    assert read == ["streams:things", f"journal:things:{killed.outbox.stream}"]
+    assert await other.outbox.has_other_writers()
+    await killed.outbox.close()
+    await other.outbox.heads(0)
+    assert not await other.outbox.has_other_writers()
+
+
 @pytest.mark.parametrize(
     "count", [1, SEGMENT_SIZE - 1, SEGMENT_SIZE, SEGMENT_SIZE + 1, 3 * SEGMENT_SIZE + 7]
 )
@@ -660,6 +681,11 @@ async def test_closing_publishes_and_writes_what_is_left(
     assert harness.state.peek(f"journal:things:{one.outbox.stream}")["published"] == 3
     later(20)
     assert await two.outbox.recover() == 0
+
+
+async def test_a_process_that_wrote_nothing_leaves_no_stream(harness: OutboxHarness) -> None:
+    await harness.process().outbox.close()
+    assert harness.state.keys("streams:") == harness.state.keys("journal:") == []
 
 
 async def test_replicas_that_start_together_all_register(harness: OutboxHarness) -> None:
