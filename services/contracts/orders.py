@@ -214,8 +214,9 @@ class OrderList(Model):
 class OpenWorkflow(Model):
     """The workflow of an order that is not final, and what happened to the order.
 
-    `state` is that of the order, `status` that of the workflow: `absent` if the engine has none
-    (the watchdog starts it again), `unknown` if the engine does not answer.
+    `state` is that of the order, `status` that of the workflow, which orders may share: `absent` if
+    the engine has none (the watchdog starts it again), or another process started a shared one;
+    `unknown` if the engine does not answer.
     """
 
     id: Line

@@ -12,6 +12,7 @@ from services.orders.api import carts, data_export, orders
 from services.orders.application.carts import CartService
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.checkout_activities import CheckoutActivities
+from services.orders.application.checkout_starts import CheckoutStarts
 from services.orders.application.open_workflows import OpenWorkflows
 from services.orders.application.order_commands import OrderCommands
 from services.orders.application.order_logs import OrderLogs
@@ -37,13 +38,18 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     repository, shop_services = Repository(service), ShopServices(service.sidecar, quotes)
     outcomes = OrderOutcomes()
     logs = OrderLogs(repository, outcomes, now=timestamp)
-    for activities in (CheckoutActivities, RefundActivities):
-        for name, activity in activities(logs, shop_services).all().items():
+    starts = CheckoutStarts(workflows)
+    watchdog = SagaWatchdog(repository, workflows, starts, now=utc_now)
+    for activities in (
+        CheckoutActivities(logs, shop_services, watchdog.start_by_steps).all(),
+        RefundActivities(logs, shop_services).all(),
+    ):
+        for name, activity in activities.items():
             workflows.register_activity(name, activity)
     workflows.register_workflow(saga.CHECKOUT, saga.checkout)
+    workflows.register_workflow(saga.CHECKOUT_TOGETHER, saga.checkout_together)
     workflows.register_workflow(saga.CHECKOUT_BY_STEPS, saga.checkout_by_steps)
     workflows.register_workflow(saga.REFUND, saga.refund)
-    watchdog = SagaWatchdog(repository, workflows, now=utc_now)
     service.every(
         CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL, idle_interval=IDLE_INTERVAL
     )
@@ -64,7 +70,7 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
         carts.create_router(cart_service),
         orders.create_router(checkout, queries, commands),
         orders.create_operation_router(
-            ProjectionRebuild(repository), OpenWorkflows(repository, workflows)
+            ProjectionRebuild(repository), OpenWorkflows(repository, workflows, starts)
         ),
         data_export.create_router(repository, cart_service),
     )

@@ -6,6 +6,8 @@ raises, and is retried by the workflow.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -33,16 +35,27 @@ _REVERSALS = {"price_changed": rules.PRICE_CHANGED, "out_of_stock": rules.NOT_AV
 """The reversals for refusals of catalog by code. All other refusals give the checkout up."""
 
 
+log = logging.getLogger(__name__)
+
 Step = Callable[[Document[OrderRecord], StepInput], Awaitable[StepResult]]
 """A step of the saga. It gets the order as it was just read."""
 
 
 class CheckoutActivities:
-    """The activities of the checkout, by their names in the saga."""
+    """The activities of the checkout, by their names in the saga.
 
-    def __init__(self, orders: OrderLogs, shop_services: ShopServices) -> None:
+    `go_on` starts the workflow of an order that could not be completed together with others.
+    """
+
+    def __init__(
+        self,
+        orders: OrderLogs,
+        shop_services: ShopServices,
+        go_on: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._orders = orders
         self._shop_services = shop_services
+        self._go_on = go_on
 
     def all(self) -> dict[str, Activity]:
         steps: dict[str, Step] = {
@@ -55,7 +68,12 @@ class CheckoutActivities:
             saga.CLOSE: self.close,
         }
         alone = {name: self._activity(step) for name, step in steps.items()}
-        return {saga.ADVANCE: self.advance, saga.GIVE_UP: self.give_up, **alone}
+        return {
+            saga.ADVANCE: self.advance,
+            saga.ADVANCE_TOGETHER: self.advance_together,
+            saga.GIVE_UP: self.give_up,
+            **alone,
+        }
 
     def _activity(self, step: Step) -> Activity:
         """An activity that does one step. It costs one state call more, to read the order."""
@@ -66,6 +84,23 @@ class CheckoutActivities:
         return activity
 
     # ── forward ─────────────────────────────────────────────────────────────────────────────
+
+    async def advance_together(self, given: StepInput) -> StepResult:
+        """Do all steps forward of some orders, each as if it were alone.
+
+        They share calls. One that is not completed goes on in a workflow of its own, at once.
+        """
+        await asyncio.gather(*map(self._advance_or_go_on, given["orders"]))
+        return {"word": OK}
+
+    async def _advance_or_go_on(self, order: str) -> None:
+        try:
+            word = (await self.advance({"order": order}))["word"]
+        except Exception as error:  # as in a workflow of its own, that is a step to be repeated
+            log.info("an order goes on by itself", extra={"order": order, "why": str(error)})
+            word = WAIT
+        if word not in (OK, OVER):
+            await self._go_on(order)
 
     async def advance(self, given: StepInput) -> StepResult:
         """Do all steps forward, up to the first that is not `ok`, whose result this returns.

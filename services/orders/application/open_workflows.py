@@ -9,6 +9,7 @@ from typing import Any
 from services.chassis.errors import ServiceError
 from services.chassis.workflows.engine import NO_ANSWER
 from services.chassis.workflows.workflows import Workflows
+from services.orders.application.checkout_starts import CheckoutStarts
 from services.orders.domain.orders import OrderRecord
 from services.orders.repository import OPEN_LIST, Repository
 
@@ -26,12 +27,15 @@ ABSENT, UNKNOWN = "absent", "unknown"
 class OpenWorkflows:
     """Reads the open orders, and asks the engine for their workflows."""
 
-    def __init__(self, repository: Repository, workflows: Workflows) -> None:
+    def __init__(
+        self, repository: Repository, workflows: Workflows, starts: CheckoutStarts
+    ) -> None:
         self._repository = repository
         self._workflows = workflows
+        self._starts = starts
 
     async def list(self) -> dict[str, Any]:
-        """Return a `WorkflowList`, newest first. Two state calls, one of the engine for each.
+        """Return a `WorkflowList`, newest first. Two state calls, two of the engine for each.
 
         The list of open orders has some that became final since the last check: they are left out.
         """
@@ -70,6 +74,8 @@ class OpenWorkflows:
         try:
             async with asyncio.timeout_at(deadline):
                 found = await self._workflows.find(id)
+                if found is None and (shared := self._starts.shared_workflow_of(id)):
+                    found = await self._workflows.find(shared)
         except TimeoutError:
             return UNKNOWN, NO_ANSWER
         except ServiceError as error:

@@ -1,8 +1,9 @@
 """The saga watchdog: every unfinished order has a running workflow, or gets one.
 
-A workflow is started right after its order is written. If the process dies in between, or the
-engine does not answer or has lost the workflow, the watchdog finds the order in the list of open
-orders and starts it. A workflow that runs twice reads from the order's log what is done.
+A workflow is started right after its order is written; orders that are placed at the same time
+share one. If the process dies in between, or the engine does not answer or has lost the workflow,
+the watchdog finds the order in the list of open orders and starts one for it alone. A workflow that
+runs twice reads from the order's log what is done.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from services.chassis.ids import timestamp
 from services.chassis.storage.documents import Document
 from services.chassis.storage.readable import load_readable
 from services.chassis.workflows.workflows import Workflows
+from services.orders.application.checkout_starts import CheckoutStarts
 from services.orders.domain import saga
 from services.orders.domain.orders import OrderRecord
 from services.orders.repository import OPEN_LIST, Repository
@@ -59,10 +61,16 @@ class SagaWatchdog:
     """Starts workflows, and restarts those that have stopped. `now` returns the current time."""
 
     def __init__(
-        self, repository: Repository, workflows: Workflows, *, now: Callable[[], datetime]
+        self,
+        repository: Repository,
+        workflows: Workflows,
+        starts: CheckoutStarts,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         self._repository = repository
         self._workflows = workflows
+        self._starts = starts
         self._now = now
         self._ended: TTLCache[str, None] = TTLCache(_MAX_ENDED, STALL_TIMEOUT)
         self.open_by_state: Counter[str] = Counter()
@@ -77,8 +85,15 @@ class SagaWatchdog:
 
     async def start_checkout(self, order: str) -> None:
         """Start the workflow of a new order. If that fails, the watchdog starts it later."""
+        await self._start_within_timeout(self._starts.start(order))
+
+    async def start_by_steps(self, order: str) -> None:
+        """Start the workflow of an order that could not be completed together with others.
+
+        If that fails, the watchdog starts it later.
+        """
         await self._start_within_timeout(
-            self._workflows.start(saga.CHECKOUT, order, order, expect_absent=True)
+            self._workflows.start(saga.CHECKOUT_BY_STEPS, order, order, expect_absent=True)
         )
 
     async def start_refund(self, order: str) -> None:

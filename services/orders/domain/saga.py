@@ -5,7 +5,8 @@
                         from here on: forward only
 
 All steps forward are tried in one activity first, because each activity costs the engine as much as
-two calls of a service. If one of them fails or has to wait, they are done one by one.
+two calls of a service. If one of them fails or has to wait, they are done one by one. Orders that
+are placed at the same time are tried together, in one workflow.
 
 Each step is an idempotent activity (`application/checkout_activities.py`). It answers with a
 `word`: `ok`, `wait` (ask again), `back` (the checkout was reversed), or `over` (nothing is left to
@@ -34,9 +35,10 @@ from services.chassis.workflows.plan import (
 )
 
 CHECKOUT, CHECKOUT_BY_STEPS, REFUND = "checkout-2", "checkout", "refund"
+CHECKOUT_TOGETHER = "checkout-together"
 """The names of workflows."""
 
-ADVANCE = "advance"
+ADVANCE, ADVANCE_TOGETHER = "advance", "advance_together"
 RESERVE, AUTHORISE, CONFIRM, CAPTURE = "reserve", "authorise", "confirm", "capture"
 GIVE_UP, VOID, RELEASE, CLOSE = "give_up", "void", "release", "close"
 PAY_BACK, RESTOCK = "pay_back", "restock"
@@ -66,6 +68,14 @@ def checkout(order: str) -> Plan:
     except StepFailed:
         word = "wait"
     return word if word in ("ok", "over") else (yield from checkout_by_steps(order))
+
+
+def checkout_together(given: dict[str, Any]) -> Plan:
+    """Take `{"orders": […]}` from `placed` to their final states, as far as nothing is in the way.
+
+    The others get workflows of their own.
+    """
+    yield CallActivity(ADVANCE_TOGETHER, given)
 
 
 def checkout_by_steps(order: str) -> Plan:

@@ -20,6 +20,7 @@ from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.workflows.workflows import Workflows
 from services.orders.app import create_app
+from services.orders.application.checkout_starts import CheckoutStarts
 from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain.orders import FINAL_STATES
 from services.orders.repository import Repository
@@ -299,6 +300,7 @@ class OrdersHarness:
         self.shop_services = others
         self.buyer = cluster.token(BUYER, "read:shop write:shop")
         self.seller = cluster.token(SELLER, "read:shop write:shop")
+        self._buyers = [BUYER]
         self._keys = itertools.count()
 
     @classmethod
@@ -331,11 +333,18 @@ class OrdersHarness:
         assert answer.status == 200, answer.text
         return answer.json()
 
-    async def fill_cart(self, variant: str = "", quantity: int = 2) -> dict[str, Any]:
+    def new_buyer(self) -> str:
+        """The token of one more buyer, who may place an order while another one does."""
+        self._buyers.append(_ids.next())
+        return self.cluster.token(self._buyers[-1], "read:shop write:shop")
+
+    async def fill_cart(
+        self, variant: str = "", quantity: int = 2, token: str = ""
+    ) -> dict[str, Any]:
         """Replace the buyer's cart by one item."""
         item = {"product": variant or (variant := self.variant()), "variant": variant}
         items = [item | {"quantity": quantity}]
-        cart: dict[str, Any] = await self.request_ok("PUT", "/cart", json={"items": items})
+        cart: dict[str, Any] = await self.request_ok("PUT", "/cart", token, json={"items": items})
         return cart
 
     def checkout(self, cart: dict[str, Any], card: str = "tok_ok", key: str = "") -> dict[str, Any]:
@@ -346,10 +355,10 @@ class OrdersHarness:
             "currency": cart["currency"],
         }
 
-    async def place(self, card: str = "tok_ok", variant: str = "") -> str:
-        cart = await self.fill_cart(variant)
+    async def place(self, card: str = "tok_ok", variant: str = "", token: str = "") -> str:
+        cart = await self.fill_cart(variant, token=token)
         return await self.request_until_answered(
-            "POST", "/checkouts", json=self.checkout(cart, card)
+            "POST", "/checkouts", token, json=self.checkout(cart, card)
         )
 
     async def request_until_answered(
@@ -374,7 +383,7 @@ class OrdersHarness:
         return None
 
     async def order(self, id: str) -> dict[str, Any]:
-        found: dict[str, Any] = await self.request_ok("GET", f"/orders/{id}")
+        found: dict[str, Any] = await self.request_ok("GET", f"/orders/{id}", self.seller)
         return found
 
     async def wait_until_final(self, id: str) -> dict[str, Any]:
@@ -400,7 +409,7 @@ class OrdersHarness:
     def watchdog(self) -> SagaWatchdog:
         """Return another watchdog of the running replica."""
         repository = Repository(self.orders.service)
-        return SagaWatchdog(repository, self.workflows, now=utc_now)
+        return SagaWatchdog(repository, self.workflows, CheckoutStarts(self.workflows), now=utc_now)
 
     async def check_open_orders(self) -> None:
         """Have the watchdog check all open orders, however lately they have changed."""
@@ -444,8 +453,8 @@ class OrdersHarness:
 
     async def _check_shown(self, ids: list[str]) -> None:
         state = self.cluster.state("orders")
-        rows = await SegmentedLists(state, "buyer").all(BUYER)
-        assert sorted(row[0] for row in rows) == sorted(ids)
+        rows = [await SegmentedLists(state, "buyer").all(buyer) for buyer in self._buyers]
+        assert sorted(row[0] for bought in rows for row in bought) == sorted(ids)
         assert await SegmentedLists(state, "open").all("all") == []
         rebuilt = await self.orders.operate("POST", "/rebuilds")
         assert rebuilt.json() == {"orders": len(ids), "mended": 0}

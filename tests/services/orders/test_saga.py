@@ -240,7 +240,8 @@ async def test_a_workflow_of_an_earlier_release_is_finished(
     harness.orders.sidecar.faults.fail("start", error=Unavailable("no engine"))
     id = await harness.place()
     logs = OrderLogs(Repository(harness.orders.service), OrderOutcomes(), now=timestamp)
-    activities = CheckoutActivities(logs, ShopServices(harness.orders.sidecar)).all()
+    shop_services = ShopServices(harness.orders.sidecar)
+    activities = CheckoutActivities(logs, shop_services, harness.watchdog().start_by_steps).all()
     marks: list[Any] = []
     instance = WorkflowInstance("checkout", id)
     for step in ("reserve", "authorise", "confirm")[:done]:
