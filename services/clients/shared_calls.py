@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -41,13 +42,16 @@ class _Policy:
 
     `max_calls` are in flight before the next requests wait for them. A call waits `seconds` for the
     slowest of its requests. A request is sent again by itself if its part of the answer has one of
-    the statuses `again`, of which None stands for no answer to it.
+    the statuses `again`, of which None stands for no answer to it. `deadline` is that of the
+    requests, and of the call. Those that are not `of_users` have no token.
     """
 
     name: str
     max_calls: int
     seconds: float
     again: tuple[int | None, ...]
+    deadline: float = INVOKE_TIMEOUT
+    of_users: bool = True
 
 
 READS = _Policy("read", max_calls=1, seconds=2.0, again=(None, 401, 504))
@@ -58,25 +62,38 @@ CHANGES = _Policy("change", max_calls=2, seconds=8.0, again=(401, 503))
 """As long as a commit is tried. The gateway waits a little longer for the call, so that all others
 get their answers. A change is sent again only if it is certain that nothing has happened."""
 
-_POLICIES = {"GET": READS, "POST": CHANGES}
+OF_USERS = {"GET": READS, "POST": CHANGES}
+"""How the requests of users share calls, by their method."""
+
+
+def steps(deadline: float) -> dict[str, _Policy]:
+    """How the steps of sagas share calls: POST requests of a service itself with this deadline."""
+    policy = _Policy("step", 2, 0.8 * deadline, (503,), deadline=deadline, of_users=False)
+    return {"POST": policy}
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A request of the user who has the token."""
+    """A request of the user who has the token, or without one of the service itself."""
 
     request: JsonRequest
     token: str
 
-    def fits(self) -> bool:
+    def fits(self, policy: _Policy) -> bool:
         """Whether it can be a part of a batch, but for the size of its body."""
         request = self.request
         return (
-            0 < len(self.token) <= batch.MAX_TOKEN_LENGTH
+            bool(self.token) == policy.of_users
+            and len(self.token) <= batch.MAX_TOKEN_LENGTH
             and request.path != batch.PATH[1:]
             and len(request.path) <= batch.MAX_PATH_LENGTH
             and len(request.params) <= batch.MAX_PARAMS
         )
+
+    def as_item(self) -> dict[str, Any]:
+        """The request as a part of a batch."""
+        of = {"token": self.token} if self.token else {"anonymous": True}
+        return self.request.as_batch_item(**of)
 
     def size(self) -> int:
         """The bytes of its body."""
@@ -86,13 +103,17 @@ class _Call:
 class SharedCalls:
     """The port to the other services, on which GET and POST requests of users share calls.
 
-    A lone request is sent at once, as it is. What comes while one call of reads, or two of changes,
-    are in flight shares the next one. Requests with headers, those without a token, and those that
-    are too large for a batch are sent by themselves.
+    Other `policies` let other requests share them. A lone request is sent at once, as it is. What
+    comes while one call of reads, or two of changes, are in flight shares the next one. Requests
+    with headers, those without a token, and those that are too large for a batch are sent by
+    themselves.
     """
 
-    def __init__(self, invoker: JsonInvoker) -> None:
+    def __init__(
+        self, invoker: JsonInvoker, policies: Mapping[str, _Policy] = MappingProxyType(OF_USERS)
+    ) -> None:
         self._invoker = invoker
+        self._policies = policies
         self._groups: dict[tuple[str, str], CallGroups[_Call]] = {}
 
     async def invoke(
@@ -108,9 +129,10 @@ class SharedCalls:
         deadline: float = INVOKE_TIMEOUT,
     ) -> JsonResponse:
         """Send a request to a service. Raises its `ServiceError`, as the sidecar's client does."""
-        if method in _POLICIES and not headers and deadline == INVOKE_TIMEOUT:
+        policy = self._policies.get(method)
+        if policy and not headers and deadline == policy.deadline:
             call = _Call(JsonRequest(path, params or {}, method, json), token)
-            if call.fits() and (size := call.size()) <= MAX_BODY_BYTES:
+            if call.fits(policy) and (size := call.size()) <= MAX_BODY_BYTES:
                 response: JsonResponse = await self._of(app, method).submit(call, size)
                 return response
         return await self._invoker.invoke(
@@ -126,7 +148,7 @@ class SharedCalls:
 
     def _of(self, app: str, method: str) -> CallGroups[_Call]:
         if (app, method) not in self._groups:
-            policy = _POLICIES[method]
+            policy = self._policies[method]
             self._groups[app, method] = CallGroups(
                 partial(self._answer, app, policy),
                 lambda span, call: span.describe(
@@ -140,11 +162,14 @@ class SharedCalls:
 
     async def _answer(self, app: str, policy: _Policy, group: Sequence[Request[_Call]]) -> None:
         remaining = group if len(group) == 1 else await self._answer_together(app, policy, group)
-        await asyncio.gather(*(self._answer_alone(app, request) for request in remaining))
+        deadline = policy.deadline
+        await asyncio.gather(*(self._answer_alone(app, each, deadline) for each in remaining))
 
-    async def _answer_alone(self, app: str, request: Request[_Call]) -> None:
+    async def _answer_alone(self, app: str, request: Request[_Call], deadline: float) -> None:
+        call = request.asked
         try:
-            request.succeed(await self._send(app, request.asked.request, token=request.asked.token))
+            answer = await self._send(app, call.request, token=call.token, deadline=deadline)
+            request.succeed(answer)
         except Exception as error:
             request.fail(error)
 
@@ -157,9 +182,9 @@ class SharedCalls:
         Any other failure is that of all of them.
         """
         calls = [request.asked for request in group]
-        items = [call.request.as_batch_item(token=call.token) for call in calls]
+        items = [call.as_item() for call in calls]
         try:
-            parts = await self._parts(app, items, policy.seconds)
+            parts = await self._parts(app, items, policy)
         except ServiceError as error:
             if error.status < 500:
                 return group
@@ -172,10 +197,12 @@ class SharedCalls:
         return [request for request, part in pairs if not _settle(request, part, again)]
 
     async def _parts(
-        self, app: str, items: Sequence[Mapping[str, Any]], seconds: float
+        self, app: str, items: Sequence[Mapping[str, Any]], policy: _Policy
     ) -> Sequence[Any]:
         """The part of the answer for each item; None for each if the answer is malformed."""
-        response = await self._send(app, batch_request(items, seconds), token=NOBODY)
+        request = batch_request(items, policy.seconds)
+        token = NOBODY if policy.of_users else ""
+        response = await self._send(app, request, token=token, deadline=policy.deadline)
         try:
             parts = response.json()
         except ValueError:
@@ -184,7 +211,9 @@ class SharedCalls:
             return [None] * len(items)
         return parts
 
-    async def _send(self, app: str, request: JsonRequest, *, token: str) -> JsonResponse:
+    async def _send(
+        self, app: str, request: JsonRequest, *, token: str, deadline: float
+    ) -> JsonResponse:
         return await self._invoker.invoke(
             app,
             request.path,
@@ -192,6 +221,7 @@ class SharedCalls:
             token=token,
             json=request.json,
             params=request.params,
+            deadline=deadline,
         )
 
 

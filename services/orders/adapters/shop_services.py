@@ -8,6 +8,7 @@ from typing import Protocol
 from services.clients.base import JsonInvoker
 from services.clients.catalog import CatalogClient
 from services.clients.payments import PaymentsClient
+from services.clients.shared_calls import SharedCalls, steps
 from services.contracts.catalog import (
     AgreedPrice,
     NewReservation,
@@ -40,7 +41,9 @@ class ShopServices:
     """What orders asks of catalog and payments. Other `quotes` replace those by HTTP."""
 
     def __init__(self, invoker: JsonInvoker, quotes: Quotes | None = None) -> None:
-        self._catalog = CatalogClient(invoker, REQUEST_TIMEOUT)
+        # Not those of payments: a slow card would hold up the orders that share its call.
+        shared = SharedCalls(invoker, steps(REQUEST_TIMEOUT))
+        self._catalog = CatalogClient(shared, REQUEST_TIMEOUT)
         self._quotes = quotes or self._catalog
         self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 

@@ -53,7 +53,10 @@ def _die_if_armed(point: str, subject: str) -> None:
 
 
 def _patch_client(module: ModuleType) -> None:
-    """Add fault points around writes (key), publishes (topic) and calls (last word of the path)."""
+    """Add fault points around writes (key), publishes (topic) and calls (last word of the path).
+
+    A call of several requests is each of them.
+    """
     for method, point in (("compare_and_set", "commit"), ("publish", "publish")):
         setattr(module.DaprClient, method, _wrap(getattr(module.DaprClient, method), point))
     transact, invoke = module.DaprClient.transact, module.DaprClient.invoke
@@ -68,10 +71,13 @@ def _patch_client(module: ModuleType) -> None:
     module.DaprClient.transact = transact_with_faults
 
     async def invoke_with_faults(self: Any, app: str, path: str, **given: Any) -> Any:
-        verb = path.rpartition("/")[2]
-        _die_if_armed("before-invoke", verb)
+        parts = given["json"]["questions"] if path == "bundles" else [{"path": path}]
+        verbs = [part["path"].rpartition("/")[2] for part in parts]
+        for verb in verbs:
+            _die_if_armed("before-invoke", verb)
         reply = await invoke(self, app, path, **given)
-        _die_if_armed("after-invoke", verb)
+        for verb in verbs:
+            _die_if_armed("after-invoke", verb)
         return reply
 
     module.DaprClient.invoke = invoke_with_faults
