@@ -31,7 +31,7 @@ class CheckoutStarts:
         self._shared: FIFOCache[str, str] = FIFOCache(_MAX_REMEMBERED_ORDERS)
         self._groups: CallGroups[str] = CallGroups(
             self._start,
-            lambda span, order: span.describe("start a checkout", {"microgram.order": order}),
+            lambda span, _: span.describe("start a checkout", {}),
             max_calls=1,
             kind=tracing.INTERNAL,
             patience=PATIENCE,
