@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
+from services.orders.application import checkout_starts, saga_watchdog
 from services.orders.domain import saga
+from tests.fakes import FakeCluster
 from tests.fakes.workflows import WorkflowInstance
 from tests.services.orders.harness import (
+    DEADLINE,
     OrdersHarness,
     eventually,
     fails_before,
@@ -27,6 +30,15 @@ WRONG = {
     "is done twice": happens_twice,
 }
 BUYERS = 4
+
+
+@pytest.fixture
+async def harness(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrdersHarness]:
+    """Orders that wait for a start however long it takes on a busy machine."""
+    monkeypatch.setattr(checkout_starts, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(saga_watchdog, "START_TIMEOUT", DEADLINE)
+    async with FakeCluster() as cluster:
+        yield await OrdersHarness.start(cluster)
 
 
 async def placed_at_once(harness: OrdersHarness, cards: Sequence[str]) -> list[str]:
