@@ -13,7 +13,7 @@ from tools.runner.config.components import load_set, set_names
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.start_plan import StartPlan
 from tools.runner.errors import RunnerError
-from tools.runner.infra import component_types, go_build, toolchain
+from tools.runner.infra import component_types, debian, go_build, toolchain
 
 OFFICIAL = "#!/bin/sh\necho {}\n"
 
@@ -209,6 +209,34 @@ def test_the_contract_tests_run_on_the_official_daprd_by_a_verb(
     assert (last, "tests/contract" in called[0]) == ("-x", True)
     assert checks._environment()["MICROGRAM_DAPRD"] == "all"
     assert "github.com/dapr/dapr/cmd/daprd" in built
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [
+        (["tests/browser/test_home.py::test_x"], False),
+        (["tests/browser/test_home.py", "-x"], False),
+        (["-k", "bench"], True),  # a folder, but not of tests
+        ([], True),
+    ],
+)
+def test_a_verb_runs_its_whole_suite_unless_tests_are_named(
+    arguments: list[str], whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[list[str]] = []
+
+    def call(command: list[str]) -> int:
+        called.append(command)
+        return 0
+
+    monkeypatch.setattr(checks, "_call", call)
+    monkeypatch.setattr(checks, "_set_up_tools", lambda: (0, ""))
+    monkeypatch.setattr(debian, "can_install", lambda: False)
+    monkeypatch.chdir(REPO)
+    for verb in (checks.test_browser, checks.test_backup, checks.test_learn, checks.test_scaffold):
+        assert verb(arguments) == 0
+    suites = ["tests/browser", "tests/backup", "tests/learn", "tests/scaffold"]
+    assert [suite in command for suite, command in zip(suites, called, strict=True)] == [whole] * 4
 
 
 def test_no_test_is_run_without_tools(

@@ -113,8 +113,7 @@ def test_coverage(arguments: list[str]) -> int:
 def test_official_daprd(arguments: list[str]) -> int:
     """Run the contract tests on the official daprd; return non-zero if they failed."""
     os.environ["MICROGRAM_DAPRD"] = "all"
-    part = (_RUNNING_SYSTEM, ["tests/contract", *_TWO_SYSTEMS])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(["tests/contract"], _TWO_SYSTEMS, arguments)
 
 
 def test_matrix(arguments: list[str]) -> int:
@@ -129,14 +128,12 @@ def test_browser(arguments: list[str]) -> int:
     """
     if shutil.which("chromium") is None and debian.can_install():
         debian.install("chromium")
-    part = (_RUNNING_SYSTEM, ["tests/browser", *_TWO_SYSTEMS])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(["tests/browser"], _TWO_SYSTEMS, arguments)
 
 
 def test_backup(arguments: list[str]) -> int:
     """Run the tests of backup, upgrade, migrate and switch; return non-zero if they failed."""
-    part = (_RUNNING_SYSTEM, ["tests/backup", *_TWO_SYSTEMS])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(["tests/backup"], _TWO_SYSTEMS, arguments)
 
 
 OWN_MOUNTS = "MICROGRAM_OWN_MOUNTS"
@@ -161,7 +158,7 @@ def test_kubernetes(arguments: list[str]) -> int:
     toolchain.require_tools(["daprd", "sentry"])
     programs.require_all()
     os.environ[OWN_MOUNTS] = "1"
-    command = [*alone, *_PYTEST, "tests/kubernetes", *arguments]
+    command = [*alone, *_PYTEST, *_chosen(["tests/kubernetes"], arguments), *arguments]
     return _summarize([], [_timed("tests on an API server", lambda: (_call(command), ""))])
 
 
@@ -181,7 +178,7 @@ def _own_network() -> list[str]:
 
 def test_learn(arguments: list[str]) -> int:
     """Run the commands of docs/learn on a running system; return non-zero if one differs."""
-    return _summarize(*_run_parts([(_RUNNING_SYSTEM, ["tests/learn"])], arguments))
+    return _run_suites(["tests/learn"], [], arguments)
 
 
 def test_containers(arguments: list[str]) -> int:
@@ -193,32 +190,24 @@ def test_containers(arguments: list[str]) -> int:
     for package in CONTAINER_PACKAGES:
         if debian.can_install() and not debian.is_installed(package):
             debian.install(package)
-    part = (_RUNNING_SYSTEM, ["tests/containers", "--timeout=3600"])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(["tests/containers"], ["--timeout=3600"], arguments)
 
 
 def test_guests(arguments: list[str]) -> int:
-    """Run suites with a guest in the place of its service; return non-zero if they failed.
-
-    Where the arguments name tests, only those are run.
-    """
+    """Run suites with a guest in the place of its service; return non-zero if they failed."""
     os.environ["MICROGRAM_GUEST"] = "comments=go"
-    suites = [] if _name_tests(arguments) else _WITH_GUESTS
-    part = (_RUNNING_SYSTEM, [*suites, *_TWO_SYSTEMS])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(_WITH_GUESTS, _TWO_SYSTEMS, arguments)
 
 
 def test_scaffold(arguments: list[str]) -> int:
     """Run the tests of what `new` writes; return non-zero if they failed."""
-    part = (_RUNNING_SYSTEM, ["tests/scaffold", *_TWO_SYSTEMS])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(["tests/scaffold"], _TWO_SYSTEMS, arguments)
 
 
 def test_conformance(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the conformance kit; return non-zero if it found a fault."""
     os.environ.update(environment)
-    part = (_RUNNING_SYSTEM, ["tests/conformance", *_TWO_SYSTEMS])
-    return _summarize(*_run_parts([part], arguments))
+    return _run_suites(["tests/conformance"], _TWO_SYSTEMS, arguments)
 
 
 def test_observe(arguments: list[str]) -> int:
@@ -228,7 +217,18 @@ def test_observe(arguments: list[str]) -> int:
     RunnerError where they cannot be.
     """
     monitoring.require_programs()
-    return _summarize(*_run_parts([(_RUNNING_SYSTEM, ["tests/observability"])], arguments))
+    return _run_suites(["tests/observability"], [], arguments)
+
+
+def _run_suites(suites: list[str], options: list[str], arguments: list[str]) -> int:
+    """Run suites of a running system, or only what the arguments name; return the exit code."""
+    part = (_RUNNING_SYSTEM, [*_chosen(suites, arguments), *options])
+    return _summarize(*_run_parts([part], arguments))
+
+
+def _chosen(suites: list[str], arguments: list[str]) -> list[str]:
+    """Return the suites, or none where the arguments name tests: pytest would run both."""
+    return [] if _name_tests(arguments) else suites
 
 
 def _run_parts(
@@ -270,7 +270,8 @@ def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def _name_tests(arguments: list[str]) -> bool:
-    return any(Path(each.split("::")[0]).exists() for each in arguments)
+    paths = [Path(each.split("::")[0]).resolve() for each in arguments]
+    return any(path.exists() and path.is_relative_to(REPO / "tests") for path in paths)
 
 
 def _summarize(checks: list[StageResult], tests: list[StageResult]) -> int:
