@@ -42,6 +42,8 @@ from services.feed.domain.relations import (
     LargeAuthors,
     ReaderRelations,
     follower_shard,
+    follower_shards,
+    followers_of,
 )
 from services.feed.domain.rows import MAX_HOME_ROWS, MAX_PUBLIC_ROWS, MAX_TAG_ROWS
 from services.feed.domain.trending import WINDOW_HOURS, TrendBucket
@@ -199,7 +201,8 @@ class Repository:
         """Delete what an edge has just written about a deleted account."""
         await self.relations.delete(id)
         await self.block_states.delete(f"{id}:{source}")
-        await self.follower_shards.delete(f"{id}:{follower_shard(source)}")
+        for shard in follower_shards(source):
+            await self.follower_shards.delete(f"{id}:{shard}")
 
     async def apply_followed_tags(self, id: str, tags: Sequence[str], version: int) -> None:
         """Store the followed hashtags of a user. Five state calls."""
@@ -270,8 +273,7 @@ class Repository:
     async def followers(self, author: str) -> list[str]:
         """Return the followers of an account. One state call."""
         ids = [f"{author}:{shard}" for shard in range(FOLLOWER_SHARDS)]
-        shards = await self.follower_shards.get_many(ids)
-        return [follower for shard in shards.values() for follower in shard.followers]
+        return followers_of((await self.follower_shards.get_many(ids)).values())
 
     async def update_post(
         self,

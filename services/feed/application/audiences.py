@@ -20,7 +20,7 @@ from services.contracts.posts import Post, PostCounts, PostView
 from services.feed.domain.conversations import conversation_id, memberships
 from services.feed.domain.projections import AccountProjection, PostProjection
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import ReaderRelations, follower_shard
+from services.feed.domain.relations import ReaderRelations, follower_shards, followers_of
 from services.feed.domain.rows import FROM_TAG, Row, home_owners, row_of, timelines_of, with_flag
 from services.feed.repository import Repository
 
@@ -97,7 +97,7 @@ class AudienceQueries:
         posts = [repository.posts.key(id) for id in (post.id, boosted) if id]
         shards = [
             repository.follower_shards.key(f"{author}:{shard}")
-            for shard in sorted({follower_shard(user) for user in asked.users})
+            for shard in sorted({one for user in asked.users for one in follower_shards(user)})
             if len(asked.users) > _MAX_SINGLE_LOOKUPS
         ]
         rows = await repository.state.get_many([*posts, *accounts.values(), *shards])
@@ -106,7 +106,7 @@ class AudienceQueries:
             id: repository.accounts.decode(rows.get(key, ABSENT)) for id, key in accounts.items()
         }
         decoded = [repository.follower_shards.decode(rows.get(key, ABSENT)) for key in shards]
-        followers = [follower for doc in decoded if doc for follower in doc.value.followers]
+        followers = followers_of(doc.value for doc in decoded if doc)
         return _PostContext(
             found[0].value if found[0] else PostProjection(),
             found[-1].value if boosted and found[-1] else PostProjection(),

@@ -126,8 +126,30 @@ class LargeAuthors:
 
 
 def follower_shard(account: str) -> int:
-    """Return in which shard of any follower list an account is. The low bits of ids are random."""
-    return (int(account) >> 6) % FOLLOWER_SHARDS if account.isdigit() else 0
+    """Return in which shard of any follower list an account is written.
+
+    By the millisecond in which its id was made.
+    """
+    return (int(account) >> 16) % FOLLOWER_SHARDS if account.isdigit() else 0
+
+
+def follower_shards(account: str) -> list[int]:
+    """Return in which shards of any follower list an account may be.
+
+    0.1.0 wrote all accounts that a process of auth made into one shard. They stay there, and their
+    later edges are written into the other one.
+    """
+    former = (int(account) >> 6) % FOLLOWER_SHARDS if account.isdigit() else 0
+    return sorted({former, follower_shard(account)})
+
+
+def followers_of(shards: Iterable[FollowerShard]) -> list[str]:
+    """Return the current followers in some shards. Of one who is in two, the newer edge counts."""
+    newest: dict[str, int] = {}
+    for shard in shards:
+        for account, version in shard.versions.items():
+            newest[account] = max(newest.get(account, 0), version, key=abs)
+    return [account for account, version in newest.items() if version > 0]
 
 
 def _without(edges: Mapping[str, int], account: str) -> dict[str, int]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis.ids import SnowflakeGenerator
 from services.feed.domain.interactions import PINNED
 from services.feed.domain.projections import PostProjection, VersionedCount
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import LARGE_AUTHOR, FollowerShard, ReaderRelations
+from services.feed.domain.relations import (
+    FOLLOWER_SHARDS,
+    LARGE_AUTHOR,
+    FollowerShard,
+    ReaderRelations,
+    follower_shard,
+    follower_shards,
+    followers_of,
+)
 from services.feed.domain.rows import (
     LISTED,
     MEDIA,
@@ -81,6 +91,30 @@ def test_a_shard_of_followers_converges_whatever_the_order_of_events(
         shard = shard.apply(person, follows=follows, version=version)
 
     assert set(shard.followers) == {person for person, follows in expected.items() if follows}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=12))
+def test_of_a_follower_in_two_shards_the_newer_edge_counts(
+    edge_changes: list[tuple[str, bool, bool]],
+) -> None:
+    shards = [FollowerShard(), FollowerShard()]
+    for version, (person, follows, other) in enumerate(edge_changes, start=1):
+        shards[other] = shards[other].apply(person, follows=follows, version=version)
+    follows_now = {person: follows for person, follows, _ in edge_changes}
+    followers = followers_of(shards)
+    assert sorted(followers) == sorted(person for person in follows_now if follows_now[person])
+
+
+def test_followers_that_one_process_registered_are_in_all_shards() -> None:
+    made, now = SnowflakeGenerator(), 1_796_000_000_000
+    ids = [str((now + 37 * n << 16) | (int(made.next()) & 0xFFC0)) for n in range(400)]
+    found = Counter(map(follower_shard, ids))
+    assert len(found) == FOLLOWER_SHARDS
+    assert max(found.values()) < 2 * len(ids) / FOLLOWER_SHARDS
+    assert all(follower_shard(id) in follower_shards(id) for id in ids)
+    assert (
+        len({shard for id in ids for shard in {*follower_shards(id)} - {follower_shard(id)}}) <= 1
+    )
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.data())
