@@ -1,7 +1,8 @@
 """Documents that many requests read, cached in memory for a moment.
 
 What this process writes is in the cache at once. What other replicas write, it learns by reading
-again: after `DEFAULT_TTL`, or earlier if whoever asks has heard of a change.
+again: after `DEFAULT_TTL`, or earlier if whoever asks has heard of a change, or later if whoever
+asks knows that no other replica has written anything.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
 from services.chassis.dapr.state import ABSENT, StateEntry, StateStore
+from services.contracts.invalidations import HEARTBEATS_FOR
 
 DEFAULT_TTL = 2.0
-"""Seconds for which a document is cached."""
+"""Seconds after which a document is read again, if nobody knows better."""
+
+MAX_KEPT = HEARTBEATS_FOR
+"""Seconds after which a document is read again, whatever is known."""
 
 MAX_BYTES = 48 << 20
 """The memory that the documents of a cache take."""
@@ -39,6 +44,17 @@ _MAX_CHANGES = 20_000
 
 T = TypeVar("T")
 Envelope = dict[str, Any]
+
+
+class MaxAge(NamedTuple):
+    """How many seconds ago cached documents may have been read: those of a reader, and others."""
+
+    own: float = 0.0
+    others: float = DEFAULT_TTL
+
+
+USUAL_AGE = MaxAge()
+"""If who asks says nothing."""
 
 
 class CachedDocument:
@@ -85,10 +101,10 @@ class DocumentCache:
     """
 
     def __init__(
-        self, state: StateStore, ttl: float = DEFAULT_TTL, max_bytes: int = MAX_BYTES
+        self, state: StateStore, max_kept: float = MAX_KEPT, max_bytes: int = MAX_BYTES
     ) -> None:
         self._state = state
-        self._ttl = ttl
+        self._max_kept = max_kept
         self._max_bytes = max_bytes
         self.hits = self.misses = 0
         self.last_read = float("-inf")
@@ -96,6 +112,7 @@ class DocumentCache:
         self.bytes = 0
         """The memory that the documents take."""
         self._cached: OrderedDict[str, CachedDocument] = OrderedDict()
+        self._expected: tuple[str, ...] = ()
         self._changes = 0
         self._changed: dict[str, int] = {}
         """The number of the last change of each key, for reads and writes in flight."""
@@ -105,6 +122,10 @@ class DocumentCache:
     def __len__(self) -> int:
         return len(self._cached)
 
+    def expect_reads(self, *kinds: str) -> None:
+        """Keep documents of some kinds when they are written, although nobody has read them yet."""
+        self._expected = tuple(f"{kind}:" for kind in kinds)
+
     async def read(
         self, keys: Iterable[str], max_age: float = DEFAULT_TTL
     ) -> dict[str, CachedDocument]:
@@ -113,7 +134,7 @@ class DocumentCache:
         One state call, or none if all are cached.
         """
         self.last_read = now = time.monotonic()
-        oldest = now - min(max_age, self._ttl)
+        oldest = now - min(max_age, self._max_kept)
         found: dict[str, CachedDocument] = {}
         missing: list[str] = []
         for key in keys:
@@ -145,9 +166,10 @@ class DocumentCache:
         The cache has them at its end, unless the write fails or another one comes between. Until
         then it has what it had: nobody was told yet that something has changed.
         """
-        used_at = {key: each.used_at for key in values if (each := self._cached.get(key))}
-        started = {key: self._note_change(key) for key in values}
         began = time.monotonic()  # its end may be later than another replica's next write
+        used_at = {key: began for key in values if key.startswith(self._expected)}
+        used_at |= {key: each.used_at for key in values if (each := self._cached.get(key))}
+        started = {key: self._note_change(key) for key in values}
         try:
             yield
         except BaseException:
@@ -182,7 +204,7 @@ class DocumentCache:
         self._pop(key)
         self._cached[key] = document
         self.bytes += document.size
-        oldest = time.monotonic() - self._ttl
+        oldest = time.monotonic() - self._max_kept
         while self._cached:
             first = next(iter(self._cached))
             if self.bytes <= self._max_bytes and self._cached[first].read_at > oldest:

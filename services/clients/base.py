@@ -120,18 +120,22 @@ class CacheAge:
     """How old documents may be that a service has cached, in seconds.
 
     The process `writer` changed them `written` seconds ago: all others must have read them since.
+    For `alone` seconds it was the only process of the service that changed anything.
     """
 
     max_age: float = 0.0
     writer: str = ""
     written: float = 0.0
+    alone: float = 0.0
 
     def params(self) -> dict[str, str]:
         """The query parameters that say so."""
-        max_age, written = int(self.max_age * 1000), int(self.written * 1000)
-        if not (max_age and self.writer):
+        max_age, written, alone = (
+            int(seconds * 1000) for seconds in (self.max_age, self.written, self.alone)
+        )
+        if not (self.writer and (max_age or alone)):
             return given(max_age=max_age or None)
-        return given(max_age=max_age, writer=self.writer, written=written)
+        return given(max_age=max_age, writer=self.writer, written=written, alone=alone or None)
 
 
 NOT_CACHED = CacheAge()

@@ -120,6 +120,7 @@ class Repository:
         self._invalidations = service.publish_invalidations(FEED_INVALIDATED, cached_document)
         self.state = service.state
         self.cache = service.documents
+        self.cache.expect_reads("card")
         self.posts = service.collection("card", PostProjection)
         self.accounts = service.collection("person", AccountProjection)
         self.recent_interactions = service.collection("marks", RecentInteractions)

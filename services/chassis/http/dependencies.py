@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
 
-from services.chassis.cache import DEFAULT_TTL
+from services.chassis.cache import DEFAULT_TTL, MAX_KEPT, MaxAge
 from services.chassis.errors import NotFound
 from services.chassis.http.preconditions import Condition, EntityTags
 from services.chassis.ids import is_id
@@ -26,18 +26,23 @@ async def _cache_age(
     max_age: Annotated[int, Query(ge=0, le=int(DEFAULT_TTL * 1000))] = 0,
     writer: Annotated[str, Query(max_length=40)] = "",
     written: Annotated[int, Query(ge=0, le=int(DEFAULT_TTL * 1000))] = 0,
-) -> float:
+    alone: Annotated[int, Query(ge=0, le=int(MAX_KEPT * 1000))] = 0,
+) -> MaxAge:
     invalidations = request.app.state.service.invalidations
-    is_own = invalidations is not None and writer in ("", invalidations.stream)
-    return (max_age if is_own else min(max_age, written)) / 1000
+    stream = invalidations.stream if invalidations is not None else None
+    own = max_age if stream is not None and writer in ("", stream) else min(max_age, written)
+    sole = alone if writer == stream else 0
+    return MaxAge(max(own, sole) / 1000, max(DEFAULT_TTL, sole / 1000))
 
 
-CacheAge = Annotated[float, Depends(_cache_age)]
-"""Seconds for which documents of the reader may have been cached when they are shown.
+CacheAge = Annotated[MaxAge, Depends(_cache_age)]
+"""For how long documents may have been cached when they are shown.
 
 A caller who follows the invalidations says in `max_age` for how many milliseconds it has heard of
-no change, but for one of the process `writer`, `written` milliseconds ago. That process has it in
-its cache. Without it nothing cached is used.
+no change of the reader's documents, but for one of the process `writer`, `written` milliseconds
+ago. That process has it in its cache. Without it nothing cached of the reader is used. `alone` says
+for how many milliseconds no process but `writer` has changed anything: what that one has had in its
+cache for no longer is what is stored.
 """
 
 

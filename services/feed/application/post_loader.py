@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.cache import CachedDocument
+from services.chassis.cache import USUAL_AGE, CachedDocument, MaxAge
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.feed.application.timeline_page import TimelineItem
@@ -79,12 +79,12 @@ class PostLoader:
         rows: Sequence[Row],
         reader: Reader,
         wanted: TimelineFilter = NO_FILTER,
-        max_age: float = 0.0,
+        max_age: MaxAge = USUAL_AGE,
     ) -> dict[str, TimelineItem]:
         """Return the visible posts of rows with their authors. At most one state call.
 
         One more for a reader whom more users block than their relations can hold. What the reader
-        did with posts is as it was `max_age` seconds ago or later.
+        did with posts is as it was `max_age.own` seconds ago or later.
         """
         if not rows:
             return {}
@@ -98,9 +98,11 @@ class PostLoader:
             for id in posts
             if id <= reader.interactions.floor
         }
-        read = repository.cache.read([*posts.values(), *accounts.values()])
+        read = repository.cache.read([*posts.values(), *accounts.values()], max_age.others)
         if older:
-            docs, marks = await asyncio.gather(read, repository.cache.read(older.values(), max_age))
+            docs, marks = await asyncio.gather(
+                read, repository.cache.read(older.values(), max_age.own)
+            )
         else:
             docs, marks = await read, {}
         found = _LoadedDocuments(

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from services.chassis.cache import USUAL_AGE, MaxAge
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window
@@ -61,11 +62,11 @@ class TimelineQueries:
         self._repository = repository
         self._loader = loader
 
-    async def home(self, user: str, window: Window, max_age: float) -> TimelinePage:
+    async def home(self, user: str, window: Window, max_age: MaxAge) -> TimelinePage:
         """Return a user's own posts and the posts of all accounts and hashtags they follow."""
         homes = self._repository.homes
-        head, reader, recent = await self._load_home(user, max_age)
-        large = sorted(reader.relations.follows.keys() & await self._large_authors())
+        head, reader, recent, large_authors = await self._load_home(user, max_age.own)
+        large = sorted(reader.relations.follows.keys() & large_authors)
         merged = await self._with_heads(self._repository.authors, large)
         merged += await self._with_heads(self._repository.tags, reader.relations.home_tags)
         page = await self._page(
@@ -86,21 +87,19 @@ class TimelineQueries:
         }
         return page
 
-    async def _load_home(self, user: str, max_age: float) -> tuple[ListHead, Reader, list[Row]]:
-        """Return the head of a home, its reader, and the recent posts of everybody."""
+    async def _load_home(
+        self, user: str, max_age: float
+    ) -> tuple[ListHead, Reader, list[Row], Sequence[str]]:
+        """Return the head of a home, its reader, everybody's recent posts, and large authors."""
         repository = self._repository
         keys = [repository.recent.heads.key("all"), repository.large_authors.key("all")]
         head, reader, docs = await self._loader.load_reader(
             repository.homes, user, user, max_age, keys
         )
         newest = repository.recent.heads.decode_cached(docs[keys[0]]) or ListHead()
-        return head, reader, await repository.recent.read(newest, Window(newest.total or 1))
-
-    async def _large_authors(self) -> Sequence[str]:
-        large = self._repository.large_authors
-        docs = await self._repository.cache.read([large.key("all")])
-        known = large.decode_cached(docs[large.key("all")])
-        return known.ids if known else ()
+        rows = await repository.recent.read(newest, Window(newest.total or 1))
+        large = repository.large_authors.decode_cached(docs[keys[1]])
+        return head, reader, rows, large.ids if large else ()
 
     async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
         """Return everybody's public posts."""
@@ -126,11 +125,11 @@ class TimelineQueries:
         return await self._shared_page((tags, head), window, reader, wanted, merged)
 
     async def account(
-        self, author: str, user: str, window: Window, wanted: TimelineFilter, max_age: float
+        self, author: str, user: str, window: Window, wanted: TimelineFilter, max_age: MaxAge
     ) -> TimelinePage:
         """Return the posts of an account that the reader may see."""
         authors = self._repository.authors
-        head, reader, _ = await self._loader.load_reader(authors, author, user, max_age)
+        head, reader, _ = await self._loader.load_reader(authors, author, user, max_age.own)
         reader = await self._loader.with_block_states(reader, [author])
         documents = {reader_document(user), author_document(author), account_document(author)}
         if reader.relations.blocked_by.get(author, 0) > 0:
@@ -172,7 +171,7 @@ class TimelineQueries:
         reader: Reader,
         matches: RowPredicate,
         *,
-        max_age: float = 0.0,
+        max_age: MaxAge = USUAL_AGE,
         merged: Sequence[ListWithHead] = (),
         recent: Sequence[Row] = (),
         wanted: TimelineFilter = NO_FILTER,

@@ -141,12 +141,14 @@ class ReadyPages:
         if last is None:
             self._streams = self._recent_streams()
         if last is None or sequence > last.sequence:
+            since = self.now() if last is None else last.since
             sent_at = self.now() - _seconds_under_way(envelope)
-            self._streams[stream] = _LastMessage(envelope.source, sequence, sent_at)
+            self._streams[stream] = _LastMessage(envelope.source, sequence, sent_at, since)
         if last is None or sequence > last.sequence + 1 or event.data.everything:
             self.drop_all()
         self.changed(event.data.documents, stream)
         self.changes.confirm(self._complete_until())
+        self.changes.note_sole_writer(envelope.source, self._sole_writer(envelope.source))
         for document in event.data.documents:
             for reported in self._awaited.get(document, ()):
                 reported.set()
@@ -160,6 +162,16 @@ class ReadyPages:
         if self._producers - {last.source for last in recent}:
             return NEVER
         return min(last.sent_at for last in recent)
+
+    def _sole_writer(self, producer: str) -> SoleWriter | None:
+        """The process of a producer, if it is the only one that was heard lately."""
+        recent = self._recent_streams().items()
+        heard = [
+            SoleWriter(stream, last.since, last.sent_at)
+            for stream, last in recent
+            if last.source == producer
+        ]
+        return heard[0] if len(heard) == 1 else None
 
     def _recent_streams(self) -> dict[str, _LastMessage]:
         oldest = self.now() - MAX_KEPT
@@ -184,10 +196,19 @@ class ReadyPages:
 
 
 class _LastMessage(NamedTuple):
-    """The newest message of a process of a service (`source`)."""
+    """The newest message of a process of a service (`source`), which is heard `since` a time."""
 
     source: str
     sequence: int
+    sent_at: float
+    since: float
+
+
+class SoleWriter(NamedTuple):
+    """A process that alone changed documents since a time, until its last message at least."""
+
+    process: str
+    since: float
     sent_at: float
 
 
@@ -207,6 +228,8 @@ class DocumentChanges:
         """The last change of a document that its producer told."""
         self._unattributed: dict[str, float] = {}
         """When a document was last changed by another process, or it is not known by which."""
+        self._sole: dict[str, SoleWriter | None] = {}
+        """By producer."""
         self._cleared_at = NEVER
         self._forgotten_at = NEVER
         """What changed until then is no longer known."""
@@ -278,7 +301,18 @@ class DocumentChanges:
         changed_at = [known[document] for document in documents if document in known]
         return not any(self._may_be_outdated(at, read_at, now) for at in changed_at)
 
-    def cache_age(self, documents: Iterable[str]) -> CacheAge:
+    def note_sole_writer(self, producer: str, writer: SoleWriter | None) -> None:
+        """Note which process of a producer alone changes documents; None if several do."""
+        self._sole[producer] = writer
+
+    def _alone(self, producer: str) -> tuple[str, float]:
+        """The process of a producer that alone changed documents lately, and for how long."""
+        sole, now = self._sole.get(producer), self.now()
+        if sole is None or now - sole.sent_at > MAX_AGE:
+            return "", 0.0
+        return sole.process, min(MAX_KEPT, now - sole.since)
+
+    def cache_age(self, documents: Iterable[str], producer: str) -> CacheAge:
         """How old what is cached of these documents may be in the service that has them."""
         now, wanted = self.now(), list(documents)
         written = [self._written[each] for each in wanted if each in self._written]
@@ -289,10 +323,14 @@ class DocumentChanges:
             times += [each.at for each in written]
             written = []
         last = max((each.at for each in written), default=NEVER)
+        sole, alone = self._alone(producer)
+        if not written:
+            writer = sole
         return CacheAge(
             min(SOURCE_TTL, now - max(times)),
-            writer if written else "",
+            writer,
             min(SOURCE_TTL, now - last),
+            alone if writer == sole else 0.0,
         )
 
     @staticmethod

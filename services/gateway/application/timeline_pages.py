@@ -14,6 +14,7 @@ from services.clients.base import NOT_CACHED, CacheAge
 from services.clients.feed import HOME, FeedClient, Timeline
 from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import PageJson, PostViewJson
+from services.contracts.events import FEED_INVALIDATED
 from services.contracts.invalidations import (
     account_document,
     author_document,
@@ -109,10 +110,12 @@ class TimelinePages:
     def _cache_age(self, timeline: Timeline, caller: Caller | None) -> CacheAge:
         documents = [reader_document(caller.user_id)] if caller else []
         if timeline.author:
-            return self._changes.cache_age([*documents, author_document(timeline.author)])
-        if timeline == HOME and caller:
-            return self._changes.cache_age([*documents, home_document(caller.user_id)])
-        return NOT_CACHED
+            documents.append(author_document(timeline.author))
+        elif timeline == HOME and caller:
+            documents.append(home_document(caller.user_id))
+        else:
+            return NOT_CACHED
+        return self._changes.cache_age(documents, FEED_INVALIDATED.producer)
 
 
 class CachedTimelinePage(NamedTuple):

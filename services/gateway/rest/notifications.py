@@ -10,6 +10,7 @@ from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.contracts.events import NOTIFICATIONS_INVALIDATED
 from services.contracts.invalidations import (
     account_document,
     notifications_document,
@@ -45,7 +46,8 @@ def create_router(gateway: Gateway) -> APIRouter:
         is_told, oldest = True, gateway.ready_pages.now()
 
         async def fetch(part: Window) -> Any:
-            age = gateway.ready_pages.changes.cache_age(cached)
+            changes = gateway.ready_pages.changes
+            age = changes.cache_age(cached, NOTIFICATIONS_INVALIDATED.producer)
             return await gateway.services.notifications.notifications(caller, part, filters, age)
 
         async def show(found: Any) -> tuple[list[bytes], bool]:

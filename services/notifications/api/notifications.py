@@ -42,7 +42,7 @@ def create_router(notifier: Notifier, queries: NotificationQueries) -> APIRouter
         window: PageWindow, only: QueryFilter, caller: Reader, max_age: CacheAge
     ) -> OrjsonResponse:
         """Return the caller's notifications."""
-        found = await queries.page(caller.user_id, window, only, max_age)
+        found = await queries.page(caller.user_id, window, only, max_age.own)
         shown = [notification_view(row, caller.user_id) for row in found.rows]
         documents = [*found.documents] if len(found.documents) <= _MAX_DOCUMENTS else []
         return OrjsonResponse(

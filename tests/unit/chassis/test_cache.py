@@ -71,7 +71,7 @@ async def test_what_another_replica_writes_is_read_again_after_the_age_that_is_a
 
 
 async def test_nothing_is_believed_for_longer_than_the_cache_allows() -> None:
-    store = await store_with("a", ttl=0)
+    store = await store_with("a", max_kept=0)
     await store.read("a")
     await store.fake.set("a", {"n": 2})
     assert await store.read("a", max_age=100) == {"a": 2}
@@ -175,7 +175,7 @@ async def test_a_document_is_decoded_once() -> None:
 
 
 async def test_what_is_outdated_takes_no_memory() -> None:
-    store = await store_with("a", "b", ttl=0.01)
+    store = await store_with("a", "b", max_kept=0.01)
     await store.read("a")
     await asyncio.sleep(0.02)
     await store.read("b")

@@ -278,16 +278,16 @@ async def test_the_service_may_have_cached_what_only_its_own_process_changed() -
     await kept.invalidated(message(1, stream="b"))
     clock.advance(DEFAULT_TTL + 1)
     changes, documents = kept.changes, ["reader:1", "home:1"]
-    assert changes.cache_age(documents) == CacheAge(DEFAULT_TTL, "", DEFAULT_TTL)
+    assert changes.cache_age(documents, "feed") == CacheAge(DEFAULT_TTL, "", DEFAULT_TTL)
     await kept.invalidated(message(2, ["home:1", "home:2"]))
     clock.advance(0.5)
-    assert changes.cache_age(documents) == CacheAge(DEFAULT_TTL, "a", 0.5)
-    assert changes.cache_age(["reader:1"]) == CacheAge(DEFAULT_TTL, "", DEFAULT_TTL)
+    assert changes.cache_age(documents, "feed") == CacheAge(DEFAULT_TTL, "a", 0.5)
+    assert changes.cache_age(["reader:1"], "feed") == CacheAge(DEFAULT_TTL, "", DEFAULT_TTL)
     await kept.invalidated(message(2, ["reader:1"], stream="b"))
     clock.advance(0.25)
-    assert changes.cache_age(documents) == CacheAge(0.25, "", DEFAULT_TTL), "two processes"
+    assert changes.cache_age(documents, "feed") == CacheAge(0.25, "", DEFAULT_TTL), "two processes"
     await kept.invalidated(message(3, ["reader:1"], stream="b"))
-    assert changes.cache_age(["reader:1"]).writer == "b"
+    assert changes.cache_age(["reader:1"], "feed").writer == "b"
 
 
 async def test_one_process_that_takes_over_a_document_has_read_it_since() -> None:
@@ -299,7 +299,37 @@ async def test_one_process_that_takes_over_a_document_has_read_it_since() -> Non
     clock.advance(0.5)
     await kept.invalidated(message(2, ["home:1"], stream="b"))
     clock.advance(0.25)
-    assert kept.changes.cache_age(["home:1"]) == CacheAge(0.75, "b", 0.25)
+    assert kept.changes.cache_age(["home:1"], "feed") == CacheAge(0.75, "b", 0.25)
+
+
+async def test_a_process_that_alone_writes_may_have_cached_everything() -> None:
+    kept, clock = pages()
+    changes, documents = kept.changes, ["reader:1", "home:1"]
+    await kept.invalidated(message(1))
+    for n in range(2, 40):
+        clock.advance(2.0)
+        await kept.invalidated(message(n))
+        age = changes.cache_age(documents, "feed")
+        assert (age.writer, age.alone) == ("a", min(MAX_KEPT, 2.0 * (n - 1)))
+    kept.changed(["reader:1"])
+    assert changes.cache_age(documents, "feed").alone == MAX_KEPT, "its events come from there"
+    assert changes.cache_age(documents, "notifications").alone == 0
+    clock.advance(MAX_AGE + 0.1)
+    assert changes.cache_age(documents, "feed").alone == 0, "it is silent"
+    await kept.invalidated(message(40))
+    assert changes.cache_age(documents, "feed").alone == MAX_KEPT
+
+
+async def test_a_process_is_not_alone_until_the_other_one_was_silent_for_a_minute() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(2.0)
+    await kept.invalidated(message(1, stream="b"))
+    for n in range(2, 40):
+        clock.advance(3.5)
+        await kept.invalidated(message(n))
+        age = kept.changes.cache_age(["home:1"], "feed")
+        assert age.alone == (0 if 3.5 * (n - 1) <= MAX_KEPT else MAX_KEPT)
 
 
 async def test_a_write_of_the_reader_and_a_lost_message_need_what_was_read_since() -> None:
@@ -308,11 +338,11 @@ async def test_a_write_of_the_reader_and_a_lost_message_need_what_was_read_since
     clock.advance(DEFAULT_TTL + 1)
     kept.changed(["reader:1"])
     clock.advance(0.25)
-    assert kept.changes.cache_age(["reader:1", "home:1"]).max_age == 0.25
-    assert kept.changes.cache_age(["reader:2"]).max_age == DEFAULT_TTL
+    assert kept.changes.cache_age(["reader:1", "home:1"], "feed").max_age == 0.25
+    assert kept.changes.cache_age(["reader:2"], "feed").max_age == DEFAULT_TTL
     await kept.invalidated(message(3))
     clock.advance(0.125)
-    assert kept.changes.cache_age(["reader:2"]).max_age == 0.125
+    assert kept.changes.cache_age(["reader:2"], "feed").max_age == 0.125
 
 
 async def test_as_long_as_messages_come_a_page_is_kept_for_longer() -> None:
