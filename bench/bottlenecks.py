@@ -92,8 +92,8 @@ def _recent(people: float) -> float:
 
 
 def _changes(people: float) -> float:
-    """Homes that changed, as every gateway remembers them."""
-    return Capacity(int(people)).changed_homes * (MAX_KEPT + DEFAULT_TTL)
+    """Documents that posts changed, as every gateway remembers them."""
+    return Capacity(int(people)).named_documents * (MAX_KEPT + DEFAULT_TTL)
 
 
 def _follower_shard(people: float) -> float:
@@ -126,6 +126,6 @@ BOTTLENECKS = (
     Bottleneck("`followers:USER:SHARD` of the best known", "KB", _follower_shard, _LARGE_KB),
     Bottleneck("`recent:all`, read with each home page", "KB", _recent, _SECOND_KB),
     Bottleneck("`large:all`, read with each home page", "KB", _large_authors, _SECOND_KB),
-    Bottleneck("changed homes that a gateway remembers", "", _changes, MAX_CHANGES),
+    Bottleneck("changes by posts that a gateway remembers", "", _changes, MAX_CHANGES),
     Bottleneck("a bucket of trends, written by all replicas", "KB/s", _trends, _TRENDS_KB),
 )

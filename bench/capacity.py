@@ -45,6 +45,9 @@ BUSY = 0.6
 """The share of a core that one replica may be busy at the peak."""
 
 LEAST_REPLICAS = 2
+DOCUMENTS_OF_A_POST = 3
+"""What a post changes: itself, its author's timeline and the author's number of posts."""
+
 MEASURED_PEOPLE = 200
 """Of the run of `bench/measured.py`."""
 
@@ -123,9 +126,9 @@ class Capacity:
         return self.rates[COMPOSE] * self.population.homes_written(FLUSH_SIZE, LARGE)
 
     @property
-    def changed_homes(self) -> float:
-        """Names of homes that change in a second at the peak, of which every gateway hears."""
-        return self.rates[COMPOSE] * self.population.fanned_out(LARGE)
+    def named_documents(self) -> float:
+        """Names of documents that posts change in a second at the peak: every gateway hears them."""
+        return self.rates[COMPOSE] * DOCUMENTS_OF_A_POST
 
     @cached_property
     def service_cores(self) -> dict[str, float]:

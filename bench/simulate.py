@@ -156,7 +156,10 @@ def _capacity(sizes: Sequence[Capacity]) -> str:
             row("requests a second", lambda one: one.requests),
             row("of these, writes", lambda one: sum(one.rates[kind] for kind in WRITES)),
             row("homes written a second", lambda one: one.homes),
-            row("names of changed homes a second, to each gateway", lambda one: one.changed_homes),
+            row(
+                "names of what posts change a second, to each gateway",
+                lambda one: one.named_documents,
+            ),
             row("cores of services", lambda one: sum(one.service_cores.values())),
             row("cores of sidecars", lambda one: sum(one.sidecar_cores.values())),
             row("cores of broker and workflow servers", lambda one: one.server_cores),

@@ -53,7 +53,7 @@ def reader_document(id: str) -> str:
 
 
 def home_document(id: str) -> str:
-    """The list of posts in the home of a user."""
+    """The stored list of posts in the home of a user. A home depends on those of authors, too."""
     return f"home:{id}"
 
 
@@ -71,6 +71,9 @@ def notifications_document(owner: str) -> str:
     """The notifications of a user, and what hides them."""
     return f"notifications:{owner}"
 
+
+RECENT_POSTS = "recent"
+"""The newest posts of everybody, which are merged into homes on reading."""
 
 LARGE_AUTHORS = "large"
 """The list of authors whose posts are merged into homes on reading."""

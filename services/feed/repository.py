@@ -69,6 +69,7 @@ _CACHED_DOCUMENTS: dict[str, Callable[[str], str]] = {
     "author": invalidations.author_document,
     "tag": invalidations.tag_document,
     "large": lambda _: invalidations.LARGE_AUTHORS,
+    "recent": lambda _: invalidations.RECENT_POSTS,
     **dict.fromkeys(("stance", "marks", "hometags"), invalidations.reader_document),
     **dict.fromkeys(
         ("mark", "blocked"), lambda id: invalidations.reader_document(id.partition(":")[0])
@@ -117,7 +118,7 @@ class Repository:
     """Stores projections, relations, timelines and conversations."""
 
     def __init__(self, service: Service) -> None:
-        self._invalidations = service.publish_invalidations(FEED_INVALIDATED, cached_document)
+        service.publish_invalidations(FEED_INVALIDATED, cached_document)
         self.state = service.state
         self.cache = service.documents
         self.cache.expect_reads("card")
@@ -141,10 +142,6 @@ class Repository:
         self.recent = service.lists("recent", segment_size=_RECENT_SEGMENT_SIZE)
         self.conversations = service.collection("conversation", ConversationRecord)
         self.conversation_lists = service.lists("conversations", max_rows=MAX_CONVERSATIONS)
-
-    def invalidate_homes(self, owners: Iterable[str]) -> None:
-        """Say that the homes of some users show something else, although they are not written."""
-        self._invalidations.add(map(invalidations.home_document, owners))
 
     def timelines(self, kind: str) -> SegmentedLists:
         """Return the timelines of a kind that `timelines_of` names."""

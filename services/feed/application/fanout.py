@@ -4,10 +4,10 @@ A new post is written once, into the list of recent posts, which is merged into 
 reading. When many have gathered there, they are moved to the homes of their authors' followers, so
 that a home that gets several of them is read and written once.
 
-Cost of a post of an author with F followers: one write of the lists that it is in, and one read of
-the follower shards, both shared with other posts. For every `FLUSH_SIZE` posts, their homes: one
-read for every 200 and one write for every fifty. Above `large` followers no home is written, and
-the author is merged in on reading.
+Cost of a post: one write of the lists that it is in, shared with other posts. For every
+`FLUSH_SIZE` posts, the followers of their authors and the homes: one read for every 200 and one
+write for every fifty. Above `large` followers no home is written, and the author is merged in on
+reading.
 """
 
 from __future__ import annotations
@@ -72,7 +72,6 @@ class FanOut:
         self._is_due = asyncio.Event()
         self._moved_at: dict[str, float] = {}
         """When posts have been moved that are still among the recent ones."""
-        self._large: frozenset[str] = frozenset()
 
     async def insert(self, post: Mapping[str, Any]) -> None:
         """Insert a new post into the timelines and homes to which it belongs. May be repeated."""
@@ -82,18 +81,9 @@ class FanOut:
             await self._insert_into_homes(home_owners(post, ()), row_of(post))
             return
         await self._shared.insert([*lists, (self._repository.recent, "all")], [row_of(post)])
-        await self._tell_followers(post)
         self._unflushed += 1
         if self._unflushed >= FLUSH_SIZE:
             self._is_due.set()
-
-    async def _tell_followers(self, post: Mapping[str, Any]) -> None:
-        """Have caches drop the homes that show a new post."""
-        author = post["author"]
-        if author in self._large:  # for ever, and their timelines are on pages of others themselves
-            self._repository.invalidate_homes([author])
-            return
-        self._repository.invalidate_homes(home_owners(post, await self._to_fan_out(author)))
 
     async def _to_fan_out(self, author: str) -> Sequence[str]:
         """The followers of an author whose homes get their posts: none of a large author's."""
@@ -223,5 +213,4 @@ class FanOut:
             ids = large.ids if large else []
             return LargeAuthors(ids if author in ids else [*ids, author])
 
-        marked = await self._repository.large_authors.update("all", add)
-        self._large = frozenset(marked.ids if marked else ())
+        await self._repository.large_authors.update("all", add)

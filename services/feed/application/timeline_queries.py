@@ -15,7 +15,7 @@ content if the page is still the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from services.chassis.cache import USUAL_AGE, MaxAge
@@ -24,6 +24,7 @@ from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window
 from services.contracts.invalidations import (
     LARGE_AUTHORS,
+    RECENT_POSTS,
     account_document,
     author_document,
     home_document,
@@ -50,6 +51,10 @@ from services.feed.domain.rows import (
 from services.feed.repository import Repository
 
 _MAX_PAGES_SCANNED = 3
+
+MAX_NAMED_AUTHORS = 300
+"""Whose home has more authors depends on every post of everybody: new ones come often anyway."""
+
 RowPredicate = Callable[[Row], bool]
 ListWithHead = tuple[SegmentedLists, ListHead]
 """A list whose rows are merged into those of another one."""
@@ -82,6 +87,7 @@ class TimelineQueries:
             LARGE_AUTHORS,
             reader_document(user),
             home_document(user),
+            *_sources(user, reader.relations.follows),
             *map(author_document, large),
             *map(tag_document, reader.relations.home_tags),
         }
@@ -213,6 +219,13 @@ class TimelineQueries:
             is_tag = other is self._repository.tags
             rows += [with_flag(row, FROM_TAG) for row in found] if is_tag else found
         return window.select(rows)
+
+
+def _sources(user: str, followed: Collection[str]) -> Iterable[str]:
+    """Return the documents by which a home gets new posts: the timelines of its authors."""
+    if len(followed) > MAX_NAMED_AUTHORS:
+        return [author_document(user), RECENT_POSTS]
+    return map(author_document, [user, *followed])
 
 
 def documents_of(rows: Iterable[Row]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import PageJson, PostViewJson
 from services.contracts.events import FEED_INVALIDATED
 from services.contracts.invalidations import (
+    RECENT_POSTS,
     account_document,
     author_document,
     home_document,
@@ -46,6 +47,14 @@ class RenderedTimelinePage(NamedTuple):
     documents: Sequence[str]
 
 
+class PageKey(NamedTuple):
+    """Which page of which timeline, and whose it is; nobody's if `reader` is empty."""
+
+    reader: str
+    timeline: Timeline
+    window: Window
+
+
 class TimelinePages:
     """Reads pages of the feed and caches them rendered.
 
@@ -74,7 +83,7 @@ class TimelinePages:
         self, timeline: Timeline, caller: Caller | None, window: Window
     ) -> RenderedTimelinePage:
         """A page of a timeline as the caller sees it."""
-        key = (caller.user_id if caller else "", timeline, window)
+        key = PageKey(caller.user_id if caller else "", timeline, window)
         cached = self.cache.get(key)
         age = self._cache_age(timeline, caller)
         tag = cached.tag if cached else ""
@@ -90,7 +99,7 @@ class TimelinePages:
 
     async def _render(
         self,
-        key: Hashable,
+        key: PageKey,
         page: PageJson,
         views: Sequence[PostViewJson],
         accounts: Mapping[str, AccountJson],
@@ -99,6 +108,8 @@ class TimelinePages:
         body = self._renderer.statuses(views, accounts, cards)
         documents = {*page["documents"], *map(account_document, accounts)}
         documents |= {post_document(post["id"]) for view in views for post in posts_of(view)}
+        if key.timeline == HOME and author_document(key.reader) not in documents:
+            documents.add(RECENT_POSTS)  # a replica of 0.1.0 made the page
         rendered = RenderedTimelinePage(
             body, page["first"], page["last"], page["more"], tuple(documents)
         )
@@ -112,7 +123,7 @@ class TimelinePages:
         if timeline.author:
             documents.append(author_document(timeline.author))
         elif timeline == HOME and caller:
-            documents.append(home_document(caller.user_id))
+            documents += [home_document(caller.user_id), RECENT_POSTS]
         else:
             return NOT_CACHED
         return self._changes.cache_age(documents, FEED_INVALIDATED.producer)
@@ -134,19 +145,19 @@ class TimelinePageCache:
     """Pages by reader, timeline and window. Those that were asked for longest ago go first."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._pages: LRUCache[Hashable, CachedTimelinePage] = LRUCache(
+        self._pages: LRUCache[PageKey, CachedTimelinePage] = LRUCache(
             max_bytes, getsizeof=lambda page: page.size
         )
         self.hits = self.misses = 0
 
-    def get(self, key: Hashable) -> CachedTimelinePage | None:
+    def get(self, key: PageKey) -> CachedTimelinePage | None:
         """The page that was cached last."""
         page = self._pages.get(key)
         self.hits += page is not None
         self.misses += page is None
         return page
 
-    def put(self, key: Hashable, page: CachedTimelinePage) -> None:
+    def put(self, key: PageKey, page: CachedTimelinePage) -> None:
         """Cache a page, unless it is larger than the cache."""
         if page.size <= self._pages.maxsize:
             self._pages[key] = page

@@ -7,7 +7,7 @@ import pytest
 
 from services.chassis.errors import OutcomeUnknown
 from services.feed.app import create_app as feed_app
-from services.feed.application import fanout
+from services.feed.application import fanout, timeline_queries
 from services.feed.domain.relations import follower_shard
 from tests.fakes import FakeCluster, until
 from tests.services.feed.test_timelines import FeedHarness, harness, start, start_with_large_from
@@ -132,9 +132,29 @@ async def test_cached_pages_of_followers_are_dropped_when_a_post_comes_not_when_
             return [name for event in events for name in event["data"]["documents"]]
 
         await until(lambda post=post: f"post:{post}" in told())  # type: ignore[misc]
-        await until(lambda: f"home:{ben}" in told() and f"home:{ann}" in told())
-        assert f"home:{cat}" not in told()
-        assert told().count(f"home:{ben}") == 1
+        await until(lambda: f"author:{ann}" in told())
+        assert told().count(f"author:{ann}") == 1
+        assert not {name for name in told() if name.startswith("home:")}
+    for reader, depends in ((ann, True), (ben, True), (cat, False)):
+        page = await harness.page("home", reader)
+        assert (f"author:{ann}" in page["documents"]) == depends
+
+
+async def test_the_home_of_who_follows_very_many_depends_on_every_post(
+    harness: FeedHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline_queries, "MAX_NAMED_AUTHORS", 1)
+    ann, ben, cat = [await harness.person() for _ in range(3)]
+    for author in (ann, cat):
+        await harness.follow(ben, author)
+    await harness.cluster.settle()
+    documents = (await harness.page("home", ben))["documents"]
+    assert {"recent", f"author:{ben}"} <= {*documents}
+    assert f"author:{ann}" not in documents
+    await harness.post(ann)
+    await harness.cluster.settle()
+    events = harness.cluster.broker.events("feed-invalidations")
+    assert "recent" in {name for event in events for name in event["data"]["documents"]}
 
 
 async def test_a_large_author_sees_their_own_posts() -> None:
