@@ -15,7 +15,7 @@ content if the page is still the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from services.chassis.cache import USUAL_AGE, MaxAge
@@ -87,7 +87,7 @@ class TimelineQueries:
             LARGE_AUTHORS,
             reader_document(user),
             home_document(user),
-            *_sources(user, reader.relations.follows),
+            *_sources(reader),
             *map(author_document, large),
             *map(tag_document, reader.relations.home_tags),
         }
@@ -221,11 +221,12 @@ class TimelineQueries:
         return window.select(rows)
 
 
-def _sources(user: str, followed: Collection[str]) -> Iterable[str]:
+def _sources(reader: Reader) -> Iterable[str]:
     """Return the documents by which a home gets new posts: the timelines of its authors."""
-    if len(followed) > MAX_NAMED_AUTHORS:
-        return [author_document(user), RECENT_POSTS]
-    return map(author_document, [user, *followed])
+    authors = [id for id in reader.relations.follows if reader.relations.can_see(id)]
+    if len(authors) > MAX_NAMED_AUTHORS:
+        return [author_document(reader.id), RECENT_POSTS]
+    return map(author_document, [reader.id, *authors])
 
 
 def documents_of(rows: Iterable[Row]) -> set[str]:
