@@ -127,7 +127,7 @@ class Capacity:
 
     @property
     def named_documents(self) -> float:
-        """Names of documents that posts change in a second at the peak: every gateway hears them."""
+        """Names of what posts change in a second at the peak, of which every gateway hears."""
         return self.rates[COMPOSE] * DOCUMENTS_OF_A_POST
 
     @cached_property
