@@ -13,7 +13,7 @@ from bench.scenarios import CHECKOUT, COMPOSE, PICTURE, SCENARIOS
 from bench.system import SystemOptions
 
 SCALING_SIZES = (10, 100, 1_000, 10_000)
-CHECKOUTS = 96
+CHECKOUTS = 192
 
 _DESCRIPTION = """\
 Starts a system of its own, fills it with people who follow each other, measures it, and takes it
