@@ -166,12 +166,12 @@ class ReadyPages:
     def _sole_writer(self, producer: str) -> SoleWriter | None:
         """The process of a producer, if it is the only one that was heard lately."""
         recent = self._recent_streams().items()
-        heard = [
+        writers = [
             SoleWriter(stream, last.since, last.sent_at)
             for stream, last in recent
             if last.source == producer
         ]
-        return heard[0] if len(heard) == 1 else None
+        return writers[0] if len(writers) == 1 else None
 
     def _recent_streams(self) -> dict[str, _LastMessage]:
         oldest = self.now() - MAX_KEPT
