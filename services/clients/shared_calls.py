@@ -1,4 +1,4 @@
-"""Requests that wait at the same time share a hop, each as its user (decisions 59 and 61)."""
+"""Requests that wait at the same time share a hop, each with its own token (decisions 59, 61, 69)."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class SharedCalls:
 
     Other `policies` let other requests share them. A lone request is sent at once, as it is. What
     comes while one call of reads, or two of changes, are in flight shares the next one. Requests
-    with headers, those without a token, and those that are too large for a batch are sent by
+    with headers, those that no policy names, and those that are too large for a batch are sent by
     themselves.
     """
 

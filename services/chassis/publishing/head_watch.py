@@ -58,6 +58,8 @@ class HeadWatch:
         self._outboxes = outboxes
         self.waiting = 0
         """How many wait for news."""
+        self._looked_at = b""
+        """The JSON of the heads at the last look."""
         self._changed = asyncio.Event()
         self._is_closed = False
 
@@ -97,14 +99,13 @@ class HeadWatch:
     async def refresh(self) -> bool:
         """Look at the streams of other processes if somebody waits. One state call.
 
-        Returns whether there may be other processes.
+        Returns whether there may be other processes, by the last look of anybody.
         """
-        if not self.waiting:
-            return False
-        topics = list(self._outboxes)
-        before = await self._read(topics, math.inf)
-        if (await self._read(topics, 0)).raw != before.raw:
-            self.wake()
+        if self.waiting:
+            heads = await self._read(list(self._outboxes), 0)
+            if heads.raw != self._looked_at:
+                self._looked_at = heads.raw
+                self.wake()
         return any([await outbox.has_other_writers() for outbox in self._outboxes.values()])
 
     def wake(self) -> None:

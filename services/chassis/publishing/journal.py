@@ -32,6 +32,10 @@ COMMIT_TIMEOUT = 8.0
 SETTLED_AFTER = 2 * COMMIT_TIMEOUT
 """Seconds after which an entry of another process has led to a commit, or never will."""
 
+ENDED_AFTER = 60.0
+"""Seconds after the last write of a closed stream by which its process has ended: it may commit
+until then."""
+
 _REGISTRATION_INTERVAL = 24 * 3600
 """Seconds between two registrations of a stream that is still written."""
 
@@ -154,10 +158,10 @@ class Journal:
 
     async def close(self) -> None:
         """Write in the tail that this stream has ended; nothing if nothing was written."""
+        self._is_closed = True
+        if self._writer is not None:  # the tail that it writes may not say so
+            await self._writer
         if self._registered_at:
-            self._is_closed = True
-            if self._writer is not None:  # the tail that it writes may not say so
-                await self._writer
             await self.flush()
 
     def cancel(self) -> None:
@@ -349,8 +353,8 @@ class Journal:
         """The head of a stream, by its stored tail."""
         notes = tail["notes"]
         last = notes[-1][0] if notes else tail["segment"] * SEGMENT_SIZE
-        is_open = not tail.get("closed", False)
-        return StreamHead(stream, last, tail["published"], tail["at"], is_open)
+        has_ended = tail.get("closed", False) and now_ms() - tail["at"] > ENDED_AFTER * 1000
+        return StreamHead(stream, last, tail["published"], tail["at"], not has_ended)
 
     def tail_key(self, stream: str) -> str:
         """The key of a stream's tail."""

@@ -62,7 +62,7 @@ class FanOut:
 
     def __init__(self, repository: Repository, large: int) -> None:
         self._repository = repository
-        self._large_from = large
+        self._large = large
         self._shared = BulkInserter(repository.state)
         self._homes = BulkInserter(repository.state)
         # What moves to a home was to be seen there before: no cached page changes.
@@ -88,7 +88,7 @@ class FanOut:
     async def _to_fan_out(self, author: str) -> Sequence[str]:
         """The followers of an author whose homes get their posts: none of a large author's."""
         followers = await self._repository.followers(author)
-        if len(followers) <= self._large_from:
+        if len(followers) <= self._large:
             return followers
         await self._mark_large(author)
         return ()

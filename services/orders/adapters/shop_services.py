@@ -41,10 +41,11 @@ class ShopServices:
     """What orders asks of catalog and payments. Other `quotes` replace those by HTTP."""
 
     def __init__(self, invoker: JsonInvoker, quotes: Quotes | None = None) -> None:
-        # Not those of payments: a slow card would hold up the orders that share its call.
-        shared = SharedCalls(invoker, steps(REQUEST_TIMEOUT))
-        self._catalog = CatalogClient(shared, REQUEST_TIMEOUT)
-        self._quotes = quotes or self._catalog
+        # Not those of payments: a slow card would hold up the orders that share its call. Quotes
+        # share calls among themselves: a buyer waits for them, and they wait for no stock.
+        policies = steps(REQUEST_TIMEOUT)
+        self._catalog = CatalogClient(SharedCalls(invoker, policies), REQUEST_TIMEOUT)
+        self._quotes = quotes or CatalogClient(SharedCalls(invoker, policies), REQUEST_TIMEOUT)
         self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 
     async def quote(self, items: Sequence[CartEntry], buyer: str) -> list[QuoteLine]:

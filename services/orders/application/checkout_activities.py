@@ -90,7 +90,10 @@ class CheckoutActivities:
 
         They share calls. One that is not completed goes on in a workflow of its own, at once.
         """
-        await asyncio.gather(*map(self._advance_or_go_on, given["orders"]))
+        going_on = map(self._advance_or_go_on, given["orders"])
+        for outcome in await asyncio.gather(*going_on, return_exceptions=True):
+            if isinstance(outcome, BaseException):  # one that fails stops no other
+                raise outcome
         return {"word": OK}
 
     async def _advance_or_go_on(self, order: str) -> None:

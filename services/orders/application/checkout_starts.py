@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 
 from cachetools import FIFOCache
 
@@ -15,6 +16,9 @@ from services.orders.domain import saga
 PAUSE = 0.1
 """Seconds between the start of a workflow that several orders share and the next one. A lone order,
 and orders that follow each other, do not wait."""
+
+START_TIMEOUT = 2.0
+"""Seconds for which the engine may take to start a workflow. The watchdog starts it later then."""
 
 PATIENCE = 0.25
 """Seconds after which the next orders no longer wait for the engine to answer the last start."""
@@ -38,7 +42,10 @@ class CheckoutStarts:
         )
 
     async def start(self, order: str) -> None:
-        """Start the workflow of a new order: one call of the engine, which orders may share."""
+        """Start the workflow of a new order: one call of the engine, which orders may share.
+
+        Raises `TimeoutError` after `START_TIMEOUT`.
+        """
         await self._groups.submit(order)
 
     def shared_workflow_of(self, order: str) -> str | None:
@@ -48,6 +55,14 @@ class CheckoutStarts:
     async def _start(self, group: list[Request[str]]) -> None:
         waiting = [request for request in group if not request.result.done()]
         orders = [request.asked for request in waiting]
+        async with asyncio.timeout(START_TIMEOUT):
+            await self._start_workflow(orders)
+        for request in waiting:
+            request.succeed(None)
+        if len(orders) > 1:
+            await asyncio.sleep(PAUSE)
+
+    async def _start_workflow(self, orders: Sequence[str]) -> None:
         if len(orders) == 1:
             await self._workflows.start(saga.CHECKOUT, orders[0], orders[0], expect_absent=True)
         elif orders:
@@ -56,7 +71,3 @@ class CheckoutStarts:
             await self._workflows.start(
                 saga.CHECKOUT_TOGETHER, id, {"orders": orders}, expect_absent=True
             )
-        for request in waiting:
-            request.succeed(None)
-        if len(orders) > 1:
-            await asyncio.sleep(PAUSE)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from services.chassis.ids import timestamp
 from services.chassis.storage.documents import Document
 from services.chassis.storage.readable import load_readable
 from services.chassis.workflows.workflows import Workflows
-from services.orders.application.checkout_starts import CheckoutStarts
+from services.orders.application.checkout_starts import START_TIMEOUT, CheckoutStarts
 from services.orders.domain import saga
 from services.orders.domain.orders import OrderRecord
 from services.orders.repository import OPEN_LIST, Repository
@@ -42,9 +43,6 @@ have lost the result of an activity when it was killed (docs/dapr-notes.md, 20).
 
 _MAX_ENDED = 10_000
 """Workflows of which a process remembers for `STALL_TIMEOUT` that it ended them."""
-
-START_TIMEOUT = 2.0
-"""Seconds for which a checkout waits for the engine. The watchdog waits longer."""
 
 BATCH_SIZE = 500
 """Open orders that are checked together, with those that became final since the last check."""
@@ -85,7 +83,8 @@ class SagaWatchdog:
 
     async def start_checkout(self, order: str) -> None:
         """Start the workflow of a new order. If that fails, the watchdog starts it later."""
-        await self._start_within_timeout(self._starts.start(order))
+        with self._starting_later():
+            await self._starts.start(order)
 
     async def start_by_steps(self, order: str) -> None:
         """Start the workflow of an order that could not be completed together with others.
@@ -103,9 +102,15 @@ class SagaWatchdog:
             await self._start_within_timeout(self._ensure_workflow(found))
 
     async def _start_within_timeout(self, starting: Coroutine[Any, Any, None]) -> None:
-        try:
+        with self._starting_later():
             async with asyncio.timeout(START_TIMEOUT):
                 await starting
+
+    @contextmanager
+    def _starting_later(self) -> Iterator[None]:
+        """Log why a workflow could not be started: `check` starts it later."""
+        try:
+            yield
         except TimeoutError:
             log.warning("a workflow is started later", extra={"why": self.outage})
         except ServiceError as error:

@@ -179,7 +179,7 @@ async def test_a_post_of_somebody_with_many_followers_makes_no_more_state_calls(
     monkeypatch.setattr(fanout, "FLUSH_SIZE", 128)
     ann, ben = await harness.person(), await harness.person()
     await harness.follow(ben, ann)
-    await harness.post(ann)  # moves what an earlier process may have left
+    await harness.post(ann)
     await harness.cluster.settle()
     state = harness.feed.sidecar.state
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
-from services.orders.application import checkout_starts, saga_watchdog
+from services.orders.application import checkout_starts
 from services.orders.domain import saga
 from tests.fakes import FakeCluster
 from tests.fakes.workflows import WorkflowInstance
@@ -36,7 +36,7 @@ BUYERS = 4
 async def harness(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrdersHarness]:
     """Orders that wait for a start however long it takes on a busy machine."""
     monkeypatch.setattr(checkout_starts, "PATIENCE", DEADLINE)
-    monkeypatch.setattr(saga_watchdog, "START_TIMEOUT", DEADLINE)
+    monkeypatch.setattr(checkout_starts, "START_TIMEOUT", DEADLINE)
     async with FakeCluster() as cluster:
         yield await OrdersHarness.start(cluster)
 

@@ -13,7 +13,11 @@ from tests.services.orders.harness import OrdersHarness
 
 @pytest.fixture(autouse=True)
 def _patience() -> Any:
-    with mock.patch("services.orders.application.saga_watchdog.START_TIMEOUT", 0.05):
+    application = "services.orders.application"
+    with (
+        mock.patch(f"{application}.saga_watchdog.START_TIMEOUT", 0.05),
+        mock.patch(f"{application}.checkout_starts.START_TIMEOUT", 0.05),
+    ):
         yield
 
 

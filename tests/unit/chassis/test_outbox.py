@@ -418,7 +418,7 @@ async def test_heads_are_the_last_numbers_of_all_streams(harness: OutboxHarness)
 
 
 async def test_streams_that_have_ended_are_known_and_not_read_again(
-    harness: OutboxHarness,
+    harness: OutboxHarness, later: Callable[[float], None]
 ) -> None:
     ended, killed, other = [harness.process() for _ in range(3)]
     await ended.make("a", "b")
@@ -426,6 +426,7 @@ async def test_streams_that_have_ended_are_known_and_not_read_again(
     await other.outbox.heads(0)
     assert await other.outbox.has_other_writers()
     await ended.outbox.close()
+    later(journal.ENDED_AFTER + 1)
     await other.outbox.heads(0)
     other.state.faults.calls.clear()
     heads = {head.stream: head.last for head in await other.outbox.heads(0)}
@@ -434,8 +435,36 @@ async def test_streams_that_have_ended_are_known_and_not_read_again(
     assert read == ["streams:things", f"journal:things:{killed.outbox.stream}"]
     assert await other.outbox.has_other_writers()
     await killed.outbox.close()
+    later(journal.ENDED_AFTER + 1)
     await other.outbox.heads(0)
     assert not await other.outbox.has_other_writers()
+
+
+async def test_a_commit_after_the_stream_was_closed_is_not_lost(
+    harness: OutboxHarness, later: Callable[[float], None]
+) -> None:
+    ending, other = harness.process(), harness.process()
+    await ending.make("a")
+    await ending.outbox.close()
+    await other.outbox.heads(0)
+    ending.broker.faults.fail("publish", times=100)
+    await ending.make("b")
+    ending.kill()
+    later(journal.SETTLED_AFTER + 1)
+    await other.outbox.heads(0)
+    assert await other.outbox.recover() == 1
+    assert harness.published() == {"a": 1, "b": 1}
+
+
+async def test_a_write_that_is_the_first_of_its_process_is_finished_at_the_end(
+    harness: OutboxHarness,
+) -> None:
+    one = harness.process()
+    making = asyncio.ensure_future(one.make("a"))
+    await until(lambda: one.outbox.journal.sequence == 1)
+    await one.outbox.close()
+    await making
+    assert harness.state.peek("thing:a")
 
 
 @pytest.mark.parametrize(
