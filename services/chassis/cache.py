@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from services.chassis.dapr.state import ABSENT, StateEntry, StateStore
+from services.chassis.dapr.state import ABSENT, StateEntry, StateStore, VersionConflict
 from services.contracts.invalidations import HEARTBEATS_FOR
 
 DEFAULT_TTL = 2.0
@@ -113,6 +113,8 @@ class DocumentCache:
         """The memory that the documents take."""
         self._cached: OrderedDict[str, CachedDocument] = OrderedDict()
         self._expected: tuple[str, ...] = ()
+        self._is_uncertain_until = float("-inf")
+        """Until when a write whose outcome is unknown may differ from what is cached."""
         self._changes = 0
         self._changed: dict[str, int] = {}
         """The number of the last change of each key, for reads and writes in flight."""
@@ -134,7 +136,8 @@ class DocumentCache:
         One state call, or none if all are cached.
         """
         self.last_read = now = time.monotonic()
-        oldest = now - min(max_age, self._max_kept)
+        longest = DEFAULT_TTL if now < self._is_uncertain_until else self._max_kept
+        oldest = now - min(max_age, longest)
         found: dict[str, CachedDocument] = {}
         missing: list[str] = []
         for key in keys:
@@ -172,8 +175,10 @@ class DocumentCache:
         started = {key: self._note_change(key) for key in values}
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             self._end(values)
+            if not isinstance(error, VersionConflict):  # it may be written later
+                self._is_uncertain_until = time.monotonic() + self._max_kept
             raise
         kept = [key for key in used_at if self._is_unchanged(key, started[key])]
         self._end(values)

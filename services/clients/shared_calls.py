@@ -1,4 +1,4 @@
-"""Requests that wait at the same time share a hop, each with its own token (decisions 59, 61, 69)."""
+"""Requests that wait at the same time share a hop (decisions 59, 61 and 69)."""
 
 from __future__ import annotations
 

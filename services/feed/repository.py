@@ -118,7 +118,7 @@ class Repository:
     """Stores projections, relations, timelines and conversations."""
 
     def __init__(self, service: Service) -> None:
-        service.publish_invalidations(FEED_INVALIDATED, cached_document)
+        self._invalidations = service.publish_invalidations(FEED_INVALIDATED, cached_document)
         self.state = service.state
         self.cache = service.documents
         self.cache.expect_reads("card")
@@ -142,6 +142,10 @@ class Repository:
         self.recent = service.lists("recent", segment_size=_RECENT_SEGMENT_SIZE)
         self.conversations = service.collection("conversation", ConversationRecord)
         self.conversation_lists = service.lists("conversations", max_rows=MAX_CONVERSATIONS)
+
+    def invalidate_author(self, author: str) -> None:
+        """Say that homes show something else of an author, after all that they show is written."""
+        self._invalidations.add([invalidations.author_document(author)])
 
     def timelines(self, kind: str) -> SegmentedLists:
         """Return the timelines of a kind that `timelines_of` names."""

@@ -6,6 +6,6 @@ from services.chassis.settings import Settings
 
 
 class FeedSettings(Settings):
-    """The settings of the chassis, and how many followers an author has at most who is not large."""
+    """The settings of the chassis, and the most followers of an author who is not large."""
 
     microgram_feed_large: int = 2_000

@@ -81,6 +81,8 @@ class FanOut:
             await self._insert_into_homes(home_owners(post, ()), row_of(post))
             return
         await self._shared.insert([*lists, (self._repository.recent, "all")], [row_of(post)])
+        # After a conflict the timeline may have been written, and told, before the recent posts.
+        self._repository.invalidate_author(post["author"])
         self._unflushed += 1
         if self._unflushed >= FLUSH_SIZE:
             self._is_due.set()

@@ -1,9 +1,9 @@
 """First pages as they were sent, kept until a document on which they depend changes.
 
 A page is served while none of its documents changed after its reading began. So a page that is
-read while a change arrives is never served. Services cache documents for up to `SOURCE_TTL`: a page
-that was read so soon after a change of its documents is served only until that time after the
-change, as the service would do.
+read while a change arrives is never served. Services with several replicas cache documents for
+up to `SOURCE_TTL`: a page that was read so soon after a change of its documents is served only
+until that time after the change, as the service would do.
 
 That no message is missing is known from the next one: producers number theirs, and send one every
 few seconds while somebody reads. As long as these come, a page is served for `MAX_KEPT` seconds.
@@ -141,9 +141,12 @@ class ReadyPages:
         if last is None:
             self._streams = self._recent_streams()
         if last is None or sequence > last.sequence:
-            since = self.now() if last is None else last.since
+            is_next = last is not None and sequence == last.sequence + 1
+            since = last.since if last is not None and is_next else self.now()
             sent_at = self.now() - _seconds_under_way(envelope)
-            self._streams[stream] = _LastMessage(envelope.source, sequence, sent_at, since)
+            self._streams[stream] = _LastMessage(
+                envelope.source, sequence, sent_at, self.now(), since
+            )
         if last is None or sequence > last.sequence + 1 or event.data.everything:
             self.drop_all()
         self.changed(event.data.documents, stream)
@@ -175,7 +178,7 @@ class ReadyPages:
 
     def _recent_streams(self) -> dict[str, _LastMessage]:
         oldest = self.now() - MAX_KEPT
-        return {stream: last for stream, last in self._streams.items() if last.sent_at >= oldest}
+        return {stream: last for stream, last in self._streams.items() if last.came_at >= oldest}
 
     @asynccontextmanager
     async def reported(self, document: str) -> AsyncIterator[None]:
@@ -196,11 +199,15 @@ class ReadyPages:
 
 
 class _LastMessage(NamedTuple):
-    """The newest message of a process of a service (`source`), which is heard `since` a time."""
+    """The newest message of a process of a service (`source`).
+
+    It was sent by the clock of the process. No message is missing since the time `since`.
+    """
 
     source: str
     sequence: int
     sent_at: float
+    came_at: float
     since: float
 
 
@@ -317,13 +324,15 @@ class DocumentChanges:
         now, wanted = self.now(), list(documents)
         written = [self._written[each] for each in wanted if each in self._written]
         last_unknown = max(self._cleared_at, self._forgotten_at, self._began_at)
-        times = [last_unknown, *(self._unattributed.get(each, NEVER) for each in wanted)]
+        unattributed = max((self._unattributed.get(each, NEVER) for each in wanted), default=NEVER)
+        times = [last_unknown, unattributed]
         writer = written[0].process if written else ""
         if any(each.process != writer for each in written):
             times += [each.at for each in written]
             written = []
         last = max((each.at for each in written), default=NEVER)
         sole, alone = self._alone(producer)
+        alone = min(alone, now - unattributed)  # this gateway may have asked another process for it
         if not written:
             writer = sole
         return CacheAge(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 import pytest
 
+from services.chassis.dapr.state import VersionConflict
 from services.chassis.errors import OutcomeUnknown
 from services.feed.app import create_app as feed_app
 from services.feed.application import fanout, timeline_queries
@@ -201,3 +204,38 @@ async def test_a_post_of_somebody_with_many_followers_makes_no_more_state_calls(
     calls = await calls_of_a_post()
     assert len(calls) == with_one
     assert not any(key.startswith("followers:") for call in calls for key in call.about)
+
+
+async def test_homes_are_told_of_a_post_after_it_is_among_the_recent_ones(
+    harness: FeedHarness,
+) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    await harness.post(ann)
+    await harness.cluster.settle()
+    may_go_on, writes = asyncio.Event(), 0
+
+    async def conflict_then_wait(call: Call) -> None:
+        """The lists are written one by one after a conflict, and the recent posts last."""
+        nonlocal writes
+        if call.name in ("transact", "compare_and_set") and "recent:all" in call.about:
+            writes += 1
+            if writes == 1:
+                raise VersionConflict("Another replica has moved posts.")
+            await may_go_on.wait()
+
+    def told() -> list[str]:
+        events = harness.cluster.broker.events("feed-invalidations")[seen:]
+        return [name for event in events for name in event["data"]["documents"]]
+
+    seen = len(harness.cluster.broker.events("feed-invalidations"))
+    harness.feed.sidecar.state.faults.before.append(conflict_then_wait)
+    post = await harness.post(ann)
+    await until(lambda: f"author:{ann}" in told())
+    page = await harness.page("home", ben)
+    assert post not in [view["post"]["id"] for view in page["views"]]
+    seen = len(harness.cluster.broker.events("feed-invalidations"))
+    may_go_on.set()
+    await harness.cluster.settle()
+    await until(lambda: bool({*page["documents"]} & {*told()}))
+    assert post in await harness.home(ben)

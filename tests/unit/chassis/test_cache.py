@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from services.chassis import cache as module
 from services.chassis.cache import READ_WITHIN, DocumentCache
 from services.chassis.dapr.observed_state import ObservedState
 from services.chassis.dapr.state import StateEntry, VersionConflict
+from services.chassis.errors import OutcomeUnknown
 from tests.fakes import FakeState
 
 
@@ -136,6 +138,28 @@ async def test_of_two_writes_at_once_neither_is_believed() -> None:
     with store.cache.writing({"a": {"n": 2}}), store.cache.writing({"a": {"n": 3}}):
         await store.fake.set("a", {"n": 2})
     assert await store.read("a") == {"a": 2}
+
+
+async def test_after_a_write_of_unknown_outcome_nothing_is_believed_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "DEFAULT_TTL", 0.0)
+    store = await store_with("a", "b")
+    with pytest.raises(OutcomeUnknown), store.cache.writing({"a": {"n": 2}}):
+        raise OutcomeUnknown("It took too long.")
+    assert await store.read("a", max_age=60.0) == {"a": 1}
+    await store.fake.set("a", {"n": 2})  # the write ends late
+    assert await store.read("a", max_age=60.0) == {"a": 2}
+
+
+async def test_after_a_conflict_what_is_cached_is_believed() -> None:
+    store = await store_with("a", "b")
+    assert await store.read("b") == {"b": 1}
+    with pytest.raises(VersionConflict), store.cache.writing({"a": {"n": 2}}):
+        raise VersionConflict("Another process was first.")
+    store.fake.faults.calls.clear()
+    assert await store.read("b", max_age=60.0) == {"b": 1}
+    assert not store.fake.faults.calls
 
 
 async def test_what_nobody_reads_is_not_kept_because_it_is_written() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,8 +14,8 @@ __all__ = ["harness"]
 
 
 @pytest.fixture
-async def replicas(harness: OutboxHarness) -> AsyncIterator[tuple[Process, Process]]:
-    yield harness.process(), harness.process()
+def replicas(harness: OutboxHarness) -> tuple[Process, Process]:
+    return harness.process(), harness.process()
 
 
 def watch_of(process: Process) -> HeadWatch:

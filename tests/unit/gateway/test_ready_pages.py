@@ -311,13 +311,35 @@ async def test_a_process_that_alone_writes_may_have_cached_everything() -> None:
         await kept.invalidated(message(n))
         age = changes.cache_age(documents, "feed")
         assert (age.writer, age.alone) == ("a", min(MAX_KEPT, 2.0 * (n - 1)))
-    kept.changed(["reader:1"])
-    assert changes.cache_age(documents, "feed").alone == MAX_KEPT, "its events come from there"
     assert changes.cache_age(documents, "notifications").alone == 0
+    kept.changed(["reader:1"])
+    assert changes.cache_age(documents, "feed").alone == 0, "another process may have done it"
+    assert changes.cache_age(["home:2"], "feed").alone == MAX_KEPT
+    documents = ["home:2"]
     clock.advance(MAX_AGE + 0.1)
     assert changes.cache_age(documents, "feed").alone == 0, "it is silent"
     await kept.invalidated(message(40))
     assert changes.cache_age(documents, "feed").alone == MAX_KEPT
+
+
+async def test_a_process_is_alone_only_since_the_last_message_that_was_lost() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    clock.advance(3.0)
+    await kept.invalidated(message(2))
+    clock.advance(3.0)
+    await kept.invalidated(message(4))
+    clock.advance(1.0)
+    assert kept.changes.cache_age(["home:1"], "feed").alone == 1.0
+
+
+async def test_a_process_is_not_alone_beside_one_whose_clock_is_far_behind() -> None:
+    kept, clock = pages()
+    await kept.invalidated(message(1))
+    await kept.invalidated(message(1, stream="b", seconds_ago=3_600.0))
+    clock.advance(1.0)
+    await kept.invalidated(message(2))
+    assert kept.changes.cache_age(["home:1"], "feed").alone == 0
 
 
 async def test_a_process_is_not_alone_until_the_other_one_was_silent_for_a_minute() -> None:
