@@ -38,6 +38,6 @@ def test_a_service_that_is_not_made_to_tell_has_nothing_to_tell(app: str) -> Non
 
 
 def test_a_guest_that_publishes_an_event_of_its_own_is_told_what_the_kit_needs() -> None:
-    assert not is_made_to_tell("stories")
-    why = why_nothing_is_told("stories", ["stories"])
-    assert why.startswith("The event of stories is not in services/contracts/events.py: add it")
+    assert not is_made_to_tell("postcards")
+    why = why_nothing_is_told("postcards", ["postcards"])
+    assert why.startswith("The event of postcards is not in services/contracts/events.py: add it")
