@@ -125,7 +125,8 @@ async def test_a_wait_is_reported_only_if_it_takes_long(
     assert capsys.readouterr().err == ""
     never = asyncio.get_running_loop().create_future()
     assert await progress.wait_first({never}, "starting", OFTEN * 2.5, lambda: "1 of 2") == set()
-    assert capsys.readouterr().err == "starting: 1 of 2, 0 s so far\n" * 2
+    # How many reports, and of which second, depends on the load of the machine.
+    assert re.fullmatch(r"(starting: 1 of 2, \d+ s so far\n){1,2}", capsys.readouterr().err)
 
 
 def test_the_progress_of_apt_get_is_parsed() -> None:
