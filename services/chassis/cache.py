@@ -113,7 +113,7 @@ class DocumentCache:
         """The memory that the documents take."""
         self._cached: OrderedDict[str, CachedDocument] = OrderedDict()
         self._expected: tuple[str, ...] = ()
-        self._is_uncertain_until = float("-inf")
+        self._uncertain_until = float("-inf")
         """Until when a write whose outcome is unknown may differ from what is cached."""
         self._changes = 0
         self._changed: dict[str, int] = {}
@@ -136,7 +136,7 @@ class DocumentCache:
         One state call, or none if all are cached.
         """
         self.last_read = now = time.monotonic()
-        longest = DEFAULT_TTL if now < self._is_uncertain_until else self._max_kept
+        longest = DEFAULT_TTL if now < self._uncertain_until else self._max_kept
         oldest = now - min(max_age, longest)
         found: dict[str, CachedDocument] = {}
         missing: list[str] = []
@@ -178,7 +178,7 @@ class DocumentCache:
         except BaseException as error:
             self._end(values)
             if not isinstance(error, VersionConflict):  # it may be written later
-                self._is_uncertain_until = time.monotonic() + self._max_kept
+                self._uncertain_until = time.monotonic() + self._max_kept
             raise
         kept = [key for key in used_at if self._is_unchanged(key, started[key])]
         self._end(values)

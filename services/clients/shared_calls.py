@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -62,7 +61,7 @@ CHANGES = _Policy("change", max_calls=2, seconds=8.0, again=(401, 503))
 """As long as a commit is tried. The gateway waits a little longer for the call, so that all others
 get their answers. A change is sent again only if it is certain that nothing has happened."""
 
-OF_USERS = {"GET": READS, "POST": CHANGES}
+OF_USERS: Mapping[str, _Policy] = {"GET": READS, "POST": CHANGES}
 """How the requests of users share calls, by their method."""
 
 
@@ -109,9 +108,7 @@ class SharedCalls:
     themselves.
     """
 
-    def __init__(
-        self, invoker: JsonInvoker, policies: Mapping[str, _Policy] = MappingProxyType(OF_USERS)
-    ) -> None:
+    def __init__(self, invoker: JsonInvoker, policies: Mapping[str, _Policy] = OF_USERS) -> None:
         self._invoker = invoker
         self._policies = policies
         self._groups: dict[tuple[str, str], CallGroups[_Call]] = {}

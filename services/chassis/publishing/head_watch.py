@@ -58,7 +58,7 @@ class HeadWatch:
         self._outboxes = outboxes
         self.waiting = 0
         """How many wait for news."""
-        self._looked_at = b""
+        self._last_look = b""
         """The JSON of the heads at the last look."""
         self._changed = asyncio.Event()
         self._is_closed = False
@@ -103,8 +103,8 @@ class HeadWatch:
         """
         if self.waiting:
             heads = await self._read(list(self._outboxes), 0)
-            if heads.raw != self._looked_at:
-                self._looked_at = heads.raw
+            if heads.raw != self._last_look:
+                self._last_look = heads.raw
                 self.wake()
         return any([await outbox.has_other_writers() for outbox in self._outboxes.values()])
 

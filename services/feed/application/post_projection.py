@@ -38,8 +38,9 @@ class TimelineProjector:
         follow is stored before that timeline is read, so one of the two sees the other. The
         projection is written last, because it says that all this is done. A first version is most
         likely new, so the projection is not read before: if there is one, writing it will tell.
-        Five state calls, of which posts that are handled at the same time share most, and what it
-        costs to move it to homes; more for a direct post, which also gets into conversations.
+        Three state calls, of which posts that are handled at the same time share two, and what it
+        costs to move it to homes; more for a direct post, which also gets into conversations, and
+        for one with hashtags.
         """
         blank = PostProjection()
         stored = await self._repository.posts.get(post["id"]) if version > 1 else None

@@ -101,11 +101,6 @@ class FollowerShard:
 
     versions: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def followers(self) -> list[str]:
-        """The current followers."""
-        return [account for account, version in self.versions.items() if version > 0]
-
     def apply(self, account: str, *, follows: bool, version: int) -> FollowerShard:
         """Return the shard with a follower's edge."""
         known = self.versions.get(account, 0)

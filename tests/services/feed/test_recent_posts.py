@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import orjson
 import pytest
@@ -33,6 +34,17 @@ def rows(harness: FeedHarness, key: str) -> list[str]:
     """The ids in a stored list of few rows."""
     stored = harness.feed.sidecar.state.peek(key)
     return [row[0] for row in orjson.loads(stored["data"]["recent"])] if stored else []
+
+
+def messages(harness: FeedHarness) -> int:
+    """The number of messages about changed documents."""
+    return len(harness.cluster.broker.events("feed-invalidations"))
+
+
+def documents_told(harness: FeedHarness, seen: int) -> list[str]:
+    """The documents that the messages name which came after so many."""
+    events = harness.cluster.broker.events("feed-invalidations")[seen:]
+    return [name for event in events for name in event["data"]["documents"]]
 
 
 async def test_a_home_shows_posts_before_and_after_they_move(harness: FeedHarness) -> None:
@@ -127,16 +139,12 @@ async def test_cached_pages_of_followers_are_dropped_when_a_post_comes_not_when_
     await harness.follow(ben, ann)
     await harness.cluster.settle()
     for _ in range(4):
-        seen = len(harness.cluster.broker.events("feed-invalidations"))
+        seen = messages(harness)
         post = await harness.post(ann)
         await harness.cluster.settle()
-
-        def told(seen: int = seen) -> list[str]:
-            events = harness.cluster.broker.events("feed-invalidations")[seen:]
-            return [name for event in events for name in event["data"]["documents"]]
-
-        await until(lambda post=post: f"post:{post}" in told())  # type: ignore[misc]
-        await until(lambda: f"author:{ann}" in told())
+        told = partial(documents_told, harness, seen)
+        await until(lambda told=told, post=post: f"post:{post}" in told())  # type: ignore[misc]
+        await until(lambda told=told: f"author:{ann}" in told())  # type: ignore[misc]
         assert told().count(f"author:{ann}") == 1
         assert not {name for name in told() if name.startswith("home:")}
     for reader, depends in ((ann, True), (ben, True), (cat, False)):
@@ -224,18 +232,14 @@ async def test_homes_are_told_of_a_post_after_it_is_among_the_recent_ones(
                 raise VersionConflict("Another replica has moved posts.")
             await may_go_on.wait()
 
-    def told() -> list[str]:
-        events = harness.cluster.broker.events("feed-invalidations")[seen:]
-        return [name for event in events for name in event["data"]["documents"]]
-
-    seen = len(harness.cluster.broker.events("feed-invalidations"))
+    seen = messages(harness)
     harness.feed.sidecar.state.faults.before.append(conflict_then_wait)
     post = await harness.post(ann)
-    await until(lambda: f"author:{ann}" in told())
+    await until(lambda: f"author:{ann}" in documents_told(harness, seen))
     page = await harness.page("home", ben)
     assert post not in [view["post"]["id"] for view in page["views"]]
-    seen = len(harness.cluster.broker.events("feed-invalidations"))
+    seen = messages(harness)
     may_go_on.set()
     await harness.cluster.settle()
-    await until(lambda: bool({*page["documents"]} & {*told()}))
+    await until(lambda: bool({*page["documents"]} & {*documents_told(harness, seen)}))
     assert post in await harness.home(ben)
